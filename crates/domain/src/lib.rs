@@ -1,0 +1,19 @@
+//! The words all roles share and the legal moves between states.
+//!
+//! Pure: no IO, no clock reads, no async. Every other crate may depend on this one.
+
+mod conclusion;
+mod event;
+mod id;
+mod receipt;
+mod secret;
+mod time;
+mod view;
+
+pub use conclusion::{Conclusion, Outcome};
+pub use event::{Annotation, AnnotationLevel, EVENT_VERSION, JobEvent, JobEventKind, StepPhase, StepRef};
+pub use id::{InvalidId, JobId, StepId};
+pub use receipt::{Enforcement, Isolation, LimitReached, Receipt};
+pub use secret::Secret;
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use view::{View, ViewFile, ViewPart};

@@ -1,0 +1,1 @@
+//! A job's way out: policy, DNS stub, TCP relay.

@@ -1,0 +1,3 @@
+//! The `ekiden` binary: the composition root.
+
+fn main() {}

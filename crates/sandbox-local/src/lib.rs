@@ -1,0 +1,1 @@
+//! Linux namespaces and plain host mode.

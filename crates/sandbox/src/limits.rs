@@ -1,0 +1,16 @@
+//! What a job may use.
+
+/// Limits of one sandbox; `None` asks for no limit. Defaults: `design.md`, part 1 section 4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory, swap included.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub processes: Option<u64>,
+    /// Thousandths of a processor.
+    pub cpu_millis: Option<u64>,
+    /// Bytes that the workspace and the throw-away layer may take.
+    pub disk: Option<u64>,
+    /// Files in the workspace and the throw-away layer.
+    pub inodes: Option<u64>,
+}

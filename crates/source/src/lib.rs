@@ -1,0 +1,1 @@
+//! git and actions: working-tree views, commits, the action store.

@@ -1,0 +1,1 @@
+//! Fakes over real sockets, temporary repositories, clock.

@@ -1,0 +1,5 @@
+//! YAML text → spanned nodes, with budgets against hostile input.
+
+mod span;
+
+pub use span::{FileId, Span, Spanned};
