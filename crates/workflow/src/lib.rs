@@ -9,5 +9,7 @@ pub mod action_source;
 pub mod diagnostic;
 pub mod expr;
 pub mod model;
+pub mod parse;
+pub mod plan;
 pub mod template;
 pub mod yaml;
