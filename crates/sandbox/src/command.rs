@@ -48,11 +48,11 @@ pub struct InsideFile {
 /// A started command. Dropping it leaves the command running; it ends with the sandbox.
 #[async_trait]
 pub trait Process: Send + Sync + std::fmt::Debug {
-    /// Waits for the end. May be called once.
+    /// Waits for the end, while `signal` may be called beside it. Called once.
     ///
     /// # Errors
     /// When the sandbox is gone.
-    async fn wait(&mut self) -> Result<Ended, crate::SandboxError>;
+    async fn wait(&self) -> Result<Ended, crate::SandboxError>;
 
     /// Signals the command's whole process group; with [`Signal::Kill`], everything that came from it.
     ///
