@@ -1,0 +1,155 @@
+//! What a job is given, and what it reports. The composition root and [`crate::local`] build the one and read the other.
+
+use crate::cancel::CancelSignal;
+use crate::events::EventSink;
+use domain::{Clock, Conclusion, JobId, Receipt, Secret};
+use sandbox::{Backend, SandboxSpec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use workflow::action_source::ActionSource;
+use workflow::expr::Value;
+use workflow::model::Workflow;
+
+/// Everything one job needs. It gets nothing from anywhere else: not from the environment, not from the disk.
+#[derive(Debug)]
+pub struct JobRequest {
+    /// The job.
+    pub id: JobId,
+    /// The name that people see.
+    pub name: String,
+    /// Where its steps stand.
+    pub source: JobInFile,
+    /// What is known before it starts.
+    pub contexts: GivenContexts,
+    /// The secrets it may see, by the names under which it sees them; each is masked.
+    pub secrets: Vec<(String, Secret)>,
+    /// `github.token` and `secrets.GITHUB_TOKEN`; both are empty without it.
+    pub token: Option<Secret>,
+    /// Environment for every process of the job, below everything that the workflow says.
+    pub environment: Vec<(String, String)>,
+    /// Environment for JavaScript actions only: addresses and tokens of the services that their toolkit talks to. Masked.
+    pub action_environment: Vec<(String, Secret)>,
+    /// The machine, as the `runner` context tells it.
+    pub runner: RunnerFacts,
+    /// Where it runs.
+    pub sandbox: SandboxRequest,
+    /// Where actions come from.
+    pub actions: Arc<dyn ActionSource>,
+    /// `timeout-minutes` of the job.
+    pub timeout: Duration,
+    /// `cancel-timeout-minutes`: how long after a cancellation the job may take to end.
+    pub cancel_timeout: Duration,
+    /// Where its events go.
+    pub events: EventSink,
+    /// How it hears that it shall end.
+    pub cancel: CancelSignal,
+    /// The right to run beside other jobs: taken after the set-up, before the first event, given back at the end.
+    pub turns: Option<Arc<Semaphore>>,
+    /// The clock of timings.
+    pub clock: Arc<dyn Clock>,
+    /// The waits of cancellations; [`Timing::default`] outside tests.
+    pub timing: Timing,
+}
+
+/// A job of a workflow file.
+#[derive(Debug, Clone)]
+pub struct JobInFile {
+    /// The file.
+    pub workflow: Arc<Workflow>,
+    /// Which of its `jobs`; one with steps.
+    pub index: usize,
+}
+
+/// Contexts that do not change while the job runs.
+#[derive(Debug, Clone)]
+pub struct GivenContexts {
+    /// `github`, with the payload as `event`; the engine adds what only the runner knows (paths, `job`, `action…`, `token`).
+    pub github: Value,
+    /// `vars`.
+    pub vars: Value,
+    /// `inputs`.
+    pub inputs: Value,
+    /// `needs`: `{result, outputs}` of each direct need.
+    pub needs: Value,
+    /// `matrix`; null without one.
+    pub matrix: Value,
+    /// `strategy`.
+    pub strategy: Value,
+}
+
+/// The machine, as the `runner` context tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerFacts {
+    /// `runner.name`.
+    pub name: String,
+    /// `runner.os`: `Linux`, `macOS`, `Windows`.
+    pub os: String,
+    /// `runner.arch`: `X64`, `ARM64`, `ARM`, `X86`.
+    pub arch: String,
+    /// `runner.environment`: `self-hosted` or `github-hosted`.
+    pub environment: String,
+}
+
+/// Where a job runs. The engine adds mounts for the actions and views for the checkouts that it finds in the job.
+#[derive(Debug, Clone)]
+pub struct SandboxRequest {
+    /// Makes the sandbox.
+    pub backend: Arc<dyn Backend>,
+    /// What to make.
+    pub spec: SandboxSpec,
+    /// What stays of it.
+    pub keep: Keep,
+}
+
+/// When a sandbox's files stay after the end of its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// Never.
+    #[default]
+    Never,
+    /// When the job did not succeed.
+    Failed,
+}
+
+/// Waits (`execution-semantics` 3.13). Tests shorten them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// From SIGINT to SIGTERM.
+    pub interrupt: Duration,
+    /// From SIGTERM to SIGKILL.
+    pub terminate: Duration,
+    /// From the end of a process to the kill of those that still hold its output open.
+    pub drain: Duration,
+    /// What `timeout-minutes` of a step counts in.
+    pub minute: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            interrupt: Duration::from_millis(7500),
+            terminate: Duration::from_millis(2500),
+            drain: Duration::from_secs(5),
+            minute: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How a job ended. The same was said on the event stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobReport {
+    /// The job.
+    pub id: JobId,
+    /// How.
+    pub conclusion: Conclusion,
+    /// Its outputs that hold no secret.
+    pub outputs: BTreeMap<String, String>,
+    /// Where and how it ran; absent when no sandbox could be made.
+    pub receipt: Option<Receipt>,
+    /// What the platform, not the job, did wrong; masked.
+    pub fault: Option<String>,
+    /// From the first event to the last.
+    pub wall: Duration,
+}

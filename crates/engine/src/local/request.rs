@@ -1,0 +1,91 @@
+//! What a run on this machine is given, and what it reports.
+
+use crate::cancel::CancelSignal;
+use crate::job::{Keep, RunnerFacts};
+use domain::{Clock, Conclusion, JobEvent, JobId, Receipt, Secret};
+use sandbox::{Backend, SandboxSpec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use workflow::action_source::ActionSource;
+use workflow::expr::Value;
+use workflow::plan::Plan;
+
+/// Everything a run needs.
+#[derive(Debug)]
+pub struct LocalRun {
+    /// What to run.
+    pub plan: Arc<Plan>,
+    /// `github`, with the payload as `event`, as every job sees it.
+    pub github: Value,
+    /// `vars`.
+    pub vars: Value,
+    /// `inputs` of the workflow.
+    pub inputs: Value,
+    /// All secrets of the run.
+    pub secrets: Vec<(String, Secret)>,
+    /// The run's token, when there is one.
+    pub token: Option<Secret>,
+    /// `--env`: environment for every process, below everything that the workflow says.
+    pub environment: Vec<(String, String)>,
+    /// Environment for JavaScript actions only.
+    pub action_environment: Vec<(String, Secret)>,
+    /// The machine.
+    pub runner: RunnerFacts,
+    /// Makes sandboxes.
+    pub backend: Arc<dyn Backend>,
+    /// What every sandbox is made like; the name, mounts and views are the engine's.
+    pub sandbox: SandboxSpec,
+    /// What stays of sandboxes.
+    pub keep: Keep,
+    /// Where actions come from.
+    pub actions: Arc<dyn ActionSource>,
+    /// Which labels this machine serves.
+    pub labels: Labels,
+    /// How many jobs run beside each other; at least 1.
+    pub jobs: usize,
+    /// Where the events of all jobs go.
+    pub events: mpsc::Sender<JobEvent>,
+    /// How the run hears that it shall end.
+    pub cancel: CancelSignal,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Which labels of `runs-on` this machine serves; compared ignoring case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Labels {
+    /// Those it serves by itself or by `--platform LABEL=local`.
+    pub served: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunReport {
+    /// How, as the run's machine says.
+    pub conclusion: Conclusion,
+    /// Every job, in the order in which they ended.
+    pub jobs: Vec<JobSummary>,
+}
+
+/// How one job of a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSummary {
+    /// The job.
+    pub id: JobId,
+    /// The name that people see.
+    pub name: String,
+    /// How.
+    pub conclusion: Conclusion,
+    /// Why it did not run, or what the platform did wrong.
+    pub reason: Option<String>,
+    /// What the platform, not the job, did wrong.
+    pub fault: Option<String>,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+    /// Where and how it ran.
+    pub receipt: Option<Receipt>,
+    /// How long it took.
+    pub wall: Duration,
+}
