@@ -1,1 +1,3 @@
 //! Linux namespaces and plain host mode.
+
+pub mod cgroup;
