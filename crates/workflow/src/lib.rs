@@ -6,6 +6,7 @@
 //! one from the other and reports every fault, `plan` joins files and an event into jobs, `run` decides what happens next.
 
 pub mod action_source;
+pub mod checkout;
 pub mod diagnostic;
 pub mod expr;
 pub mod model;
