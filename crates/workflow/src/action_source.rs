@@ -25,6 +25,8 @@ pub struct FetchedRepository {
     pub tree: PathBuf,
     /// The place that it came from: `store`, a mirror, `https://github.com`.
     pub from: String,
+    /// Something the job's log should say: that the last known commit was taken because no place answered.
+    pub notice: Option<String>,
 }
 
 /// Nobody could give it; the text names every place tried.

@@ -154,11 +154,19 @@ pub trait CheckoutSource: Send + Sync + std::fmt::Debug {
     /// When the repository cannot be read.
     fn views(&self, trees: usize, objects: usize) -> Result<Vec<View>, CheckoutUnavailable>;
 
-    /// What a step with these inputs does. May fetch another repository.
+    /// The host folder that [`CheckoutSource::plan`] puts other repositories into, made when absent. A job that has a checkout step
+    /// with the input `repository` gets it mounted read-only.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    fn repositories(&self) -> Result<PathBuf, CheckoutUnavailable>;
+
+    /// What a step with these inputs does. May fetch another repository; `repositories` is where the job sees the folder of
+    /// [`CheckoutSource::repositories`].
     ///
     /// # Errors
     /// When no place has what is asked.
-    fn plan(&self, request: &CheckoutRequest) -> Result<CheckoutPlan, CheckoutUnavailable>;
+    fn plan(&self, request: &CheckoutRequest, repositories: &Path) -> Result<CheckoutPlan, CheckoutUnavailable>;
 }
 
 #[cfg(test)]
