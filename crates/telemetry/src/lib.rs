@@ -10,7 +10,9 @@ pub const LOG_VARIABLE: &str = "EKIDEN_LOG";
 
 /// The text of [`LOG_VARIABLE`] is not a filter.
 #[derive(Debug, thiserror::Error)]
-#[error("{LOG_VARIABLE}='{value}' is not a log filter; write a level (error, warn, info, debug, trace) or target=level pairs")]
+#[error(
+    "{LOG_VARIABLE}='{value}' is not a log filter; write a level (error, warn, info, debug, trace) or target=level pairs"
+)]
 pub struct InvalidFilter {
     value: String,
     #[source]
@@ -25,7 +27,8 @@ pub struct InvalidFilter {
 pub fn init(filter: Option<&str>) -> Result<(), InvalidFilter> {
     let Some(text) = filter.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(()) };
     let filter = EnvFilter::try_new(text).map_err(|source| InvalidFilter { value: text.to_owned(), source })?;
-    let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second start in the same process (tests) keeps the first subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

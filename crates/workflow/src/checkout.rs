@@ -186,7 +186,14 @@ mod tests {
 
     #[test]
     fn inputs_are_read() {
-        let all = request(&[("ref", "v1"), ("repository", "a/b"), ("path", "./x/../y/"), ("fetch-depth", "0"), ("submodules", "Recursive")]).unwrap();
+        let all = request(&[
+            ("ref", "v1"),
+            ("repository", "a/b"),
+            ("path", "./x/../y/"),
+            ("fetch-depth", "0"),
+            ("submodules", "Recursive"),
+        ])
+        .unwrap();
         assert_eq!((all.reference.as_deref(), all.repository.as_deref()), (Some("v1"), Some("a/b")));
         assert_eq!((all.path.as_path(), all.fetch_depth, all.submodules), (Path::new("y"), 0, Submodules::Recursive));
     }
