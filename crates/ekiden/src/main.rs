@@ -1,3 +1,42 @@
-//! The `ekiden` binary: the composition root.
+//! The `ekiden` binary: the composition root. It reads the command line, hands it to one command and turns its end into an exit
+//! code; no domain logic lies here.
 
-fn main() {}
+mod args;
+mod commands;
+mod config;
+mod exit;
+mod failure;
+mod style;
+mod text;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use exit::Exit;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data on stdout, exit 0; the rest is talk on stderr, exit 2. A closed pipe is nobody's fault.
+            let _closed = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
+        }
+    };
+    style::choose(cli.color);
+    match dispatch(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            style::report(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Completion(args) => commands::completion::run(&args),
+        _ => Err(Failure::usage("not wired")),
+    }
+}

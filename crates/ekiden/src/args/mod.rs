@@ -1,0 +1,195 @@
+//! The command line, as clap sees it. Called by `main`; the structs are handed to the commands as they are.
+
+mod exec;
+mod value;
+
+pub(crate) use exec::{BackendName, ExecArgs, NetworkMode, OutputFormat, ProfileName, ProgressMode};
+pub(crate) use value::{Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, Size};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Every CI job gets a fresh, isolated runner of its own.
+#[derive(Debug, Parser)]
+#[command(name = "ekiden", version, max_term_width = 120, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 5 not found, 6 unreachable, 8 platform fault, 130 interrupted.")]
+pub(crate) struct Cli {
+    /// When to colour what is printed.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", env = "EKIDEN_COLOR", hide_env = true)]
+    pub(crate) color: ColorChoice,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to colour. `auto` follows NO_COLOR, CLICOLOR, CLICOLOR_FORCE and the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless the environment says no.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the workflows of a repository on this machine, each job in a fresh sandbox.
+    Exec(Box<ExecArgs>),
+    /// Check workflow and action files.
+    Lint(LintArgs),
+    /// Evaluate an expression and print its value as JSON.
+    Eval(EvalArgs),
+    /// Say what this machine can isolate, and what to run to fix what it cannot.
+    Doctor(DoctorArgs),
+    /// Print the receipt of where this command is running.
+    Whoami(WhoamiArgs),
+    /// Get, list and remove actions in the local store.
+    #[command(subcommand, arg_required_else_help = true)]
+    Action(ActionCommand),
+    /// Print the completions of a shell.
+    Completion(CompletionArgs),
+}
+
+/// `ekiden lint`.
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    /// Files, folders of workflow files, or repositories.
+    #[arg(value_name = "PATH", default_value = ".", value_hint = clap::ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print the findings.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: LintFormat,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people, with the source.
+    Text,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+}
+
+/// `ekiden eval`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// A JSON object: context name to value.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) context: Option<PathBuf>,
+    /// The expression, with or without `${{ }}`.
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub(crate) expression: String,
+}
+
+/// Text or JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlainFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// `ekiden doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// How to print the checks.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: PlainFormat,
+}
+
+/// `ekiden whoami`.
+#[derive(Debug, Args)]
+pub(crate) struct WhoamiArgs {
+    /// How to print the receipt.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: PlainFormat,
+}
+
+/// `ekiden action`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ActionCommand {
+    /// Get actions into the local store, for use without a network.
+    Fetch(ActionFetchArgs),
+    /// List the actions in the local store.
+    List(ActionListArgs),
+    /// Remove actions that were not used for a time.
+    Prune(ActionPruneArgs),
+}
+
+/// Where actions come from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StoreArgs {
+    /// The folder that keeps actions [default: in the user's cache].
+    #[arg(long, value_name = "DIR", env = "EKIDEN_ACTION_STORE", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) action_store: Option<PathBuf>,
+    /// A place to ask for actions before GitHub: a URL with `{owner}`, `{repo}` or `{repository}` in it. May be given more than once.
+    #[arg(long, value_name = "URL", env = "EKIDEN_ACTION_MIRROR", value_delimiter = ',')]
+    pub(crate) action_mirror: Vec<String>,
+    /// Use only what the store has.
+    #[arg(long, env = "EKIDEN_OFFLINE", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) offline: Option<bool>,
+}
+
+/// `ekiden action fetch`.
+#[derive(Debug, Args)]
+pub(crate) struct ActionFetchArgs {
+    /// `owner/repo[/path]@ref`.
+    #[arg(value_name = "ACTION", required = true)]
+    pub(crate) actions: Vec<String>,
+    /// The folder whose `ekiden.toml` is read.
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `ekiden action list`.
+#[derive(Debug, Args)]
+pub(crate) struct ActionListArgs {
+    /// How to print the list.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: PlainFormat,
+    /// The folder whose `ekiden.toml` is read.
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `ekiden action prune`.
+#[derive(Debug, Args)]
+pub(crate) struct ActionPruneArgs {
+    /// Remove what was not used for this long, such as `30d`.
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub(crate) older_than: Duration,
+    /// The folder whose `ekiden.toml` is read.
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `ekiden completion`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: ShellName,
+}
+
+/// Shells that have completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShellName {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}

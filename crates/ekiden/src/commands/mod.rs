@@ -1,0 +1,3 @@
+//! The commands, one file each. `main` calls `run` of one of them.
+
+pub(crate) mod completion;

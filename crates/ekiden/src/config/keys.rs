@@ -1,0 +1,92 @@
+//! The keys that `ekiden.toml` knows: for "did you mean", and so that a test can hold every key against its flag and variable.
+
+/// One key, with its flag and its variable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    /// Dotted path in the file.
+    pub(super) path: &'static str,
+    /// The flag, without dashes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by the test that holds keys, flags and variables together"))]
+    pub(super) flag: &'static str,
+}
+
+const fn key(path: &'static str, flag: &'static str) -> Key {
+    Key { path, flag }
+}
+
+/// All keys. The variable is the flag in capitals with `EKIDEN_` before it.
+pub(super) const KEYS: &[Key] = &[
+    key("exec.profile", "profile"),
+    key("exec.root", "root"),
+    key("exec.expose", "expose"),
+    key("exec.platforms", "platform"),
+    key("exec.jobs", "jobs"),
+    key("exec.network.mode", "network"),
+    key("exec.network.allow", "allow"),
+    key("exec.limits.memory", "memory"),
+    key("exec.limits.disk", "disk"),
+    key("exec.limits.processes", "processes"),
+    key("exec.limits.cpus", "cpus"),
+    key("exec.limits.timeout", "timeout"),
+    key("exec.limits.log", "log-limit"),
+    key("actions.store", "action-store"),
+    key("actions.mirrors", "action-mirror"),
+    key("actions.offline", "offline"),
+];
+
+/// Whether `path` is a key, or a table that holds keys.
+pub(super) fn is_known(path: &str) -> bool {
+    KEYS.iter().any(|key| {
+        key.path == path
+            || key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+            // The labels are the user's.
+            || path.strip_prefix("exec.platforms.").is_some_and(|label| !label.is_empty())
+    })
+}
+
+/// The known key or table that was probably meant.
+pub(super) fn suggestion(path: &str) -> Option<&'static str> {
+    let last = |path: &'static str| path;
+    let candidates = KEYS.iter().flat_map(|key| {
+        let tables = key.path.match_indices('.').map(|(at, _)| &key.path[..at]);
+        tables.chain([last(key.path)])
+    });
+    candidates
+        .map(|candidate| (crate::text::distance(&tail(candidate), &tail(path)), crate::text::distance(candidate, path), candidate))
+        .filter(|(tails, _, _)| *tails <= 2)
+        .min()
+        .map(|(_, _, candidate)| candidate)
+}
+
+/// The last part, without the difference between '-' and '_'.
+fn tail(path: &str) -> String {
+    path.rsplit('.').next().unwrap_or(path).replace('_', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEYS, is_known, suggestion};
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_key_is_also_a_flag_and_a_variable() {
+        let cli = crate::args::Cli::command();
+        let exec = cli.find_subcommand("exec").unwrap();
+        for key in KEYS {
+            let flag = exec.get_arguments().find(|a| a.get_long() == Some(key.flag));
+            let flag = flag.unwrap_or_else(|| panic!("--{} is no flag of exec ({})", key.flag, key.path));
+            let variable = format!("EKIDEN_{}", key.flag.replace('-', "_").to_uppercase());
+            assert_eq!(flag.get_env().and_then(|v| v.to_str()), Some(variable.as_str()), "{}", key.path);
+        }
+    }
+
+    #[test]
+    fn tables_are_known_and_slips_are_recognised() {
+        assert!(is_known("exec") && is_known("exec.network") && is_known("exec.platforms.gpu"));
+        assert!(!is_known("exec.net") && !is_known("exec.expos"));
+        assert_eq!(suggestion("exec.expos"), Some("exec.expose"));
+        assert_eq!(suggestion("allow"), Some("exec.network.allow"));
+        assert_eq!(suggestion("actions.mirror"), Some("actions.mirrors"));
+        assert_eq!(suggestion("colour"), None);
+    }
+}

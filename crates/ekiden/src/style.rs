@@ -1,0 +1,119 @@
+//! Colours, and the two ways out: data to stdout, talk to stderr. A closed pipe is quiet: it is somebody's `| head`.
+
+use crate::args::ColorChoice;
+use crate::failure::Failure;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static STDOUT_COLOR: AtomicBool = AtomicBool::new(false);
+static STDERR_COLOR: AtomicBool = AtomicBool::new(false);
+
+/// Decides once whether to colour: the flag, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR=0`, `TERM=dumb`, then what the stream is.
+pub(crate) fn choose(choice: ColorChoice) {
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+    let by_environment = |terminal: bool| {
+        if set("NO_COLOR").is_some() {
+            false
+        } else if set("CLICOLOR_FORCE").is_some_and(|v| v != "0") {
+            true
+        } else {
+            terminal && set("CLICOLOR").is_none_or(|v| v != "0") && set("TERM").is_none_or(|v| v != "dumb")
+        }
+    };
+    let decide = |terminal: bool| match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => by_environment(terminal),
+    };
+    STDOUT_COLOR.store(decide(io::stdout().is_terminal()), Ordering::Relaxed);
+    STDERR_COLOR.store(decide(io::stderr().is_terminal()), Ordering::Relaxed);
+}
+
+/// What a piece of text is; the colour follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ink {
+    /// Went well.
+    Good,
+    /// Went wrong.
+    Bad,
+    /// Should be looked at.
+    Warn,
+    /// Beside the matter.
+    Dim,
+    /// A name or heading.
+    Strong,
+    /// A pointer into text.
+    Mark,
+}
+
+impl Ink {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Good => "\x1b[32m",
+            Self::Bad => "\x1b[31m",
+            Self::Warn => "\x1b[33m",
+            Self::Dim => "\x1b[2m",
+            Self::Strong => "\x1b[1m",
+            Self::Mark => "\x1b[1;36m",
+        }
+    }
+}
+
+/// Paints for one stream; a plain one leaves text as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Palette {
+    /// With colours.
+    Colored,
+    /// Without.
+    Plain,
+}
+
+impl Palette {
+    /// Of stdout.
+    pub(crate) fn stdout() -> Self {
+        if STDOUT_COLOR.load(Ordering::Relaxed) { Self::Colored } else { Self::Plain }
+    }
+
+    /// Of stderr.
+    pub(crate) fn stderr() -> Self {
+        if STDERR_COLOR.load(Ordering::Relaxed) { Self::Colored } else { Self::Plain }
+    }
+
+    /// The text in its colour.
+    pub(crate) fn paint(self, ink: Ink, text: impl std::fmt::Display) -> String {
+        match self {
+            Self::Colored => format!("{}{text}\x1b[0m", ink.code()),
+            Self::Plain => text.to_string(),
+        }
+    }
+}
+
+/// Writes data to stdout in one go.
+pub(crate) fn data(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a failure on stderr.
+pub(crate) fn report(failure: &Failure) {
+    talk(Ink::Bad, "error", failure);
+}
+
+/// Prints a warning on stderr.
+pub(crate) fn warn(text: impl std::fmt::Display) {
+    talk(Ink::Warn, "warning", text);
+}
+
+/// Prints a remark on stderr.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    talk(Ink::Dim, "note", text);
+}
+
+fn talk(ink: Ink, head: &str, text: impl std::fmt::Display) {
+    let line = format!("{} {text}\n", Palette::stderr().paint(ink, format_args!("{head}:")));
+    // Nobody is left to tell when stderr is closed.
+    let _closed = io::stderr().lock().write_all(line.as_bytes());
+}
