@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 mod style;
 mod text;
+mod view;
 
 use args::{Cli, Command};
 use clap::Parser as _;

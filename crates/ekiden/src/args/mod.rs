@@ -11,11 +11,27 @@ use std::path::PathBuf;
 
 /// Every CI job gets a fresh, isolated runner of its own.
 #[derive(Debug, Parser)]
-#[command(name = "ekiden", version, max_term_width = 120, disable_help_subcommand = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 5 not found, 6 unreachable, 8 platform fault, 130 interrupted.")]
+#[command(
+    name = "ekiden",
+    version,
+    max_term_width = 120,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 5 not found, 6 unreachable, 8 platform fault, 130 interrupted."
+)]
 pub(crate) struct Cli {
     /// When to colour what is printed.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", env = "EKIDEN_COLOR", hide_env = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "EKIDEN_COLOR",
+        hide_env = true
+    )]
     pub(crate) color: ColorChoice,
     /// What to do.
     #[command(subcommand)]

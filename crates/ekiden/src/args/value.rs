@@ -148,7 +148,12 @@ impl FromStr for Size {
             _ => return Err(WRONG.to_owned()),
         };
         let number: f64 = number.parse().map_err(|_| WRONG.to_owned())?;
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes stay far below 2^53; the cast saturates")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "sizes stay far below 2^53; the cast saturates"
+        )]
         let bytes = (number * scale as f64) as u64;
         if bytes == 0 { Err(WRONG.to_owned()) } else { Ok(Self::Bytes(bytes)) }
     }

@@ -6,7 +6,10 @@ pub(super) struct Key {
     /// Dotted path in the file.
     pub(super) path: &'static str,
     /// The flag, without dashes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the test that holds keys, flags and variables together"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by the test that holds keys, flags and variables together")
+    )]
     pub(super) flag: &'static str,
 }
 
@@ -52,7 +55,9 @@ pub(super) fn suggestion(path: &str) -> Option<&'static str> {
         tables.chain([last(key.path)])
     });
     candidates
-        .map(|candidate| (crate::text::distance(&tail(candidate), &tail(path)), crate::text::distance(candidate, path), candidate))
+        .map(|candidate| {
+            (crate::text::distance(&tail(candidate), &tail(path)), crate::text::distance(candidate, path), candidate)
+        })
         .filter(|(tails, _, _)| *tails <= 2)
         .min()
         .map(|(_, _, candidate)| candidate)

@@ -1,0 +1,238 @@
+//! What is known of a run so far: the fold of its events. Every view reads it; the summary is made of it.
+
+use domain::{Annotation, Conclusion, JobEvent, JobEventKind, JobId, Outcome, Receipt, StepPhase, StepRef, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// More annotations of a job than this are counted, not kept.
+const KEPT_ANNOTATIONS: usize = 50;
+
+/// A run.
+#[derive(Debug, Default)]
+pub(crate) struct RunRecord {
+    /// In the order in which they were first heard of.
+    pub(crate) jobs: Vec<JobRecord>,
+    by_id: HashMap<JobId, usize>,
+    first_failure: Option<(usize, usize)>,
+}
+
+/// A job.
+#[derive(Debug)]
+pub(crate) struct JobRecord {
+    /// Its id.
+    pub(crate) id: JobId,
+    /// The name that people see.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) state: JobState,
+    /// Its steps, in the order in which they were first heard of.
+    pub(crate) steps: Vec<StepRecord>,
+    /// The first annotations.
+    pub(crate) annotations: Vec<(StepRef, Annotation)>,
+    /// Annotations that were not kept.
+    pub(crate) more_annotations: usize,
+    /// Step summaries, in order.
+    pub(crate) summaries: Vec<String>,
+    /// Where and how it ran.
+    pub(crate) receipt: Option<Receipt>,
+    /// Its outputs.
+    pub(crate) outputs: BTreeMap<String, String>,
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JobState {
+    /// It runs.
+    Running {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It never ran.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// It ended.
+    Finished {
+        /// How.
+        conclusion: Conclusion,
+        /// How long it took.
+        micros: u64,
+    },
+}
+
+/// A step.
+#[derive(Debug)]
+pub(crate) struct StepRecord {
+    /// Its place.
+    pub(crate) step: StepRef,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its part of the job.
+    pub(crate) phase: StepPhase,
+    /// Where it is.
+    pub(crate) state: StepState,
+    /// The last lines that it said; dropped when it ends well.
+    pub(crate) tail: Tail,
+}
+
+/// Where a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepState {
+    /// It runs.
+    Running {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It ended.
+    Finished {
+        /// Before `continue-on-error`.
+        outcome: Outcome,
+        /// After it.
+        conclusion: Conclusion,
+        /// How long it took.
+        micros: u64,
+    },
+}
+
+/// The last two pieces of a step's output: shared with the event, so that keeping them copies nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    before: Option<Arc<str>>,
+    last: Option<Arc<str>>,
+}
+
+impl Tail {
+    fn push(&mut self, text: &Arc<str>) {
+        // A small last piece is joined to its predecessor, so that many short lines do not push the tail out.
+        match (&self.before, &self.last) {
+            (Some(before), Some(last)) if before.len() + last.len() < 8192 => {
+                self.before = Some(format!("{before}{last}").into());
+            }
+            _ => self.before = self.last.take(),
+        }
+        self.last = Some(Arc::clone(text));
+    }
+
+    /// The last `count` lines.
+    pub(crate) fn lines(&self, count: usize) -> Vec<&str> {
+        let mut lines: Vec<&str> = Vec::new();
+        for piece in [&self.last, &self.before].into_iter().flatten() {
+            lines.extend(piece.lines().rev().take(count - lines.len().min(count)));
+        }
+        lines.reverse();
+        lines
+    }
+}
+
+impl JobRecord {
+    /// The step at a place.
+    pub(crate) fn step(&self, step: StepRef) -> Option<&StepRecord> {
+        self.steps.iter().rev().find(|known| known.step == step)
+    }
+
+    /// Steps that run now.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &StepRecord> {
+        self.steps.iter().filter(|step| matches!(step.state, StepState::Running { .. }))
+    }
+
+    /// How it ended, if it did.
+    pub(crate) const fn conclusion(&self) -> Option<Conclusion> {
+        match &self.state {
+            JobState::Running { .. } => None,
+            JobState::Skipped { .. } => Some(Conclusion::Skipped),
+            JobState::Finished { conclusion, .. } => Some(*conclusion),
+        }
+    }
+}
+
+impl RunRecord {
+    /// Takes one event.
+    pub(crate) fn apply(&mut self, event: &JobEvent) {
+        let at = event.at;
+        let index = self.index(&event.job, at);
+        let job = &mut self.jobs[index];
+        match &event.kind {
+            JobEventKind::JobStarted { name } => name.clone_into(&mut job.name),
+            JobEventKind::StepStarted { step, name, phase } => job.steps.push(StepRecord {
+                step: *step,
+                name: name.clone(),
+                phase: *phase,
+                state: StepState::Running { since: at },
+                tail: Tail::default(),
+            }),
+            JobEventKind::Output { step, text } => {
+                if let Some(step) = job.steps.iter_mut().rev().find(|known| known.step == *step) {
+                    step.tail.push(text);
+                }
+            }
+            JobEventKind::Annotation { step, annotation } => {
+                if job.annotations.len() < KEPT_ANNOTATIONS {
+                    job.annotations.push((*step, annotation.clone()));
+                } else {
+                    job.more_annotations += 1;
+                }
+            }
+            JobEventKind::Summary { markdown, .. } => job.summaries.push(markdown.clone()),
+            JobEventKind::StepFinished { step, name, phase, outcome, conclusion, micros } => {
+                let state = StepState::Finished { outcome: *outcome, conclusion: *conclusion, micros: *micros };
+                let place = job.steps.iter().rposition(|known| known.step == *step).unwrap_or_else(|| {
+                    let tail = Tail::default();
+                    job.steps.push(StepRecord { step: *step, name: name.clone(), phase: *phase, state, tail });
+                    job.steps.len() - 1
+                });
+                let known = &mut job.steps[place];
+                known.state = state;
+                name.clone_into(&mut known.name);
+                if *conclusion == Conclusion::Failure {
+                    self.first_failure.get_or_insert((index, place));
+                } else {
+                    known.tail = Tail::default();
+                }
+            }
+            JobEventKind::JobSkipped { name, reason } => {
+                name.clone_into(&mut job.name);
+                job.state = JobState::Skipped { reason: reason.clone() };
+            }
+            JobEventKind::Receipt { receipt } => job.receipt = Some(receipt.clone()),
+            JobEventKind::JobFinished { conclusion, outputs, micros } => {
+                job.outputs.clone_from(outputs);
+                job.state = JobState::Finished { conclusion: *conclusion, micros: *micros };
+            }
+        }
+    }
+
+    fn index(&mut self, id: &JobId, at: Timestamp) -> usize {
+        *self.by_id.entry(id.clone()).or_insert_with(|| {
+            self.jobs.push(JobRecord {
+                id: id.clone(),
+                name: id.to_string(),
+                state: JobState::Running { since: at },
+                steps: Vec::new(),
+                annotations: Vec::new(),
+                more_annotations: 0,
+                summaries: Vec::new(),
+                receipt: None,
+                outputs: BTreeMap::new(),
+            });
+            self.jobs.len() - 1
+        })
+    }
+
+    /// A job by its id.
+    pub(crate) fn job(&self, id: &JobId) -> Option<&JobRecord> {
+        self.by_id.get(id).and_then(|index| self.jobs.get(*index))
+    }
+
+    /// The step that failed first, with its job.
+    pub(crate) fn first_failure(&self) -> Option<(&JobRecord, &StepRecord)> {
+        let (job, step) = self.first_failure?;
+        let job = self.jobs.get(job)?;
+        Some((job, job.steps.get(step)?))
+    }
+
+    /// The worst of all jobs: what the run came to.
+    pub(crate) fn conclusion(&self) -> Conclusion {
+        self.jobs.iter().filter_map(JobRecord::conclusion).fold(Conclusion::Success, Conclusion::merge)
+    }
+}
