@@ -1,0 +1,224 @@
+//! Finding needles in a chunk of bytes: a fast filter that skips clean text, and an automaton where the filter suspects something.
+//! Used by `masker` (builds) and `stream` (asks).
+
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, MatchKind};
+use std::sync::{Arc, OnceLock};
+
+/// Only so many bytes of a needle go into the automaton, whose size is a multiple of theirs; the rest is compared.
+const AUTOMATON_BYTES: usize = 2048;
+
+/// A set of needles of one length class, ready to search. Immutable.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    filter: Filter,
+    /// Sorted, without duplicates.
+    needles: Vec<Arc<[u8]>>,
+    /// Built when the filter first suspects something: many a job never shows a secret.
+    automaton: OnceLock<Option<NFA>>,
+    longest: usize,
+    first_bytes: [bool; 256],
+}
+
+/// A place that is to be masked: start and end.
+pub(crate) type Span = (usize, usize);
+
+impl Segment {
+    pub(crate) fn new(class: Class, mut needles: Vec<Arc<[u8]>>) -> Self {
+        needles.sort_unstable();
+        needles.dedup();
+        let mut first_bytes = [false; 256];
+        for first in needles.iter().filter_map(|needle| needle.first()) {
+            first_bytes[usize::from(*first)] = true;
+        }
+        Self {
+            filter: Filter::new(class, &needles),
+            automaton: OnceLock::new(),
+            longest: needles.iter().map(|needle| needle.len()).max().unwrap_or(0),
+            first_bytes,
+            needles,
+        }
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.filter.class
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.needles.len()
+    }
+
+    pub(crate) fn needles(&self) -> &[Arc<[u8]>] {
+        &self.needles
+    }
+
+    fn automaton(&self) -> Option<&NFA> {
+        let build = || {
+            let heads = self.needles.iter().map(|needle| &needle[..needle.len().min(AUTOMATON_BYTES)]);
+            NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(heads).ok()
+        };
+        self.automaton.get_or_init(build).as_ref()
+    }
+
+    /// Adds a span for each end of a needle in `text`, in the order of their ends (only the longest needle for each end).
+    pub(crate) fn find(&self, text: &[u8], spans: &mut Vec<Span>) {
+        let mut at = 0;
+        while let Some(suspect) = self.filter.next(text, at) {
+            at = match self.automaton() {
+                Some(automaton) => self.walk(automaton, text, at.max(suspect.from), suspect.past, spans),
+                None => self.compare(text, at.max(suspect.from), suspect.past, spans),
+            };
+        }
+    }
+
+    /// Runs the automaton from `at` until nothing is in progress beyond `past`; says where it stopped.
+    fn walk(&self, automaton: &NFA, text: &[u8], mut at: usize, past: usize, spans: &mut Vec<Span>) -> usize {
+        let Ok(start) = automaton.start_state(Anchored::No) else { return text.len() };
+        let mut state = start;
+        while at < text.len() {
+            state = automaton.next_state(Anchored::No, state, text[at]);
+            at += 1;
+            if state == start {
+                if at >= past {
+                    return at;
+                }
+            } else if automaton.is_match(state) {
+                for index in 0..automaton.match_len(state) {
+                    let pattern = automaton.match_pattern(state, index);
+                    let from = at - automaton.pattern_len(pattern);
+                    // The same head may belong to several long needles.
+                    if let Some(end) = self.longest_at(text, from, at) {
+                        spans.push((from, end));
+                        break;
+                    }
+                }
+            }
+        }
+        at
+    }
+
+    /// The end of the longest needle that starts at `from`, given that a head of one ends at `at`.
+    fn longest_at(&self, text: &[u8], from: usize, at: usize) -> Option<usize> {
+        if at - from < AUTOMATON_BYTES {
+            return Some(at);
+        }
+        let head = &text[from..at];
+        let first = self.needles.partition_point(|needle| &**needle < head);
+        let same = self.needles[first..].iter().take_while(|needle| needle.starts_with(head));
+        same.filter(|needle| text[from..].starts_with(needle)).map(|needle| from + needle.len()).max()
+    }
+
+    /// The way without an automaton (one that would be too large): compares at every place up to `past`.
+    fn compare(&self, text: &[u8], at: usize, past: usize, spans: &mut Vec<Span>) -> usize {
+        for from in at..past.min(text.len()) {
+            let rest = &text[from..];
+            let ends = self.needles.iter().filter(|needle| rest.starts_with(needle)).map(|needle| from + needle.len());
+            spans.extend(ends.max().map(|end| (from, end)));
+        }
+        past
+    }
+
+    /// Where the longest end of `text` starts that a needle may continue, if there is one after `from`.
+    pub(crate) fn partial(&self, text: &[u8], from: usize) -> Option<usize> {
+        let first = from.max((text.len() + 1).saturating_sub(self.longest));
+        (first..text.len()).find(|start| {
+            let end = &text[*start..];
+            self.first_bytes[usize::from(end[0])] && {
+                let at = self.needles.partition_point(|needle| &**needle <= end);
+                self.needles.get(at).is_some_and(|needle| needle.starts_with(end))
+            }
+        })
+    }
+}
+
+/// Needles of like length are searched together: the shortest of them decides how far the filter may jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// 2 and 3 bytes.
+    Tiny,
+    /// 4 to 7 bytes.
+    Short,
+    /// 8 bytes and more.
+    Long,
+}
+
+impl Class {
+    pub(crate) const ALL: [Self; 3] = [Self::Tiny, Self::Short, Self::Long];
+
+    pub(crate) const fn of(length: usize) -> Self {
+        match length {
+            ..4 => Self::Tiny,
+            4..8 => Self::Short,
+            _ => Self::Long,
+        }
+    }
+
+    /// Bytes that the filter looks at together.
+    const fn block(self) -> usize {
+        match self {
+            Self::Tiny => 2,
+            Self::Short | Self::Long => 4,
+        }
+    }
+
+    /// The distance of the places that it looks at. Every needle of the class covers one block at such a place.
+    const fn stride(self) -> usize {
+        match self {
+            Self::Tiny | Self::Short => 1,
+            Self::Long => 5,
+        }
+    }
+}
+
+/// A bitmap of the hashes of all blocks that stand at one of the first `stride` places of a needle.
+#[derive(Debug)]
+struct Filter {
+    class: Class,
+    shift: u32,
+    bits: Vec<u64>,
+}
+
+/// A needle may start at `from` or later, and before `past`.
+struct Suspect {
+    from: usize,
+    past: usize,
+}
+
+impl Filter {
+    fn new(class: Class, needles: &[Arc<[u8]>]) -> Self {
+        // 64 bits for each block keep suspicion on clean text near 1 %; 4 KiB at least, 2 MiB at most.
+        let wanted = (needles.len() * class.stride() * 64).clamp(1 << 15, 1 << 24).next_power_of_two();
+        let mut filter = Self { class, shift: 32 - wanted.trailing_zeros(), bits: vec![0; wanted / 64] };
+        for needle in needles {
+            for place in 0..class.stride() {
+                if let Some(hash) = filter.hash(needle, place) {
+                    filter.bits[hash / 64] |= 1 << (hash % 64);
+                }
+            }
+        }
+        filter
+    }
+
+    #[inline(always)]
+    fn hash(&self, text: &[u8], at: usize) -> Option<usize> {
+        let block = match self.class {
+            Class::Tiny => u32::from(u16::from_le_bytes(*text.get(at..)?.first_chunk()?)),
+            Class::Short | Class::Long => u32::from_le_bytes(*text.get(at..)?.first_chunk()?),
+        };
+        Some((block.wrapping_mul(0x9E37_79B1) >> self.shift) as usize)
+    }
+
+    /// The next place from `at` on where a needle may be.
+    fn next(&self, text: &[u8], at: usize) -> Option<Suspect> {
+        let stride = self.class.stride();
+        let mut at = at + stride - 1;
+        while let Some(hash) = self.hash(text, at) {
+            if self.bits[hash / 64] >> (hash % 64) & 1 == 1 {
+                return Some(Suspect { from: (at + 1).saturating_sub(stride), past: at + self.class.block() });
+            }
+            at += stride;
+        }
+        None
+    }
+}
