@@ -3,7 +3,10 @@
 mod exec;
 mod value;
 
-pub(crate) use exec::{BackendName, ExecArgs, NetworkMode, OutputFormat, ProfileName, ProgressMode};
+pub(crate) use exec::{
+    BackendName, EventArgs, ExecArgs, LimitArgs, NetworkMode, OutputFormat, PickArgs, ProfileName, ProgressMode, SandboxArgs,
+    ShowArgs, ValueArgs,
+};
 pub(crate) use value::{Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

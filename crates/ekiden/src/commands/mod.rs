@@ -1,3 +1,4 @@
 //! The commands, one file each. `main` calls `run` of one of them.
 
 pub(crate) mod completion;
+pub(crate) mod whoami;

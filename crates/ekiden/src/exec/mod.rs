@@ -1,0 +1,5 @@
+//! What `ekiden exec` puts together before the engine runs: the command line, `ekiden.toml`, the repository and the event become
+//! plans and runs. Called by `commands::exec`.
+
+pub(crate) mod dotenv;
+pub(crate) mod values;
