@@ -1,4 +1,5 @@
 //! The commands, one file each. `main` calls `run` of one of them.
 
 pub(crate) mod completion;
+pub(crate) mod eval;
 pub(crate) mod whoami;

@@ -55,7 +55,11 @@ struct Seen {
 pub(crate) fn run(args: &WhoamiArgs) -> Result<Exit, Failure> {
     let place = place();
     let text = match args.output {
-        PlainFormat::Json => format!("{}\n", serde_json::to_string_pretty(&place).map_err(|error| Failure::platform("could not write JSON").cause(&error))?),
+        PlainFormat::Json => format!(
+            "{}\n",
+            serde_json::to_string_pretty(&place)
+                .map_err(|error| Failure::platform("could not write JSON").cause(&error))?
+        ),
         PlainFormat::Text => text(&place),
     };
     crate::style::data(&text)?;
@@ -72,12 +76,14 @@ fn place() -> Place {
         return Place::Sandbox { receipt: None, seen };
     }
     let service = if variable("GITHUB_ACTIONS").is_some() {
-        Some(match (variable("FORGEJO_ACTIONS"), variable("GITEA_ACTIONS"), variable("RUNNER_ENVIRONMENT").as_deref()) {
-            (Some(_), _, _) => "a Forgejo runner",
-            (_, Some(_), _) => "a Gitea runner",
-            (_, _, Some("github-hosted")) => "a GitHub-hosted runner",
-            _ => "a self-hosted GitHub runner",
-        })
+        Some(
+            match (variable("FORGEJO_ACTIONS"), variable("GITEA_ACTIONS"), variable("RUNNER_ENVIRONMENT").as_deref()) {
+                (Some(_), _, _) => "a Forgejo runner",
+                (_, Some(_), _) => "a Gitea runner",
+                (_, _, Some("github-hosted")) => "a GitHub-hosted runner",
+                _ => "a self-hosted GitHub runner",
+            },
+        )
     } else if variable("GITLAB_CI").is_some() {
         Some("a GitLab runner")
     } else {
@@ -101,7 +107,8 @@ fn seen() -> Seen {
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
     });
-    let jobs = ["GITHUB_REPOSITORY", "GITHUB_WORKFLOW", "GITHUB_JOB", "GITHUB_RUN_ID", "RUNNER_NAME", "RUNNER_ENVIRONMENT"];
+    let jobs =
+        ["GITHUB_REPOSITORY", "GITHUB_WORKFLOW", "GITHUB_JOB", "GITHUB_RUN_ID", "RUNNER_NAME", "RUNNER_ENVIRONMENT"];
     Seen {
         machine: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
         user: user.unwrap_or_else(|| uid.to_string()),

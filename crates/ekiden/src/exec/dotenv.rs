@@ -8,7 +8,11 @@ use std::path::Path;
 pub(crate) fn read(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let failure = Failure::new(
-            if error.kind() == std::io::ErrorKind::NotFound { crate::exit::Exit::NotFound } else { crate::exit::Exit::Invalid },
+            if error.kind() == std::io::ErrorKind::NotFound {
+                crate::exit::Exit::NotFound
+            } else {
+                crate::exit::Exit::Invalid
+            },
             format!("could not read {}", path.display()),
         );
         failure.cause(&error)
@@ -85,7 +89,15 @@ mod tests {
     #[test]
     fn all_forms_are_read() {
         let text = "# a comment\nA=1\nexport B = two words # not this\nC='it''s\\n'\nD=\"line\\nbreak \\\"q\\\"\"\n\nE=\"over\ntwo lines\"\nF=a=b#c\nG=";
-        let expected = [("A", "1"), ("B", "two words"), ("C", "it"), ("D", "line\nbreak \"q\""), ("E", "over\ntwo lines"), ("F", "a=b#c"), ("G", "")];
+        let expected = [
+            ("A", "1"),
+            ("B", "two words"),
+            ("C", "it"),
+            ("D", "line\nbreak \"q\""),
+            ("E", "over\ntwo lines"),
+            ("F", "a=b#c"),
+            ("G", ""),
+        ];
         let expected: Vec<(String, String)> = expected.map(|(n, v)| (n.to_owned(), v.to_owned())).into();
         assert_eq!(pairs(text), expected);
         assert_eq!(pairs("A=1\r\nB='x'\r\n"), [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "x".to_owned())]);

@@ -41,8 +41,10 @@ pub(crate) fn read(args: &ValueArgs) -> Result<Values, Failure> {
         let value = match value {
             Some(value) => value.clone(),
             None => std::env::var(name).map_err(|_| {
-                Failure::usage(format!("the environment variable {name} is not set, and --env {name} gives it no value"))
-                    .fix(format!("--env {name}=VALUE"))
+                Failure::usage(format!(
+                    "the environment variable {name} is not set, and --env {name} gives it no value"
+                ))
+                .fix(format!("--env {name}=VALUE"))
             })?,
         };
         env.push((name.clone(), value));

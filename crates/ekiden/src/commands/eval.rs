@@ -1,0 +1,67 @@
+//! `ekiden eval`: one expression and its value.
+
+use crate::args::EvalArgs;
+use crate::excerpt::excerpt;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::{self, Palette};
+use workflow::expr::{Availability, EvaluationError, Expression, MapScope, Value};
+
+/// Prints the value as JSON; a wrong expression is shown with a pointer under its fault, exit 1.
+pub(crate) fn run(args: &EvalArgs) -> Result<Exit, Failure> {
+    let contexts = match &args.context {
+        None => serde_json::Map::new(),
+        Some(path) => read_contexts(path)?,
+    };
+    let text = inner(&args.expression);
+    let names: Vec<String> = contexts.keys().cloned().collect();
+    let expression = match Expression::parse_for(text, &Availability::of_contexts(names)) {
+        Ok(expression) => expression,
+        Err(error) => {
+            let mut failure = Failure::new(Exit::Failed, error.kind.to_string());
+            let shown = excerpt(Palette::stderr(), text, error.position, error.end, "");
+            failure.what = format!("{}\n{}", failure.what, shown.trim_end());
+            if let Some(help) = &error.help {
+                failure = failure.fix(help);
+            }
+            if matches!(error.kind, workflow::expr::ExpressionErrorKind::UnknownContext) && args.context.is_none() {
+                failure = failure.fix("give contexts as a JSON object: ekiden eval --context FILE.json EXPR");
+            }
+            return Err(failure);
+        }
+    };
+    let scope = match Value::from_json(&serde_json::Value::Object(contexts)) {
+        Value::Object(object) => MapScope::from_object(&object),
+        _ => MapScope::new(),
+    };
+    let value = expression.evaluate(&scope).map_err(|error| evaluation_failure(&error))?;
+    let json = serde_json::to_string_pretty(&value.to_json())
+        .map_err(|error| Failure::platform("could not write JSON").cause(&error))?;
+    style::data(&(json + "\n"))?;
+    Ok(Exit::Ok)
+}
+
+/// The text between `${{` and `}}`, when it is written with them.
+fn inner(text: &str) -> &str {
+    let trimmed = text.trim();
+    trimmed.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(text)
+}
+
+fn evaluation_failure(error: &EvaluationError) -> Failure {
+    let failure = Failure::new(Exit::Failed, error.to_string());
+    match error {
+        EvaluationError::NeedsHash { .. } => failure.fix("put it into a step and run it: ekiden exec"),
+        _ => failure,
+    }
+}
+
+fn read_contexts(path: &std::path::Path) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::invalid(format!("could not read {}", path.display())).cause(&error))?;
+    match serde_json::from_str(&text) {
+        Ok(serde_json::Value::Object(contexts)) => Ok(contexts),
+        Ok(_) => Err(Failure::invalid(format!("{} holds no JSON object", path.display()))
+            .fix(r#"give each context by its name: {"github": {"ref": "refs/heads/main"}}"#)),
+        Err(error) => Err(Failure::invalid(format!("{} is no JSON", path.display())).cause(&error)),
+    }
+}
