@@ -2,4 +2,4 @@
 
 mod request;
 
-pub use request::{GivenContexts, JobInFile, JobReport, JobRequest, Keep, RunnerFacts, SandboxRequest, Timing};
+pub use request::{CheckoutRules, CheckoutTime, GivenContexts, JobInFile, JobReport, JobRequest, Keep, RunnerFacts, SandboxRequest, Timing};

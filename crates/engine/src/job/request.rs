@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use workflow::action_source::ActionSource;
+use workflow::checkout::CheckoutSource;
 use workflow::expr::Value;
 use workflow::model::Workflow;
 
@@ -37,6 +38,8 @@ pub struct JobRequest {
     pub sandbox: SandboxRequest,
     /// Where actions come from.
     pub actions: Arc<dyn ActionSource>,
+    /// The built-in `actions/checkout`; without it, that action is an action like any other.
+    pub checkout: Option<CheckoutRules>,
     /// `timeout-minutes` of the job.
     pub timeout: Duration,
     /// `cancel-timeout-minutes`: how long after a cancellation the job may take to end.
@@ -77,6 +80,8 @@ pub struct GivenContexts {
     pub matrix: Value,
     /// `strategy`.
     pub strategy: Value,
+    /// What the server knows of `job`: `check_run_id`, `workflow_ref`, `workflow_sha`, `workflow_repository`, `workflow_file_path`.
+    pub job: Value,
 }
 
 /// The machine, as the `runner` context tells it.
@@ -90,6 +95,27 @@ pub struct RunnerFacts {
     pub arch: String,
     /// `runner.environment`: `self-hosted` or `github-hosted`.
     pub environment: String,
+}
+
+/// How the run's own repository comes into the workspace.
+#[derive(Debug, Clone)]
+pub struct CheckoutRules {
+    /// Knows the repository.
+    pub source: Arc<dyn CheckoutSource>,
+    /// When it is placed.
+    pub when: CheckoutTime,
+}
+
+/// When the run's own repository is placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CheckoutTime {
+    /// By the step that uses `actions/checkout`, as on a server.
+    #[default]
+    Step,
+    /// Before the first step (`exec --checkout`).
+    First,
+    /// It is the workspace already (`exec --bind`).
+    Present,
 }
 
 /// Where a job runs. The engine adds mounts for the actions and views for the checkouts that it finds in the job.

@@ -1,7 +1,7 @@
 //! What a run on this machine is given, and what it reports.
 
 use crate::cancel::CancelSignal;
-use crate::job::{Keep, RunnerFacts};
+use crate::job::{CheckoutRules, Keep, RunnerFacts};
 use domain::{Clock, Conclusion, JobEvent, JobId, Receipt, Secret};
 use sandbox::{Backend, SandboxSpec};
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub struct LocalRun {
     pub keep: Keep,
     /// Where actions come from.
     pub actions: Arc<dyn ActionSource>,
+    /// The built-in `actions/checkout`.
+    pub checkout: Option<CheckoutRules>,
     /// Which labels this machine serves.
     pub labels: Labels,
     /// How many jobs run beside each other; at least 1.
