@@ -2,4 +2,7 @@
 
 mod request;
 
-pub use request::{CheckoutRules, CheckoutTime, GivenContexts, JobInFile, JobReport, JobRequest, Keep, RunnerFacts, SandboxRequest, Timing};
+pub use request::{
+    CheckoutRules, CheckoutTime, GivenContexts, JobInFile, JobReport, JobRequest, Keep, RunnerFacts, SandboxRequest,
+    Timing,
+};
