@@ -140,6 +140,12 @@ pub enum EvaluationError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A template's result is nested too deeply.
+    #[error("Maximum object depth exceeded ({limit} levels)")]
+    Depth {
+        /// The limit in levels.
+        limit: usize,
+    },
     /// The text given to `format` has a lone brace or a bad placeholder.
     #[error("The following format string is invalid: {format}")]
     Format {

@@ -28,6 +28,7 @@ pub use error::{EvaluationError, ExpressionError, ExpressionErrorKind, JsonError
 pub use expression::{Expression, MAX_DEPTH, MAX_LENGTH};
 pub use function::{Function, StatusFunction};
 pub use json::{parse_json, write_json};
+pub(crate) use memory::text_bytes;
 pub use memory::{EVALUATION_MEMORY, TEMPLATE_MEMORY};
 pub use node::{Comparison, Node, NodeKind};
 pub use number::{format_number, parse_number};

@@ -1,0 +1,11 @@
+//! Values of a workflow file that may hold expressions: what the reference calls template tokens.
+//!
+//! `parse` makes them with [`scan`], which finds `${{ }}` in a scalar; `run` and the engine evaluate them.
+
+mod evaluate;
+mod scan;
+mod types;
+
+pub use evaluate::MAX_DEPTH;
+pub use scan::{ScanError, ScanProblem, condition, scan};
+pub use types::{ExpressionPart, ExpressionText, Template, TemplateKey, TemplateKind};

@@ -1,0 +1,5 @@
+//! Tests of the crate from outside.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+mod conformance;
+mod expressions;
