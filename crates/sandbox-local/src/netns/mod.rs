@@ -2,18 +2,15 @@
 //! to sockets that are born here and served from outside (`isolation` 5.2, variant b2).
 //!
 //! Who calls what, in which process: the init, in its fresh network namespace, with `CAP_NET_ADMIN` over it, before it gives
-//! capabilities up: [`set_up`]. It sends the sockets of [`Way::Relayed`] to the agent (`SCM_RIGHTS`), which hands them to
-//! `egress::serve`, and closes its own. `resolv.conf` inside holds [`RESOLV_CONF`].
+//! capabilities up: [`set_up`]. With [`Way::Relayed`] it gets [`Sockets`], sends them to the agent (`SCM_RIGHTS`, in the
+//! order of the fields) and closes its own; the agent hands them to `egress::serve`. `resolv.conf` inside holds
+//! [`RESOLV_CONF`].
+//!
+//! Connections to `127.0.0.0/8` and `::1` are the job's own and stay untouched. All other TCP goes to the relay, all other
+//! UDP to port 53 to the DNS stub, and the rest is refused at once, so that programs fall back from QUIC without waiting.
 
 mod netlink;
 mod rules;
 mod set_up;
 
 pub use set_up::{NetnsError, RESOLV_CONF, Sockets, Way, set_up};
-
-// Signatures that callers code against (bodies follow):
-// pub fn set_up(way: Way) -> Result<Option<Sockets>, NetnsError>;   // init; no allocation beyond a few KiB, no threads
-// pub enum Way { Relayed, LoopbackOnly }
-// pub struct Sockets { pub tcp4: OwnedFd, pub tcp6: Option<OwnedFd>, pub udp4: OwnedFd, pub udp6: Option<OwnedFd> }   // in this order over SCM_RIGHTS
-// pub const RESOLV_CONF: &str;
-// agent: egress::serve(egress::Sockets { tcp4, tcp6, udp4, udp6 }, egress::Policy::new(&allow: &[String])?) -> egress::Handle; drop or `Handle::stop().await` ends it.

@@ -1,0 +1,186 @@
+//! The messages that set a job's network namespace up, as one batch of routes and one of nftables. Called by `set_up`.
+//!
+//! Numbers are those of `linux/rtnetlink.h` and `linux/netfilter/nf_tables.h`; both are stable kernel interfaces.
+
+use super::netlink::{APPEND, Batch, CREATE, REQUEST};
+
+/// `lo` is always the first interface of a network namespace.
+const LOOPBACK: u32 = 1;
+
+/// `lo` up, and every address of each family local: whatever is connected to arrives on this machine.
+pub(super) fn routes(with_v6: bool) -> Batch {
+    const RTM_NEWLINK: u16 = 16;
+    const RTM_NEWROUTE: u16 = 24;
+    const IFF_UP: u32 = 1;
+    const RTA_OIF: u16 = 4;
+    let mut batch = Batch::default();
+    batch.message(RTM_NEWLINK, REQUEST, |message| {
+        message.raw(&[0; 4]).raw(&LOOPBACK.to_ne_bytes()).raw(&IFF_UP.to_ne_bytes()).raw(&IFF_UP.to_ne_bytes())
+    });
+    let families: &[u8] = if with_v6 { &[2, 10] } else { &[2] };
+    for family in families {
+        batch.message(RTM_NEWROUTE, REQUEST | CREATE, |message| {
+            // family, lengths 0 and 0 (= default), tos, table local, protocol static, scope host, type local, flags
+            message.raw(&[*family, 0, 0, 0, 255, 4, 254, 2]).raw(&[0; 4]).ne32(RTA_OIF, LOOPBACK)
+        });
+    }
+    batch
+}
+
+/// `lo` up and nothing else.
+pub(super) fn loopback_only() -> Batch {
+    const RTM_NEWLINK: u16 = 16;
+    let mut batch = Batch::default();
+    batch.message(RTM_NEWLINK, REQUEST, |message| {
+        message.raw(&[0; 4]).raw(&LOOPBACK.to_ne_bytes()).raw(&1u32.to_ne_bytes()).raw(&1u32.to_ne_bytes())
+    });
+    batch
+}
+
+const TABLE: &str = "ekiden";
+const NFPROTO_INET: u8 = 1;
+const NFPROTO_IPV4: u8 = 2;
+const NFPROTO_IPV6: u8 = 10;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+/// `NFNL_SUBSYS_NFTABLES`, the high byte of each message's kind.
+const NFTABLES: u16 = 10 << 8;
+const NEW_TABLE: u16 = NFTABLES;
+const NEW_CHAIN: u16 = NFTABLES | 3;
+const NEW_RULE: u16 = NFTABLES | 6;
+/// The register that holds a verdict, and the first for data.
+const VERDICT: u32 = 0;
+const REGISTER: u32 = 1;
+const ACCEPT: u32 = 1;
+
+/// A redirect of outgoing TCP to `tcp_port` and of DNS to `udp_port` on the loopback, and a refusal of all that is neither.
+pub(super) fn redirects(tcp_port: u16, udp_port: u16) -> Batch {
+    let mut batch = Batch::default();
+    frame(&mut batch, 16);
+    batch.message(NEW_TABLE, REQUEST | CREATE, |message| head(message).text(1, TABLE));
+
+    chain(&mut batch, "turn", "nat", -100);
+    for own in [own_v4, own_v6] {
+        rule(&mut batch, "turn", |rule| verdict(own(rule), ACCEPT));
+    }
+    rule(&mut batch, "turn", |rule| redirect(transport(rule, TCP), tcp_port));
+    rule(&mut batch, "turn", |rule| redirect(to_port(transport(rule, UDP), 53), udp_port));
+
+    chain(&mut batch, "keep", "filter", 0);
+    rule(&mut batch, "keep", |rule| verdict(transport(rule, TCP), ACCEPT));
+    // Also what was just turned to the stub: its address is the loopback's by now.
+    for own in [own_v4, own_v6] {
+        rule(&mut batch, "keep", |rule| verdict(own(rule), ACCEPT));
+    }
+    rule(&mut batch, "keep", |rule| verdict(answers(rule), ACCEPT));
+    rule(&mut batch, "keep", refuse);
+    frame(&mut batch, 17);
+    batch
+}
+
+/// `NFNL_MSG_BATCH_BEGIN` or `…_END`.
+fn frame(batch: &mut Batch, kind: u16) {
+    batch.message(kind, REQUEST, |message| message.raw(&[0, 0]).raw(&10u16.to_be_bytes()));
+}
+
+fn head(message: &mut Batch) -> &mut Batch {
+    message.raw(&[NFPROTO_INET, 0, 0, 0])
+}
+
+fn chain(batch: &mut Batch, name: &str, kind: &str, priority: i32) {
+    const LOCAL_OUT: u32 = 3;
+    batch.message(NEW_CHAIN, REQUEST | CREATE, |message| {
+        head(message)
+            .text(1, TABLE)
+            .text(3, name)
+            .nest(4, |hook| hook.be32(1, LOCAL_OUT).bytes_attribute(2, &priority.to_be_bytes()))
+            .be32(5, ACCEPT)
+            .text(7, kind)
+    });
+}
+
+fn rule(batch: &mut Batch, chain: &str, expressions: impl for<'b> FnOnce(&'b mut Batch) -> &'b mut Batch) {
+    batch.message(NEW_RULE, REQUEST | CREATE | APPEND, |message| {
+        head(message).text(1, TABLE).text(2, chain).nest(4, expressions)
+    });
+}
+
+fn expression<'a>(
+    rule: &'a mut Batch,
+    name: &str,
+    data: impl for<'b> FnOnce(&'b mut Batch) -> &'b mut Batch,
+) -> &'a mut Batch {
+    rule.nest(1, |element| element.text(1, name).nest(2, data))
+}
+
+/// Goes on only when the register equals the value.
+fn equals<'a>(rule: &'a mut Batch, value: &[u8]) -> &'a mut Batch {
+    compare(rule, 0, value)
+}
+
+fn compare<'a>(rule: &'a mut Batch, operation: u32, value: &[u8]) -> &'a mut Batch {
+    expression(rule, "cmp", |data| {
+        data.be32(1, REGISTER).be32(2, operation).nest(3, |cell| cell.bytes_attribute(1, value))
+    })
+}
+
+fn meta(rule: &mut Batch, key: u32) -> &mut Batch {
+    expression(rule, "meta", |data| data.be32(2, key).be32(1, REGISTER))
+}
+
+fn family(rule: &mut Batch, family: u8) -> &mut Batch {
+    equals(meta(rule, 15), &[family])
+}
+
+fn transport(rule: &mut Batch, protocol: u8) -> &mut Batch {
+    equals(meta(rule, 16), &[protocol])
+}
+
+/// Loads part of the network (1) or transport (2) header.
+fn payload(rule: &mut Batch, base: u32, offset: u32, length: u32) -> &mut Batch {
+    expression(rule, "payload", |data| data.be32(1, REGISTER).be32(2, base).be32(3, offset).be32(4, length))
+}
+
+/// The destination is 127.0.0.0/8: the first byte says so.
+fn own_v4(rule: &mut Batch) -> &mut Batch {
+    equals(payload(family(rule, NFPROTO_IPV4), 1, 16, 1), &[127])
+}
+
+fn own_v6(rule: &mut Batch) -> &mut Batch {
+    equals(payload(family(rule, NFPROTO_IPV6), 1, 24, 16), &std::net::Ipv6Addr::LOCALHOST.octets())
+}
+
+fn to_port(rule: &mut Batch, port: u16) -> &mut Batch {
+    equals(payload(rule, 2, 2, 2), &port.to_be_bytes())
+}
+
+/// Packets of a known flow and the errors about one.
+fn answers(rule: &mut Batch) -> &mut Batch {
+    const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
+    expression(rule, "ct", |data| data.be32(2, 0).be32(1, REGISTER));
+    expression(rule, "bitwise", |data| {
+        data.be32(1, REGISTER).be32(2, REGISTER).be32(3, 4);
+        data.nest(4, |mask| mask.bytes_attribute(1, &ESTABLISHED_OR_RELATED.to_ne_bytes()));
+        data.nest(5, |xor| xor.bytes_attribute(1, &[0; 4]))
+    });
+    compare(rule, 1, &[0; 4])
+}
+
+fn verdict(rule: &mut Batch, code: u32) -> &mut Batch {
+    expression(rule, "immediate", |data| {
+        data.be32(1, VERDICT).nest(2, |cell| cell.nest(2, |verdict| verdict.be32(1, code)))
+    })
+}
+
+fn redirect(rule: &mut Batch, port: u16) -> &mut Batch {
+    expression(rule, "immediate", |data| {
+        data.be32(1, REGISTER).nest(2, |cell| cell.bytes_attribute(1, &port.to_be_bytes()))
+    });
+    // NF_NAT_RANGE_PROTO_SPECIFIED
+    expression(rule, "redir", |data| data.be32(1, REGISTER).be32(3, 2))
+}
+
+/// `reject with icmpx port-unreachable`: a UDP socket sees "connection refused" at once.
+fn refuse(rule: &mut Batch) -> &mut Batch {
+    expression(rule, "reject", |data| data.be32(1, 2).bytes_attribute(2, &[1]))
+}
