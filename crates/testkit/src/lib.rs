@@ -1,1 +1,12 @@
-//! Fakes over real sockets, temporary repositories, clock.
+//! Real parts for tests: temporary repositories and servers for them, scrubbed commands, a clock moved by hand.
+//!
+//! A dev-dependency only.
+
+mod command;
+mod daemon;
+mod repository;
+
+pub use command::scrubbed;
+pub use daemon::GitDaemon;
+pub use domain::ManualClock;
+pub use repository::TempRepository;

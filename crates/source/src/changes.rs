@@ -1,0 +1,209 @@
+//! What changed between two commits, for `paths` filters, and the facts of the push that `exec` stands for.
+//!
+//! Rules: `docs/checkout.md`. A push is compared by two dots, a pull request from the merge base; more than 1,000 commits, no base
+//! or no answer in time mean "unknown", on which a workflow runs; only the first 300 files count.
+
+use crate::git::{Git, GitError};
+use crate::repository::{Commit, CommitId, Head, Remote, Repository, RepositoryError, Signature};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// As many changed files as filters look at.
+const MOST_FILES: usize = 300;
+/// A push of more commits than this is not compared.
+const MOST_COMMITS: u64 = 1000;
+/// How long one comparison may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The changes cannot be found out.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot compare {base} with {head} in {repository}")]
+pub struct ChangesError {
+    base: String,
+    head: String,
+    repository: String,
+    #[source]
+    source: GitError,
+}
+
+/// The push that a run without an event stands for: from what the remote has to what is checked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushFacts {
+    /// What the branch was: the remote's commit when it is known and another one, else the parent. `None`: the branch is new.
+    pub before: Option<CommitId>,
+    /// What it is.
+    pub after: Commit,
+    /// `refs/heads/…` or `refs/tags/…`.
+    pub reference: String,
+}
+
+/// Whether changes that are not committed count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uncommitted {
+    /// Yes: the working tree is what runs.
+    Count,
+    /// No.
+    LeftOut,
+}
+
+impl Repository {
+    /// The push that is current; `None` on a branch without commits.
+    ///
+    /// # Errors
+    /// When the commit at HEAD cannot be read.
+    pub fn push_facts(&self, head: &Head) -> Result<Option<PushFacts>, RepositoryError> {
+        let Some(id) = &head.commit else { return Ok(None) };
+        let after = self.commit(id)?;
+        let reference = head.full_reference().unwrap_or_else(|| "refs/heads/HEAD".to_owned());
+        let known = reference
+            .strip_prefix("refs/heads/")
+            .and_then(|branch| self.remote(head).and_then(|remote| self.remote_commit(&remote, branch)))
+            .filter(|commit| commit != id);
+        let before = known.or_else(|| after.parents.first().cloned());
+        Ok(Some(PushFacts { before, after, reference }))
+    }
+
+    /// The files that differ between two commits, paths relative to the top; `None` when that is unknown and the workflow runs.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn changed_files(&self, base: Option<&CommitId>, head: &CommitId, uncommitted: Uncommitted) -> Result<Option<Vec<String>>, ChangesError> {
+        let Some(base) = base else { return Ok(None) };
+        let failed = |source| ChangesError { base: base.to_string(), head: head.to_string(), repository: self.top.display().to_string(), source };
+        let range = format!("{base}..{head}");
+        let count = match self.git(["rev-list", "--count", "--max-count=1001", &range, "--"]) {
+            Ok(output) => String::from_utf8_lossy(&output).trim().parse::<u64>().unwrap_or(u64::MAX),
+            // A base that is not here (a shallow clone, a rewritten branch): unknown.
+            Err(GitError::Failed { .. } | GitError::TimedOut { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if count > MOST_COMMITS {
+            return Ok(None);
+        }
+        let mut outputs = vec![self.git(["diff-tree", "-r", "-z", "--name-only", "--no-renames", base.as_str(), head.as_str(), "--"])];
+        if uncommitted == Uncommitted::Count {
+            // Plumbing that compares what the index knows of each file: no content is read, so that no filter runs.
+            outputs.push(self.git_in_tree(["diff-index", "-z", "--name-only", "--no-renames", "--cached", head.as_str(), "--"]));
+            outputs.push(self.git_in_tree(["diff-files", "-z", "--name-only", "--ignore-submodules"]));
+            outputs.push(self.git_in_tree(["ls-files", "-z", "--others", "--exclude-standard"]));
+        }
+        let mut files = std::collections::BTreeSet::new();
+        for output in outputs {
+            match output {
+                Ok(output) => files.extend(output.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(|name| String::from_utf8_lossy(name).into_owned())),
+                Err(GitError::Failed { .. } | GitError::TimedOut { .. }) => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(Some(files.into_iter().take(MOST_FILES).collect()))
+    }
+
+    /// The commit from which two went apart, for a pull request's comparison; `None` when they share none.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn merge_base(&self, base: &CommitId, head: &CommitId) -> Result<Option<CommitId>, ChangesError> {
+        match self.git(["merge-base", base.as_str(), head.as_str()]) {
+            Ok(output) => Ok(CommitId::parse(String::from_utf8_lossy(&output).trim()).ok()),
+            Err(GitError::Failed { .. }) => Ok(None),
+            Err(source) => Err(ChangesError { base: base.to_string(), head: head.to_string(), repository: self.top.display().to_string(), source }),
+        }
+    }
+
+    fn git<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<u8>, GitError> {
+        Git::in_repository(&self.git_dir).args(arguments).timeout(PATIENCE).output()
+    }
+
+    fn git_in_tree<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<u8>, GitError> {
+        Git::in_repository(&self.git_dir).work_tree(&self.top).args(arguments).timeout(PATIENCE).output()
+    }
+}
+
+impl PushFacts {
+    /// The event's payload in the shape of GitHub's `push` webhook, with what a local repository knows.
+    #[must_use]
+    pub fn payload(&self, repository: &str, remote: Option<&Remote>, actor: &str) -> Value {
+        let zeros = "0".repeat(self.after.id.as_str().len());
+        let before = self.before.as_ref().map_or(zeros.as_str(), CommitId::as_str);
+        let (owner, name) = repository.split_once('/').unwrap_or(("local", repository));
+        let server = remote.and_then(|remote| remote.server.as_deref()).unwrap_or("https://github.com");
+        let url = format!("{server}/{repository}");
+        let head = json!({
+            "id": self.after.id.as_str(),
+            "tree_id": self.after.tree,
+            "distinct": true,
+            "message": self.after.message,
+            "timestamp": rfc3339(&self.after.committer),
+            "url": format!("{url}/commit/{}", self.after.id),
+            "author": person(&self.after.author),
+            "committer": person(&self.after.committer),
+        });
+        json!({
+            "ref": self.reference,
+            "before": before,
+            "after": self.after.id.as_str(),
+            "created": self.before.is_none(),
+            "deleted": false,
+            "forced": false,
+            "base_ref": null,
+            "compare": format!("{url}/compare/{}...{}", before.get(..12).unwrap_or(before), self.after.id.as_str().get(..12).unwrap_or_default()),
+            "commits": [head],
+            "head_commit": head,
+            "repository": {
+                "name": name,
+                "full_name": repository,
+                "html_url": url,
+                "url": url,
+                "clone_url": format!("{url}.git"),
+                "owner": { "login": owner, "name": owner },
+            },
+            "pusher": { "name": actor, "email": self.after.committer.email },
+            "sender": { "login": actor },
+        })
+    }
+}
+
+fn person(signature: &Signature) -> Value {
+    json!({ "name": signature.name, "email": signature.email })
+}
+
+/// `2024-01-31T10:00:00+02:00`, by the calendar of days since 1970 (Howard Hinnant's `civil_from_days`).
+fn rfc3339(signature: &Signature) -> Option<String> {
+    let seconds = i64::try_from(signature.at?.0 / 1000).ok()? + i64::from(signature.offset_minutes) * 60;
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let offset = signature.offset_minutes;
+    let sign = if offset < 0 { '-' } else { '+' };
+    Some(format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60,
+        offset.abs() / 60,
+        offset.abs() % 60
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+    use crate::repository::Signature;
+    use domain::Timestamp;
+
+    #[test]
+    fn times_in_the_writers_zone() {
+        let at = |seconds: u64, offset_minutes| rfc3339(&Signature { at: Some(Timestamp(seconds * 1000)), offset_minutes, ..Signature::default() });
+        assert_eq!(at(0, 0).as_deref(), Some("1970-01-01T00:00:00+00:00"));
+        assert_eq!(at(1_709_164_800, 0).as_deref(), Some("2024-02-29T00:00:00+00:00"));
+        assert_eq!(at(1_709_164_800, -90).as_deref(), Some("2024-02-28T22:30:00-01:30"));
+        assert_eq!(at(4_102_444_799, 120).as_deref(), Some("2100-01-01T01:59:59+02:00"));
+    }
+}

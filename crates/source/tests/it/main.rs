@@ -1,0 +1,4 @@
+//! Tests over real git repositories.
+
+mod changes;
+mod repository;
