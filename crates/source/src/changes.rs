@@ -67,11 +67,27 @@ impl Repository {
     ///
     /// # Errors
     /// When git cannot be run.
-    pub fn changed_files(&self, base: Option<&CommitId>, head: &CommitId, uncommitted: Uncommitted) -> Result<Option<Vec<String>>, ChangesError> {
+    pub fn changed_files(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+        uncommitted: Uncommitted,
+    ) -> Result<Option<Vec<String>>, ChangesError> {
         let Some(base) = base else { return Ok(None) };
-        let failed = |source| ChangesError { base: base.to_string(), head: head.to_string(), repository: self.top.display().to_string(), source };
+        let failed = |source| ChangesError {
+            base: base.to_string(),
+            head: head.to_string(),
+            repository: self.top.display().to_string(),
+            source,
+        };
         let range = format!("{base}..{head}");
-        let count = match self.git(["rev-list", "--count", "--max-count=1001", &range, "--"]) {
+        let stand_in = self.stand_in().map_err(|source| failed(GitError::Io { command: "diff".to_owned(), source }))?;
+        let git = |arguments: &[&str]| Git::in_repository(stand_in.path()).args(arguments).timeout(PATIENCE).output();
+        let in_tree = |arguments: &[&str]| {
+            let git = Git::in_repository(stand_in.path()).work_tree(&self.top).index(&self.git_dir.join("index"));
+            git.args(arguments).timeout(PATIENCE).output()
+        };
+        let count = match git(&["rev-list", "--count", "--max-count=1001", &range, "--"]) {
             Ok(output) => String::from_utf8_lossy(&output).trim().parse::<u64>().unwrap_or(u64::MAX),
             // A base that is not here (a shallow clone, a rewritten branch): unknown.
             Err(GitError::Failed { .. } | GitError::TimedOut { .. }) => return Ok(None),
@@ -80,17 +96,30 @@ impl Repository {
         if count > MOST_COMMITS {
             return Ok(None);
         }
-        let mut outputs = vec![self.git(["diff-tree", "-r", "-z", "--name-only", "--no-renames", base.as_str(), head.as_str(), "--"])];
+        let mut outputs =
+            vec![git(&["diff-tree", "-r", "-z", "--name-only", "--no-renames", base.as_str(), head.as_str(), "--"])];
         if uncommitted == Uncommitted::Count {
-            // Plumbing that compares what the index knows of each file: no content is read, so that no filter runs.
-            outputs.push(self.git_in_tree(["diff-index", "-z", "--name-only", "--no-renames", "--cached", head.as_str(), "--"]));
-            outputs.push(self.git_in_tree(["diff-files", "-z", "--name-only", "--ignore-submodules"]));
-            outputs.push(self.git_in_tree(["ls-files", "-z", "--others", "--exclude-standard"]));
+            outputs.push(in_tree(&[
+                "diff-index",
+                "-z",
+                "--name-only",
+                "--no-renames",
+                "--cached",
+                head.as_str(),
+                "--",
+            ]));
+            outputs.push(in_tree(&["diff-files", "-z", "--name-only", "--ignore-submodules"]));
+            outputs.push(in_tree(&["ls-files", "-z", "--others", "--exclude-standard"]));
         }
         let mut files = std::collections::BTreeSet::new();
         for output in outputs {
             match output {
-                Ok(output) => files.extend(output.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(|name| String::from_utf8_lossy(name).into_owned())),
+                Ok(output) => files.extend(
+                    output
+                        .split(|byte| *byte == 0)
+                        .filter(|name| !name.is_empty())
+                        .map(|name| String::from_utf8_lossy(name).into_owned()),
+                ),
                 Err(GitError::Failed { .. } | GitError::TimedOut { .. }) => return Ok(None),
                 Err(error) => return Err(failed(error)),
             }
@@ -103,19 +132,49 @@ impl Repository {
     /// # Errors
     /// When git cannot be run.
     pub fn merge_base(&self, base: &CommitId, head: &CommitId) -> Result<Option<CommitId>, ChangesError> {
-        match self.git(["merge-base", base.as_str(), head.as_str()]) {
+        match Git::in_repository(&self.git_dir)
+            .args(["merge-base", base.as_str(), head.as_str()])
+            .timeout(PATIENCE)
+            .output()
+        {
             Ok(output) => Ok(CommitId::parse(String::from_utf8_lossy(&output).trim()).ok()),
             Err(GitError::Failed { .. }) => Ok(None),
-            Err(source) => Err(ChangesError { base: base.to_string(), head: head.to_string(), repository: self.top.display().to_string(), source }),
+            Err(source) => Err(ChangesError {
+                base: base.to_string(),
+                head: head.to_string(),
+                repository: self.top.display().to_string(),
+                source,
+            }),
         }
     }
 
-    fn git<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<u8>, GitError> {
-        Git::in_repository(&self.git_dir).args(arguments).timeout(PATIENCE).output()
-    }
-
-    fn git_in_tree<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<u8>, GitError> {
-        Git::in_repository(&self.git_dir).work_tree(&self.top).args(arguments).timeout(PATIENCE).output()
+    /// A git folder in place of the repository's own, for commands that look at the working tree: the same objects, none of the
+    /// configuration, and attributes that switch filters off, since nothing that a repository names may run here.
+    fn stand_in(&self) -> std::io::Result<tempfile::TempDir> {
+        let folder = tempfile::TempDir::with_prefix("ekiden-compare-")?;
+        let at = |path: &str| folder.path().join(path);
+        for path in ["objects/info", "refs", "info"] {
+            fs_err::create_dir_all(at(path))?;
+        }
+        fs_err::write(at("HEAD"), "ref: refs/heads/none\n")?;
+        fs_err::write(at("objects/info/alternates"), format!("{}\n", self.common_dir.join("objects").display()))?;
+        fs_err::write(at("info/attributes"), "* -filter -text -ident -diff -working-tree-encoding\n")?;
+        let config = self.config();
+        if let Some(format) = config
+            .get("extensions", None, "objectformat")
+            .filter(|format| format.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        {
+            fs_err::write(
+                at("config"),
+                format!("[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = {format}\n"),
+            )?;
+        }
+        for path in ["info/exclude", "shallow"] {
+            if self.common_dir.join(path).is_file() {
+                fs_err::copy(self.common_dir.join(path), at(path))?;
+            }
+        }
+        Ok(folder)
     }
 }
 
@@ -200,7 +259,9 @@ mod tests {
 
     #[test]
     fn times_in_the_writers_zone() {
-        let at = |seconds: u64, offset_minutes| rfc3339(&Signature { at: Some(Timestamp(seconds * 1000)), offset_minutes, ..Signature::default() });
+        let at = |seconds: u64, offset_minutes| {
+            rfc3339(&Signature { at: Some(Timestamp(seconds * 1000)), offset_minutes, ..Signature::default() })
+        };
         assert_eq!(at(0, 0).as_deref(), Some("1970-01-01T00:00:00+00:00"));
         assert_eq!(at(1_709_164_800, 0).as_deref(), Some("2024-02-29T00:00:00+00:00"));
         assert_eq!(at(1_709_164_800, -90).as_deref(), Some("2024-02-28T22:30:00-01:30"));

@@ -83,8 +83,20 @@ impl CancelFlag {
 
 /// Variables of the caller that git may see: where programs, proxies and certificates are.
 const PASSED: &[&str] = &[
-    "PATH", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE",
-    "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH",
+    "PATH",
+    "TMPDIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
 ];
 /// For ssh alone: keys and known hosts lie in the home.
 const PASSED_TO_SSH: &[&str] = &["HOME", "SSH_AUTH_SOCK", "USER", "LOGNAME"];
@@ -113,6 +125,7 @@ pub(crate) struct Git {
     settings: Vec<(String, String)>,
     git_dir: Option<PathBuf>,
     work_tree: Option<PathBuf>,
+    index: Option<PathBuf>,
     arguments: Vec<OsString>,
     input: Vec<u8>,
     timeout: Duration,
@@ -128,6 +141,7 @@ impl Git {
             settings: SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             git_dir: None,
             work_tree: None,
+            index: None,
             arguments: Vec::new(),
             input: Vec::new(),
             timeout: Duration::from_secs(60),
@@ -153,6 +167,12 @@ impl Git {
     /// The working tree for commands that look at one; they run at its top.
     pub(crate) fn work_tree(mut self, top: &Path) -> Self {
         self.work_tree = Some(top.to_owned());
+        self
+    }
+
+    /// Another index than the git folder's own.
+    pub(crate) fn index(mut self, file: &Path) -> Self {
+        self.index = Some(file.to_owned());
         self
     }
 
@@ -223,8 +243,16 @@ impl Git {
         if let Some(top) = &self.work_tree {
             command.arg("--work-tree").arg(top).current_dir(top);
         }
+        if let Some(index) = &self.index {
+            command.env("GIT_INDEX_FILE", index);
+        }
         // A group of its own, so that helpers end with it.
-        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         command
     }
 
@@ -248,7 +276,9 @@ impl Git {
             std::io::ErrorKind::NotFound => GitError::Missing,
             _ => self.io(error),
         })?;
-        let (Some(mut stdin), Some(mut stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        let (Some(mut stdin), Some(mut stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(self.io(std::io::ErrorKind::BrokenPipe.into()));
         };
         let input = self.input.as_slice();
@@ -274,12 +304,19 @@ impl Git {
         let status = result?;
         match told {
             Ok(Ok(())) if status.success() => Ok(()),
-            Ok(Err(error)) if status.success() || error.kind() != std::io::ErrorKind::UnexpectedEof => Err(self.io(error)),
+            Ok(Err(error)) if status.success() || error.kind() != std::io::ErrorKind::UnexpectedEof => {
+                Err(self.io(error))
+            }
             _ => Err(GitError::Failed { command: self.name, message: last_lines(&said) }),
         }
     }
 
-    fn wait(&self, child: &mut Child, ended: &mpsc::Receiver<()>, started: Instant) -> Result<std::process::ExitStatus, GitError> {
+    fn wait(
+        &self,
+        child: &mut Child,
+        ended: &mpsc::Receiver<()>,
+        started: Instant,
+    ) -> Result<std::process::ExitStatus, GitError> {
         let command = || self.name.clone();
         let stop = |child: &mut Child, error: GitError| {
             kill_group(child);
@@ -316,7 +353,11 @@ impl Git {
 /// Ends git and its helpers (`git-remote-https`, `ssh`), which stay in its process group.
 fn kill_group(child: &mut Child) {
     let group = child.id().to_string();
-    let _ = Command::new("/bin/sh").args(["-c", "kill -s KILL -- \"-$0\"", &group]).env_clear().stderr(Stdio::null()).status();
+    let _ = Command::new("/bin/sh")
+        .args(["-c", "kill -s KILL -- \"-$0\"", &group])
+        .env_clear()
+        .stderr(Stdio::null())
+        .status();
     let _ = child.kill();
     let _ = child.wait();
 }

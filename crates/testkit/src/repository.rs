@@ -88,8 +88,16 @@ fn git<'a>(at: &Path, home: &Path, arguments: impl IntoIterator<Item = &'a str>)
         .args(["-c", "protocol.file.allow=always", "-c", "commit.gpgsign=false"])
         .args(&arguments)
         .current_dir(at)
-        .envs([("GIT_AUTHOR_NAME", "An Author"), ("GIT_AUTHOR_EMAIL", "author@example.com"), ("GIT_AUTHOR_DATE", "1700000000 +0100")])
-        .envs([("GIT_COMMITTER_NAME", "A Committer"), ("GIT_COMMITTER_EMAIL", "committer@example.com"), ("GIT_COMMITTER_DATE", "1700000100 +0100")])
+        .envs([
+            ("GIT_AUTHOR_NAME", "An Author"),
+            ("GIT_AUTHOR_EMAIL", "author@example.com"),
+            ("GIT_AUTHOR_DATE", "1700000000 +0100"),
+        ])
+        .envs([
+            ("GIT_COMMITTER_NAME", "A Committer"),
+            ("GIT_COMMITTER_EMAIL", "committer@example.com"),
+            ("GIT_COMMITTER_DATE", "1700000100 +0100"),
+        ])
         .output();
     let output = unwrap(output, "git");
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

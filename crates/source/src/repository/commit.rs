@@ -115,7 +115,11 @@ impl Signature {
         let (name, rest) = text.split_once(" <").or_else(|| text.split_once('<')).unwrap_or((text, ""));
         let (email, time) = rest.rsplit_once('>').unwrap_or((rest, ""));
         let mut parts = time.split_whitespace();
-        let at = parts.next().and_then(|seconds| seconds.parse::<u64>().ok()).and_then(|seconds| seconds.checked_mul(1000)).map(Timestamp);
+        let at = parts
+            .next()
+            .and_then(|seconds| seconds.parse::<u64>().ok())
+            .and_then(|seconds| seconds.checked_mul(1000))
+            .map(Timestamp);
         let offset = parts.next().and_then(|zone| zone.parse::<i16>().ok()).unwrap_or(0);
         Self { name: name.to_owned(), email: email.to_owned(), at, offset_minutes: offset / 100 * 60 + offset % 100 }
     }
@@ -136,7 +140,10 @@ mod tests {
         );
         let commit = Commit::read(id, text.as_bytes()).unwrap();
         assert_eq!((commit.author.name.as_str(), commit.author.offset_minutes), ("A", -90));
-        assert_eq!((commit.committer.email.as_str(), commit.committer.at, commit.committer.offset_minutes), ("", Some(Timestamp(5000)), 120));
+        assert_eq!(
+            (commit.committer.email.as_str(), commit.committer.at, commit.committer.offset_minutes),
+            ("", Some(Timestamp(5000)), 120)
+        );
         assert_eq!((commit.message.as_str(), commit.parents.len()), ("subject\n\nbody", 1));
         assert_eq!(commit.id.as_str(), "a".repeat(40));
     }

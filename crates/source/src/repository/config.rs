@@ -26,7 +26,8 @@ impl Config {
     /// Reads what is well-formed; a broken line is left out, as nothing of it may decide anything.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut parser = Parser { rest: text.strip_prefix('\u{feff}').unwrap_or(text), section: None, entries: Vec::new() };
+        let mut parser =
+            Parser { rest: text.strip_prefix('\u{feff}').unwrap_or(text), section: None, entries: Vec::new() };
         parser.run();
         Self { entries: parser.entries }
     }
@@ -45,7 +46,9 @@ impl Config {
     #[must_use]
     pub fn subsections(&self, section: &str) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for name in self.entries.iter().filter(|entry| entry.section == section).filter_map(|entry| entry.subsection.as_deref()) {
+        for name in
+            self.entries.iter().filter(|entry| entry.section == section).filter_map(|entry| entry.subsection.as_deref())
+        {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -63,7 +66,11 @@ impl Config {
             if current != Some(section) {
                 match section.1 {
                     Some(subsection) => {
-                        text.push_str(&format!("[{} \"{}\"]\n", section.0, subsection.replace('\\', "\\\\").replace('"', "\\\"")));
+                        text.push_str(&format!(
+                            "[{} \"{}\"]\n",
+                            section.0,
+                            subsection.replace('\\', "\\\\").replace('"', "\\\"")
+                        ));
                     }
                     None => text.push_str(&format!("[{}]\n", section.0)),
                 }
@@ -121,7 +128,9 @@ impl Parser<'_> {
     fn header(&mut self) {
         self.section = None;
         let body = &self.rest[1..];
-        let Some(end) = body.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.')) else { return self.skip_line() };
+        let Some(end) = body.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.')) else {
+            return self.skip_line();
+        };
         let name = &body[..end];
         let after = body[end..].trim_start_matches([' ', '\t']);
         if let Some(rest) = after.strip_prefix(']') {

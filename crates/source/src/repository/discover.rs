@@ -110,7 +110,10 @@ impl Repository {
         let repository = Self { top: top.to_owned(), git_dir, common_dir, kind };
         let config = repository.config();
         if let Some(storage) = config.get("extensions", None, "refstorage").filter(|storage| *storage != "files") {
-            return Err(RepositoryError::Unsupported { git_dir: repository.git_dir, extension: format!("refStorage = {storage}") });
+            return Err(RepositoryError::Unsupported {
+                git_dir: repository.git_dir,
+                extension: format!("refStorage = {storage}"),
+            });
         }
         Ok(repository)
     }
@@ -125,8 +128,14 @@ impl Repository {
     #[must_use]
     pub fn user_name(&self) -> Option<String> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
-        let xdg = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(".config")));
-        let files = [Some(self.common_dir.join("config")), home.map(|home| home.join(".gitconfig")), xdg.map(|folder| folder.join("git/config"))];
+        let xdg = std::env::var_os("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| home.as_ref().map(|home| home.join(".config")));
+        let files = [
+            Some(self.common_dir.join("config")),
+            home.map(|home| home.join(".gitconfig")),
+            xdg.map(|folder| folder.join("git/config")),
+        ];
         files
             .into_iter()
             .flatten()

@@ -94,7 +94,9 @@ impl Repository {
             if !is_plain_reference(&name) {
                 return None;
             }
-            let loose = [&self.git_dir, &self.common_dir].into_iter().find_map(|folder| fs_err::read_to_string(folder.join(&name)).ok());
+            let loose = [&self.git_dir, &self.common_dir]
+                .into_iter()
+                .find_map(|folder| fs_err::read_to_string(folder.join(&name)).ok());
             match loose.as_deref().map(str::trim) {
                 Some(text) => match text.strip_prefix("ref:") {
                     Some(next) => name = next.trim().to_owned(),
@@ -115,7 +117,9 @@ impl Repository {
     }
 
     fn packed_text(&self) -> String {
-        fs_err::read(self.common_dir.join("packed-refs")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        fs_err::read(self.common_dir.join("packed-refs"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// The commit behind an object: itself, or what a chain of tags points to.
@@ -208,7 +212,16 @@ mod tests {
     #[test]
     fn references_stay_inside() {
         assert!(is_plain_reference("refs/heads/feature/é-1"));
-        for bad in ["HEAD", "refs/heads/../../x", "refs/heads/", "refs/heads/a b", "refs//a", "refs/heads/.a", "refs/heads/a.lock", "refs/a\n"] {
+        for bad in [
+            "HEAD",
+            "refs/heads/../../x",
+            "refs/heads/",
+            "refs/heads/a b",
+            "refs//a",
+            "refs/heads/.a",
+            "refs/heads/a.lock",
+            "refs/a\n",
+        ] {
             assert!(!is_plain_reference(bad), "{bad}");
         }
     }

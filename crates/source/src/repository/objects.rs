@@ -111,7 +111,10 @@ enum Base {
 
 fn alternates(folder: &Path) -> Vec<PathBuf> {
     let Ok(text) = fs_err::read_to_string(folder.join("info/alternates")) else { return Vec::new() };
-    text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '"'])).map(|line| folder.join(line)).collect()
+    text.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', '"']))
+        .map(|line| folder.join(line))
+        .collect()
 }
 
 fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {

@@ -22,13 +22,16 @@ impl Repository {
         let config = self.config();
         let names = config.subsections("remote");
         let followed = match &head.reference {
-            HeadReference::Branch(branch) => config.get("branch", Some(branch), "remote").filter(|name| names.contains(name)),
+            HeadReference::Branch(branch) => {
+                config.get("branch", Some(branch), "remote").filter(|name| names.contains(name))
+            }
             HeadReference::Tag(_) | HeadReference::Detached => None,
         };
-        let name = followed.or_else(|| names.iter().copied().find(|name| *name == "origin")).or(match names.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        })?;
+        let name =
+            followed.or_else(|| names.iter().copied().find(|name| *name == "origin")).or(match names.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            })?;
         let url = config.get("remote", Some(name), "url")?;
         let (server, repository) = take_apart(url)?;
         Some(Remote { name: name.to_owned(), url: without_credentials(url), server, repository })
@@ -38,7 +41,10 @@ impl Repository {
     #[must_use]
     pub fn local_name(&self) -> String {
         let folder = self.top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
+        let name: String = folder
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
+            .collect();
         format!("local/{}", if name.trim_matches('.').is_empty() { "repository" } else { &name })
     }
 
@@ -54,7 +60,9 @@ pub(crate) fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..end].rsplit_once('@') {
-        Some((user, host)) if scheme == "ssh" && !user.contains(':') => format!("{scheme}://{user}@{host}{}", &rest[end..]),
+        Some((user, host)) if scheme == "ssh" && !user.contains(':') => {
+            format!("{scheme}://{user}@{host}{}", &rest[end..])
+        }
         Some((_, host)) => format!("{scheme}://{host}{}", &rest[end..]),
         None => url.to_owned(),
     }

@@ -38,7 +38,8 @@ fn filters_of_the_configuration_do_not_run_on_the_host() {
     let head = id(&temp.git(["rev-parse", "HEAD"]));
     let mark = temp.around().join("ran");
     let command = format!("touch {}; cat", mark.display());
-    for key in ["filter.evil.clean", "filter.evil.smudge", "diff.evil.textconv", "diff.evil.command", "core.fsmonitor"] {
+    for key in ["filter.evil.clean", "filter.evil.smudge", "diff.evil.textconv", "diff.evil.command", "core.fsmonitor"]
+    {
         temp.git(["config", key, &command]);
     }
     temp.write("a", "2222");

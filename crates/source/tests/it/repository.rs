@@ -36,7 +36,10 @@ fn packed_references_and_packed_objects_with_deltas() {
     temp.git(["repack", "-q", "-a", "-d", "-f", "--depth=50", "--window=50"]);
     temp.git(["pack-refs", "--all"]);
     let deltas = temp.git(["verify-pack", "-v", &glob_one(&temp.path().join(".git/objects/pack"), "idx")]);
-    assert!(deltas.lines().any(|line| line.contains(" commit ") && line.split_whitespace().count() == 7), "no commit is a delta:\n{deltas}");
+    assert!(
+        deltas.lines().any(|line| line.contains(" commit ") && line.split_whitespace().count() == 7),
+        "no commit is a delta:\n{deltas}"
+    );
     let repository = open(temp.path());
     let tip = repository.head().unwrap().commit.unwrap();
     assert_eq!(repository.resolve("refs/tags/v1"), Some(tip.clone()));
@@ -85,7 +88,10 @@ fn linked_worktrees_and_submodules_know_their_folders() {
     let linked = temp.around().join("linked");
     temp.git(["worktree", "add", "-q", "-b", "side", &linked.to_string_lossy()]);
     let repository = open(&linked);
-    assert_eq!((repository.kind, repository.common_dir.as_path()), (RepositoryKind::LinkedWorktree, temp.path().join(".git").as_path()));
+    assert_eq!(
+        (repository.kind, repository.common_dir.as_path()),
+        (RepositoryKind::LinkedWorktree, temp.path().join(".git").as_path())
+    );
     assert_eq!(repository.head().unwrap().reference, HeadReference::Branch("side".to_owned()));
     assert!(repository.head().unwrap().commit.is_some());
 
