@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod config;
+mod doctor;
 mod excerpt;
 mod exec;
 mod exit;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Completion(args) => commands::completion::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Whoami(args) => commands::whoami::run(&args),
         _ => Err(Failure::usage("not wired")),

@@ -1,0 +1,53 @@
+//! `ekiden doctor`: what this machine can isolate, and what to run to fix what it cannot.
+
+use crate::args::{DoctorArgs, PlainFormat};
+use crate::doctor::{Check, Machine, Verdict, checks};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::{Ink, Palette, data};
+use std::fmt::Write as _;
+
+/// Prints the checks; exit 1 when one of them failed.
+pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
+    let checks = checks(&Machine::this());
+    let text = match args.output {
+        PlainFormat::Text => text(Palette::stdout(), &checks),
+        PlainFormat::Json => {
+            let json = serde_json::json!({ "checks": checks });
+            serde_json::to_string_pretty(&json).map_err(|e| Failure::platform("could not write JSON").cause(&e))? + "\n"
+        }
+    };
+    data(&text)?;
+    Ok(if count(&checks, Verdict::Failure) > 0 { Exit::Failed } else { Exit::Ok })
+}
+
+fn count(checks: &[Check], verdict: Verdict) -> usize {
+    checks.iter().filter(|check| check.verdict == verdict).count()
+}
+
+fn text(palette: Palette, checks: &[Check]) -> String {
+    let mut out = String::new();
+    for check in checks {
+        let head = match check.verdict {
+            Verdict::Ok => palette.paint(Ink::Good, " ok  "),
+            Verdict::Warning => palette.paint(Ink::Warn, " warn"),
+            Verdict::Failure => palette.paint(Ink::Bad, " FAIL"),
+        };
+        let _never = writeln!(out, "{head}  {:16} {}", check.name, check.fact);
+        for (word, line) in [("but", &check.without), ("fix", &check.fix)] {
+            if let Some(line) = line {
+                let _never = writeln!(out, "       {:16} {word}  {line}", "");
+            }
+        }
+    }
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let (warnings, failures) = (count(checks, Verdict::Warning), count(checks, Verdict::Failure));
+    let _never = writeln!(
+        out,
+        "{} ok, {warnings} warning{}, {failures} failure{}",
+        count(checks, Verdict::Ok),
+        plural(warnings),
+        plural(failures)
+    );
+    out
+}
