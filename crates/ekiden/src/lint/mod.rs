@@ -1,0 +1,9 @@
+//! What `ekiden lint` looks at and how: find the files, check them all beside each other, print what was found.
+
+mod check;
+mod find;
+mod sarif;
+
+pub(crate) use check::{Checked, check};
+pub(crate) use find::{Target, find};
+pub(crate) use sarif::sarif;
