@@ -23,6 +23,8 @@ pub struct SandboxSpec {
     pub workspace: Workspace,
     /// Host paths brought in read-only at the same path (toolchains in a hidden home).
     pub expose: Vec<PathBuf>,
+    /// Directories (of exposed toolchains) that come first in the `PATH` that steps start with.
+    pub path: Vec<PathBuf>,
     /// Read-only host directories at a path of their own (the action store).
     pub mounts: Vec<Mount>,
     /// Trees that a step may place later.
