@@ -12,6 +12,7 @@ mod failure;
 mod style;
 mod text;
 mod view;
+mod workflows;
 
 use args::{Cli, Command};
 use clap::Parser as _;

@@ -2,4 +2,7 @@
 //! plans and runs. Called by `commands::exec`.
 
 pub(crate) mod dotenv;
+pub(crate) mod event;
+pub(crate) mod facts;
+pub(crate) mod github;
 pub(crate) mod values;

@@ -1,23 +1,27 @@
-//! Checks files, two threads' worth at once: reading and parsing are most of the time, and each file stands alone.
+//! Checks files, several at once: each stands alone, and reading and parsing are most of the time.
 
 use super::Target;
-use std::path::{Path, PathBuf};
+use crate::planning::{plan_with, read_local, read_text};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use workflow::diagnostic::Diagnostic;
-use workflow::plan::{FileReference, Files};
-use workflow::yaml::FileId;
+use workflow::diagnostic::{Diagnostic, Severity, code};
+use workflow::plan::{FileReference, Files, PlanOutcome};
+use workflow::yaml::{FileId, Span};
 
-/// Larger files are refused before they are read.
-const MOST_BYTES: u64 = 16 << 20;
+/// What stands for a file that nobody looked for: findings about its absence are left out.
+const NOT_LOOKED_FOR: &str = "not looked for";
+/// Below this many files a second thread costs more than it brings.
+const FILES_A_THREAD: usize = 8;
 
-/// A finding with the file it stands in: its own, or a reusable workflow that it calls.
+/// A file and what was found in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Checked {
     /// The file, as the user names it.
     pub(crate) file: PathBuf,
     /// Its text; empty when it could not be read.
-    pub(crate) text: std::sync::Arc<str>,
-    /// What was found in it, in the order of the file.
+    pub(crate) text: Arc<str>,
+    /// What was found, in the order of the file.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -32,13 +36,16 @@ pub(crate) fn check(targets: &[Target]) -> Vec<Checked> {
             done.push((index, one(target)));
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len() / 8 + 1).min(8);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors.min(targets.len().div_ceil(FILES_A_THREAD)).max(1);
     let mut done: Vec<(usize, Checked)> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut done = work();
         for other in others {
-            // A thread that panicked has printed why; its files are missing from the result.
-            done.extend(other.join().unwrap_or_default());
+            match other.join() {
+                Ok(part) => done.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         }
         done
     });
@@ -48,20 +55,46 @@ pub(crate) fn check(targets: &[Target]) -> Vec<Checked> {
 
 fn one(target: &Target) -> Checked {
     let file = target.file();
-    let text = match read(&file) {
+    let text = match read_text(&file) {
         Ok(text) => text,
-        Err(problem) => {
-            let finding = unreadable(problem);
-            return Checked { file, text: "".into(), diagnostics: vec![finding] };
-        }
+        Err(why) => return Checked { file, text: "".into(), diagnostics: vec![unreadable(&why)] },
     };
-    let text: std::sync::Arc<str> = text.into();
     let diagnostics = match target {
-        Target::Action(_) => workflow::lint::action(&file.to_string_lossy(), &text),
-        Target::Loose(_) => workflow::lint::workflow(&file.to_string_lossy(), &text, &|_| workflow::lint::Callee::Unknown),
-        Target::Workflow { root, path } => {
-            workflow::lint::workflow(path, &text, &|reference: &FileReference| callee(root, reference))
-        }
+        Target::Action(_) => workflow::parse::action(FileId::default(), &text).diagnostics,
+        Target::Loose(path) => workflow(&path.to_string_lossy(), &text, &mut |_| Err(NOT_LOOKED_FOR.to_owned())),
+        Target::Workflow { root, path } => workflow(path, &text, &mut |reference| match reference {
+            FileReference::Local(path) => read_local(root, path),
+            FileReference::Remote(_) => Err(NOT_LOOKED_FOR.to_owned()),
+        }),
     };
     Checked { file, text, diagnostics }
+}
+
+fn workflow(
+    path: &str,
+    text: &Arc<str>,
+    get: &mut dyn FnMut(&FileReference) -> Result<Arc<str>, String>,
+) -> Vec<Diagnostic> {
+    let mut files = Files::new();
+    let own = files.insert(FileReference::Local(path.to_owned()), Arc::clone(text));
+    let mut found = match plan_with(&mut files, path, get) {
+        PlanOutcome::Ready(plan) => plan.warnings,
+        PlanOutcome::Invalid(diagnostics) => diagnostics,
+        PlanOutcome::NeedsFiles(_) => Vec::new(),
+    };
+    // What is wrong in a called file is reported where that file is checked.
+    found.retain(|finding| {
+        finding.span.file == own && !(finding.code == code::MISSING_FILE && finding.message.contains(NOT_LOOKED_FOR))
+    });
+    found
+}
+
+fn unreadable(why: &str) -> Diagnostic {
+    Diagnostic {
+        code: "unreadable",
+        severity: Severity::Error,
+        message: format!("the file cannot be read: {why}"),
+        help: None,
+        span: Span { line: 1, column: 1, ..Span::default() },
+    }
 }

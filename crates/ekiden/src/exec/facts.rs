@@ -1,0 +1,94 @@
+//! What the local repository says about itself: the ground of every event and of the `github` context.
+
+use crate::failure::Failure;
+use serde_json::{Value, json};
+use source::repository::{Head, HeadReference, Remote};
+use source::{Repository, RepositoryError};
+use std::path::Path;
+
+/// A repository and what is checked out in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// The repository.
+    pub(crate) repository: Repository,
+    /// What is checked out.
+    pub(crate) head: Head,
+    /// Where it comes from.
+    pub(crate) remote: Option<Remote>,
+    /// `owner/repo`.
+    pub(crate) name: String,
+    /// `https://github.com`, or the forge of the remote.
+    pub(crate) server: String,
+    /// Who causes the event.
+    pub(crate) actor: String,
+}
+
+impl Facts {
+    /// Reads the repository of a folder.
+    pub(crate) fn read(directory: &Path, actor: Option<&str>) -> Result<Self, Failure> {
+        let repository = Repository::discover(directory).map_err(|error| no_repository(directory, &error))?;
+        let head = repository.head().map_err(|error| {
+            Failure::invalid(format!("could not read what is checked out in {}", repository.top.display()))
+                .cause(&error)
+        })?;
+        let remote = repository.remote(&head);
+        let name = remote.as_ref().map_or_else(|| repository.local_name(), |remote| remote.repository.clone());
+        let server = remote.as_ref().and_then(|remote| remote.server.clone());
+        let actor = actor.map(str::to_owned).or_else(|| repository.user_name()).unwrap_or_else(|| "local".to_owned());
+        Ok(Self {
+            repository,
+            head,
+            remote,
+            name,
+            server: server.unwrap_or_else(|| "https://github.com".to_owned()),
+            actor,
+        })
+    }
+
+    /// The commit that is checked out; zeros on a branch without commits.
+    pub(crate) fn sha(&self) -> String {
+        self.head.commit.as_ref().map_or_else(|| "0".repeat(40), ToString::to_string)
+    }
+
+    /// The full reference that is checked out.
+    pub(crate) fn reference(&self) -> String {
+        self.head.full_reference().unwrap_or_else(|| "refs/heads/HEAD".to_owned())
+    }
+
+    /// The branch that is checked out, or what stands for it.
+    pub(crate) fn branch(&self) -> String {
+        match &self.head.reference {
+            HeadReference::Branch(name) | HeadReference::Tag(name) => name.clone(),
+            HeadReference::Detached => "HEAD".to_owned(),
+        }
+    }
+
+    /// `owner` and `repo`.
+    pub(crate) fn owner_and_name(&self) -> (&str, &str) {
+        self.name.split_once('/').unwrap_or(("local", &self.name))
+    }
+
+    /// The repository as payloads show it.
+    pub(crate) fn repository_json(&self) -> Value {
+        let (owner, name) = self.owner_and_name();
+        let url = format!("{}/{}", self.server, self.name);
+        json!({
+            "name": name,
+            "full_name": self.name,
+            "html_url": url,
+            "url": url,
+            "clone_url": format!("{url}.git"),
+            "owner": { "login": owner, "name": owner },
+        })
+    }
+}
+
+fn no_repository(directory: &Path, error: &RepositoryError) -> Failure {
+    let failure = Failure::not_found(format!("{} is in no git repository", directory.display())).cause(error);
+    match error {
+        RepositoryError::NotARepository(_) => {
+            failure.fix("git init && git add -A && git commit -m start, or name a repository: ekiden exec -C DIR")
+        }
+        _ => Failure { what: format!("could not use the repository of {}", directory.display()), ..failure },
+    }
+}

@@ -1,0 +1,62 @@
+//! From a path to a plan: gives the planner the files that it asks for, however often it asks. `exec` and `lint` call it.
+
+use std::path::Path;
+use std::sync::Arc;
+use workflow::plan::{FileReference, Files, PlanOutcome, plan};
+
+/// Larger workflow files are refused before they are read.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// Plans the workflow at `path` of the repository; `get` gives the text of a file, or why it cannot be had.
+pub(crate) fn plan_with(
+    files: &mut Files,
+    path: &str,
+    get: &mut dyn FnMut(&FileReference) -> Result<Arc<str>, String>,
+) -> PlanOutcome {
+    loop {
+        match plan(files, path) {
+            PlanOutcome::NeedsFiles(wanted) => {
+                for reference in wanted {
+                    match get(&reference) {
+                        Ok(text) => files.insert(reference, text),
+                        Err(why) => files.insert_missing(reference, why),
+                    };
+                }
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The text of a file of a repository; a path that leaves it, or leads out through a link, is refused.
+pub(crate) fn read_local(root: &Path, path: &str) -> Result<Arc<str>, String> {
+    let file = root.join(path);
+    let (real_root, real) = match (root.canonicalize(), file.canonicalize()) {
+        (Ok(real_root), Ok(real)) => (real_root, real),
+        (Err(error), _) | (_, Err(error)) => return Err(problem(&error)),
+    };
+    if !real.starts_with(&real_root) {
+        return Err("it lies outside the repository".to_owned());
+    }
+    read_text(&real)
+}
+
+/// The text of a file.
+pub(crate) fn read_text(file: &Path) -> Result<Arc<str>, String> {
+    let size = std::fs::metadata(file).map_err(|error| problem(&error))?.len();
+    if size > MOST_BYTES {
+        return Err(format!("it has {size} bytes; at most {MOST_BYTES} are read"));
+    }
+    let bytes = std::fs::read(file).map_err(|error| problem(&error))?;
+    String::from_utf8(bytes).map(Into::into).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("it is no UTF-8 text (line {line})")
+    })
+}
+
+fn problem(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    }
+}
