@@ -58,6 +58,12 @@ impl StepId {
         if is_id(text) { Ok(Self(text.to_owned())) } else { Err(InvalidId { text: text.to_owned() }) }
     }
 
+    /// An id made by the planner, which keeps to the form.
+    #[must_use]
+    pub fn generated(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -10,6 +10,7 @@ pub mod checkout;
 pub mod diagnostic;
 pub mod expr;
 pub mod model;
+mod nearest;
 pub mod parse;
 pub mod plan;
 pub mod template;

@@ -55,8 +55,10 @@ pub struct NormalJob {
     pub continue_on_error: Option<Template>,
     /// `container`, as written: an image or a mapping.
     pub container: Option<Container>,
-    /// `services`, in order.
+    /// `services`, in order; none while the whole is one expression.
     pub services: Vec<Service>,
+    /// `services` as written.
+    pub services_written: Option<Template>,
     /// `snapshot`, accepted and ignored.
     pub snapshot: Option<Template>,
     /// `steps`.
@@ -94,6 +96,8 @@ pub struct RunsOn {
     pub group: Option<Template>,
     /// Where it stands.
     pub span: Span,
+    /// The whole as written.
+    pub written: Template,
 }
 
 /// `strategy`; may as a whole be one expression.
@@ -109,6 +113,8 @@ pub struct Strategy {
     pub whole: Option<Template>,
     /// Where it stands.
     pub span: Span,
+    /// The whole as written.
+    pub written: Template,
 }
 
 /// `matrix`: vectors, `include`, `exclude`, each possibly an expression; evaluated when the needs are done.
@@ -125,6 +131,10 @@ pub struct Environment {
     pub name: Template,
     /// `url`.
     pub url: Option<Template>,
+    /// `deployment`: whether a deployment is recorded; true when absent.
+    pub deployment: Option<Template>,
+    /// The whole as written.
+    pub written: Template,
 }
 
 /// `concurrency`.
@@ -138,6 +148,8 @@ pub struct Concurrency {
     pub queue: Option<Template>,
     /// Where it stands.
     pub span: Span,
+    /// The whole as written.
+    pub written: Template,
 }
 
 /// `defaults.run`.
@@ -147,6 +159,8 @@ pub struct Defaults {
     pub shell: Option<Template>,
     /// `working-directory`.
     pub working_directory: Option<Template>,
+    /// `defaults` as written.
+    pub written: Option<Template>,
 }
 
 /// `container`.

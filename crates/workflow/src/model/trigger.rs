@@ -40,6 +40,8 @@ pub enum TriggerKind {
         outputs: Vec<CallOutput>,
         /// `secrets`.
         secrets: Vec<CallSecret>,
+        /// The whole as written; absent when there is nothing.
+        written: Option<Template>,
     },
 }
 
@@ -74,6 +76,18 @@ pub enum InputType {
     Choice,
     /// The name of an environment.
     Environment,
+}
+
+impl std::fmt::Display for InputType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::String => "string",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::Choice => "choice",
+            Self::Environment => "environment",
+        })
+    }
 }
 
 /// One input of `workflow_dispatch`.

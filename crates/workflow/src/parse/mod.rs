@@ -1,6 +1,39 @@
 //! From a spanned tree to the model, reporting every fault in the order of the document.
+//!
+//! The way of a file: `yaml` gives nodes, `reader` walks them along a `schema` (which finds unknown keys, wrong types and faulty
+//! expressions), and `workflow` and `action` make the model, with one module beside them for each part of it, checking what a
+//! schema cannot say. `plan`, `lint` and the engine call [`workflow`] and [`action`].
 
-use crate::diagnostic::Diagnostic;
+mod action;
+mod concurrency;
+mod condition;
+mod container;
+mod entries;
+mod expression;
+mod findings;
+mod ids;
+mod job;
+mod matrix;
+mod needs;
+mod permissions;
+mod reader;
+mod schema;
+mod step;
+mod trigger;
+mod uses;
+mod workflow;
+
+pub use action::action;
+pub(crate) use trigger::{fits, shown};
+pub(crate) use uses::{Call, call};
+pub use workflow::workflow;
+pub(crate) use workflow::workflow_within;
+
+use crate::diagnostic::{Diagnostic, code};
+use crate::template::Template;
+use crate::yaml::{self, FaultKind, FileId, Limits};
+use findings::Findings;
+use schema::Shape;
 
 /// A parsed file and what was found on the way.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,4 +42,38 @@ pub struct Parsed<T> {
     pub value: Option<T>,
     /// Findings in the order of the document.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What the makers of the model share.
+struct Reading<'a> {
+    source: &'a str,
+    findings: &'a mut Findings,
+}
+
+/// Reads one document along a shape and makes a value of it; also gives the bytes it counts for.
+fn document<T>(
+    file: FileId,
+    source: &str,
+    limits: &Limits,
+    shape: &'static Shape,
+    make: impl FnOnce(Template, &mut Reading<'_>) -> T,
+) -> (Parsed<T>, usize) {
+    let mut findings = Findings::default();
+    let (value, bytes) = match yaml::read(file, source, limits) {
+        Ok(document) => {
+            let root = reader::read(source, &document.root, shape, &mut findings);
+            (Some(make(root, &mut Reading { source, findings: &mut findings })), document.bytes)
+        }
+        Err(fault) => {
+            let code = match fault.kind {
+                FaultKind::Syntax | FaultKind::Alias | FaultKind::SecondDocument => code::YAML,
+                FaultKind::Tag => code::YAML_TAG,
+                FaultKind::Limit => code::LIMIT,
+            };
+            findings.error(code, fault.span, fault.message);
+            (None, 0)
+        }
+    };
+    let value = value.filter(|_| !findings.has_errors());
+    (Parsed { value, diagnostics: findings.finish() }, bytes)
 }

@@ -3,3 +3,5 @@
 
 mod conformance;
 mod expressions;
+mod golden_json;
+mod goldens;

@@ -1,4 +1,10 @@
-//! What is wrong with a file, where, and what would be right.
+//! What is wrong with a file, where, and what would be right. `parse`, `plan` and the linter make them; `lint` and `exec` show them
+//! through [`render`].
+
+pub mod code;
+mod render;
+
+pub use render::{Colours, render};
 
 use crate::yaml::Span;
 

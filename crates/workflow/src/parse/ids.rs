@@ -1,0 +1,74 @@
+//! Ids of jobs and steps: checked, and made up where none was given.
+
+use std::collections::HashSet;
+
+/// As long as a made-up id may be.
+const LONGEST: usize = 99;
+
+/// The ids of one scope.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    taken: HashSet<String>,
+}
+
+impl Ids {
+    /// Takes an id that was written; says what is wrong with it.
+    pub(super) fn add(&mut self, id: &str) -> Result<(), String> {
+        check(id)?;
+        if !self.taken.insert(id.to_ascii_lowercase()) {
+            return Err(format!("The identifier '{id}' may not be used more than once within the same scope."));
+        }
+        Ok(())
+    }
+
+    /// Makes up a free id like `__run`, `__run_2` for what a step does.
+    pub(super) fn generate(&mut self, what: &str) -> String {
+        let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+        let base: String = "__".chars().chain(what.chars().map(legal)).take(LONGEST).collect();
+        let mut attempt = 1_u32;
+        loop {
+            let suffix = if attempt == 1 { String::new() } else { format!("_{attempt}") };
+            let kept = base.len().min(LONGEST - suffix.len());
+            let candidate = format!("{}{suffix}", &base[..kept]);
+            if self.taken.insert(candidate.to_ascii_lowercase()) {
+                return candidate;
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// Checks the form of an id that a person wrote.
+pub(super) fn check(id: &str) -> Result<(), String> {
+    let mut bytes = id.bytes();
+    let formed = id.len() < 100
+        && bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if !formed {
+        return Err(format!(
+            "The identifier '{id}' is invalid. IDs may only contain alphanumeric characters, '_', and '-'. \
+             IDs must start with a letter or '_' and must be less than 100 characters."
+        ));
+    }
+    if id.starts_with("__") {
+        return Err(format!("The identifier '{id}' is invalid. IDs starting with '__' are reserved."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ids;
+
+    #[test]
+    fn made_up_ids_are_free_and_short() {
+        let mut ids = Ids::default();
+        assert!(ids.add("a").is_ok() && ids.add("A").is_err() && ids.add("__a").is_err() && ids.add("1").is_err());
+        assert_eq!(ids.generate("run"), "__run");
+        assert_eq!(ids.generate("run"), "__run_2");
+        assert_eq!(ids.generate("actions/check.out"), "__actions_check_out");
+        let long = "é".repeat(300);
+        assert_eq!(ids.generate(&long).len(), 99);
+        assert!(ids.generate(&long).ends_with("_2"));
+    }
+}

@@ -1,0 +1,179 @@
+//! Steps of jobs and of composite actions.
+
+use super::entries::{Entries, boolean, literal, text, texts};
+use super::ids::Ids;
+use super::{Reading, condition, uses};
+use crate::diagnostic::code;
+use crate::expr::Availability;
+use crate::model::{Step, StepKind};
+use crate::nearest::nearest;
+use crate::template::Template;
+use crate::yaml::{Span, Spanned};
+use domain::StepId;
+
+/// The steps of a sequence that has the shape. `None` for a step stands for one that was reported.
+pub(super) fn steps(template: Template, condition_at: &Availability, reading: &mut Reading<'_>) -> Vec<Step> {
+    let mut ids = Ids::default();
+    let mut drafts = drafts(template, condition_at, reading, &mut ids);
+    name_all(&mut drafts, &mut ids);
+    check_background(&drafts, reading);
+    drafts.into_iter().filter_map(Draft::finish).collect()
+}
+
+/// A step whose id may still be missing.
+struct Draft {
+    id: Option<StepId>,
+    what: String,
+    kind: DraftKind,
+    rest: Step,
+}
+
+enum DraftKind {
+    Simple(Option<StepKind>),
+    Parallel(Vec<Draft>),
+}
+
+impl Draft {
+    fn finish(self) -> Option<Step> {
+        let kind = match self.kind {
+            DraftKind::Simple(kind) => kind?,
+            DraftKind::Parallel(inner) => StepKind::Parallel(inner.into_iter().filter_map(Self::finish).collect()),
+        };
+        Some(Step { id: self.id?, kind, ..self.rest })
+    }
+}
+
+fn drafts(template: Template, condition_at: &Availability, reading: &mut Reading<'_>, ids: &mut Ids) -> Vec<Draft> {
+    let crate::template::TemplateKind::Sequence(items) = template.kind else { return Vec::new() };
+    items.into_iter().map(|item| draft(item, condition_at, reading, ids)).collect()
+}
+
+fn draft(template: Template, condition_at: &Availability, reading: &mut Reading<'_>, ids: &mut Ids) -> Draft {
+    let span = template.span;
+    let mut entries = Entries::of(template);
+    let id = entries.take("id").and_then(|id| own_id(&id, reading, ids));
+    let condition = condition::condition(entries.take("if"), span, condition_at, reading);
+    let (what, kind) = kind(&mut entries, condition_at, reading, ids);
+    let rest = Step {
+        id: StepId::generated("__"),
+        name: entries.take("name"),
+        condition,
+        env: entries.take("env"),
+        continue_on_error: entries.take("continue-on-error"),
+        timeout_minutes: entries.take("timeout-minutes"),
+        background: entries.get("background").and_then(boolean).unwrap_or(false),
+        kind: StepKind::WaitAll,
+        span,
+    };
+    Draft { id, what, kind, rest }
+}
+
+/// What a step does, and the word for it in a generated id.
+fn kind(
+    entries: &mut Entries,
+    condition_at: &Availability,
+    reading: &mut Reading<'_>,
+    ids: &mut Ids,
+) -> (String, DraftKind) {
+    if let Some(script) = entries.take("run") {
+        let kind = StepKind::Run {
+            script,
+            shell: entries.take("shell"),
+            working_directory: entries.take("working-directory"),
+        };
+        return ("run".to_owned(), DraftKind::Simple(Some(kind)));
+    }
+    if let Some(written) = entries.take("uses") {
+        return match uses_of(&written, reading) {
+            Some(uses) => {
+                let what = uses::id_of(&uses);
+                let text = literal(&written).unwrap_or_default().to_owned();
+                let uses = Spanned::new(uses, written.span);
+                (what, DraftKind::Simple(Some(StepKind::Uses { uses, text, with: entries.take("with") })))
+            }
+            None => ("run".to_owned(), DraftKind::Simple(None)),
+        };
+    }
+    if let Some(targets) = entries.take("wait") {
+        return ("wait".to_owned(), DraftKind::Simple(Some(StepKind::Wait(targets_of(targets)))));
+    }
+    if entries.take("wait-all").is_some() {
+        return ("wait-all".to_owned(), DraftKind::Simple(Some(StepKind::WaitAll)));
+    }
+    if let Some(target) = entries.take("cancel") {
+        let target = targets_of(target).into_iter().next().map(StepKind::Cancel);
+        return ("cancel".to_owned(), DraftKind::Simple(target));
+    }
+    if let Some(inner) = entries.take("parallel") {
+        return ("parallel".to_owned(), DraftKind::Parallel(drafts(inner, condition_at, reading, ids)));
+    }
+    ("run".to_owned(), DraftKind::Simple(None))
+}
+
+fn own_id(template: &Template, reading: &mut Reading<'_>, ids: &mut Ids) -> Option<StepId> {
+    let id = text(template)?;
+    match ids.add(&id) {
+        Ok(()) => StepId::parse(&id).ok(),
+        Err(message) => {
+            reading.findings.check(code::BAD_ID, id.span, message);
+            None
+        }
+    }
+}
+
+fn uses_of(written: &Template, reading: &mut Reading<'_>) -> Option<crate::model::Uses> {
+    let text = literal(written)?;
+    let parsed = uses::step(text);
+    if parsed.is_none() {
+        reading.findings.check(
+            code::BAD_USES,
+            written.span,
+            format!("Expected format {{org}}/{{repo}}[/path]@ref. Actual '{text}'"),
+        );
+    }
+    parsed
+}
+
+fn targets_of(template: Template) -> Vec<Spanned<StepId>> {
+    texts(template).into_iter().filter_map(|id| Some(Spanned::new(StepId::parse(&id).ok()?, id.span))).collect()
+}
+
+/// Makes up the ids that are missing, once all given ones are known.
+fn name_all(drafts: &mut [Draft], ids: &mut Ids) {
+    for draft in drafts {
+        if draft.id.is_none() {
+            draft.id = Some(StepId::generated(ids.generate(&draft.what)));
+        }
+        if let DraftKind::Parallel(inner) = &mut draft.kind {
+            name_all(inner, ids);
+        }
+    }
+}
+
+/// `wait` and `cancel` must name a background step that stands before them.
+fn check_background(drafts: &[Draft], reading: &mut Reading<'_>) {
+    let mut started: Vec<&str> = Vec::new();
+    let report = |target: &Spanned<StepId>, started: &[&str], reading: &mut Reading<'_>| {
+        if !started.iter().any(|id| id.eq_ignore_ascii_case(target.value.as_str())) {
+            let help =
+                nearest(target.value.as_str(), started.iter().copied()).map(|near| format!("did you mean '{near}'?"));
+            let message = format!("'{}' is not the id of a background step before this one", target.value);
+            let span: Span = target.span;
+            reading.findings.error_with(code::BACKGROUND, span, message, help);
+        }
+    };
+    for draft in drafts {
+        match &draft.kind {
+            DraftKind::Simple(Some(StepKind::Wait(targets))) => {
+                for target in targets {
+                    report(target, &started, reading);
+                }
+            }
+            DraftKind::Simple(Some(StepKind::Cancel(target))) => report(target, &started, reading),
+            _ => {}
+        }
+        if draft.rest.background {
+            started.extend(draft.id.as_ref().map(StepId::as_str));
+        }
+    }
+}

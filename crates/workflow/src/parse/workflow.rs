@@ -1,0 +1,42 @@
+//! A workflow file.
+
+use super::entries::{Entries, text};
+use super::permissions::permissions;
+use super::schema::WORKFLOW;
+use super::{Parsed, concurrency, job, trigger};
+use crate::diagnostic::code;
+use crate::model::Workflow;
+use crate::yaml::{FileId, Limits};
+
+/// Parses a workflow file within the reference's budgets. `path` is what the model calls the file.
+#[must_use]
+pub fn workflow(file: FileId, path: &str, source: &str) -> Parsed<Workflow> {
+    workflow_within(file, path, source, &Limits::default()).0
+}
+
+/// Parses a workflow file within budgets; also says how many bytes it counts for against the budget of a run.
+pub(crate) fn workflow_within(file: FileId, path: &str, source: &str, limits: &Limits) -> (Parsed<Workflow>, usize) {
+    super::document(file, source, limits, &WORKFLOW, |root, reading| {
+        let span = root.span;
+        let mut entries = Entries::of(root);
+        let on = entries.take("on");
+        if on.is_none() {
+            let message = "No event starts this workflow: 'on' is missing";
+            reading.findings.check(code::MISSING_KEY, span, message);
+        }
+        Workflow {
+            file,
+            path: path.to_owned(),
+            name: entries.get("name").and_then(text),
+            run_name: entries.take("run-name"),
+            on: on.map(|on| trigger::triggers(on, reading)).unwrap_or_default(),
+            permissions: entries.take("permissions").and_then(permissions),
+            env: entries.take("env"),
+            defaults: entries.take("defaults").map(concurrency::defaults).unwrap_or_default(),
+            concurrency: entries
+                .take("concurrency")
+                .and_then(|group| concurrency::concurrency(group, reading.findings)),
+            jobs: entries.take("jobs").map(|jobs| job::jobs(jobs, reading)).unwrap_or_default(),
+        }
+    })
+}

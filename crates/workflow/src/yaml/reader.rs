@@ -1,0 +1,343 @@
+//! Events of the YAML parser → a tree. Pulls one event at a time and keeps its own stack, so nothing here recurses, and stops at
+//! the first budget that is used up.
+
+use super::position::Positions;
+use super::scalar::{self, NotOfType, Tag};
+use super::{FileId, Limits, Node, NodeKind, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// Indicators of flow style that one file may hold: the parser keeps the tokens of a flow collection until it ends.
+const FLOW_INDICATORS: usize = 150_000;
+
+/// Why a text is not a document; reading stops at the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YamlFault {
+    /// Which kind.
+    pub kind: FaultKind,
+    /// In one sentence.
+    pub message: String,
+    /// Where; the first character of the file for faults of the whole file.
+    pub span: Span,
+}
+
+/// The kinds of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It is not YAML.
+    Syntax,
+    /// It asks for more than its budget.
+    Limit,
+    /// A tag that is not known, or a value that is not of its tag's type.
+    Tag,
+    /// An alias of an anchor that holds it.
+    Alias,
+    /// A second document.
+    SecondDocument,
+}
+
+/// A collection that is not complete yet.
+struct Open<'a> {
+    kind: OpenKind<'a>,
+    span: Span,
+    anchor: usize,
+    events_before: u32,
+    bytes_before: usize,
+    height: u32,
+}
+
+enum OpenKind<'a> {
+    Sequence(Vec<Node<'a>>),
+    Mapping(Vec<(Node<'a>, Node<'a>)>, Option<Node<'a>>),
+}
+
+/// A node with an anchor.
+enum Anchored<'a> {
+    /// Not complete: an alias of it here would hold itself.
+    Open,
+    Done {
+        node: Node<'a>,
+        events: u32,
+        bytes: usize,
+        height: u32,
+    },
+}
+
+struct Reader<'a> {
+    file: FileId,
+    text: &'a str,
+    positions: Positions<'a>,
+    limits: Limits,
+    events: u32,
+    bytes: usize,
+    stack: Vec<Open<'a>>,
+    anchors: HashMap<usize, Anchored<'a>>,
+    root: Option<Node<'a>>,
+    /// The end of the last scalar or flow collection: where an enclosing block collection ends.
+    last_end: u32,
+}
+
+/// A document that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document<'a> {
+    /// Its node; null when there is none.
+    pub root: Node<'a>,
+    /// What it counts for against [`Limits::bytes`].
+    pub bytes: usize,
+}
+
+/// Reads one document.
+///
+/// # Errors
+/// The first thing wrong with the text as YAML, or the first budget that it exceeds.
+pub fn read<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document<'a>, YamlFault> {
+    let start = Span { file, start: 0, end: 0, line: 1, column: 1 };
+    let limit = |message: String| YamlFault { kind: FaultKind::Limit, message, span: start };
+    if text.len() > limits.characters && text.chars().count() > limits.characters {
+        return Err(limit(format!("The maximum file size of {} characters has been exceeded", limits.characters)));
+    }
+    if text.len() > FLOW_INDICATORS
+        && text.bytes().filter(|b| matches!(b, b',' | b'[' | b']' | b'{' | b'}')).count() > FLOW_INDICATORS
+    {
+        return Err(limit(format!("More than {FLOW_INDICATORS} of the characters '[]{{}},' in one file")));
+    }
+    let mut reader = Reader {
+        file,
+        text,
+        positions: Positions::new(text),
+        limits: *limits,
+        events: 0,
+        bytes: 0,
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+        last_end: 0,
+    };
+    reader.run()?;
+    let root = reader.root.unwrap_or(Node { kind: NodeKind::Null, span: start });
+    Ok(Document { root, bytes: reader.bytes })
+}
+
+impl<'a> Reader<'a> {
+    fn run(&mut self) -> Result<(), YamlFault> {
+        let mut parser = Parser::new(StrInput::new(self.text)).keep_tags(false);
+        let mut documents = 0_u32;
+        while let Some(next) = parser.next_event() {
+            let (event, at) = next.map_err(|error| {
+                let span = self.span(error.marker(), error.marker());
+                fault(FaultKind::Syntax, sentence(error.info()), span)
+            })?;
+            let span = self.span(&at.start, &at.end);
+            match event {
+                Event::Nothing | Event::StreamStart | Event::DocumentEnd => {}
+                Event::StreamEnd => break,
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        return Err(fault(
+                            FaultKind::SecondDocument,
+                            "A second document is not allowed: a file holds one".to_owned(),
+                            span,
+                        ));
+                    }
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
+                    let span =
+                        if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
+                    let kind = self.scalar(text, style, tag.as_deref(), span)?;
+                    let bytes = cost(&kind);
+                    self.count(1, bytes, span)?;
+                    self.last_end = self.last_end.max(span.end);
+                    let node = Node { kind, span };
+                    if anchor != 0 {
+                        self.anchors.insert(anchor, Anchored::Done { node: node.clone(), events: 1, bytes, height: 0 });
+                    }
+                    self.place(node, 0);
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    self.open(
+                        OpenKind::Sequence(Vec::new()),
+                        span,
+                        anchor,
+                        tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)),
+                    )?;
+                }
+                Event::MappingStart(anchor, tag) => {
+                    self.open(
+                        OpenKind::Mapping(Vec::new(), None),
+                        span,
+                        anchor,
+                        tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)),
+                    )?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
+                Event::Alias(anchor) => self.alias(anchor, span)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, kind: OpenKind<'a>, span: Span, anchor: usize, tag: Option<String>) -> Result<(), YamlFault> {
+        if let Some(tag) =
+            tag.filter(|tag| tag != "!" && tag != "tag:yaml.org,2002:seq" && tag != "tag:yaml.org,2002:map")
+        {
+            return Err(fault(FaultKind::Tag, format!("Unexpected tag '{tag}'"), span));
+        }
+        let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX).saturating_add(1);
+        self.check_depth(depth, span)?;
+        let (events_before, bytes_before) = (self.events, self.bytes);
+        self.count(1, NODE_COST, span)?;
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored::Open);
+        }
+        self.stack.push(Open { kind, span, anchor, events_before, bytes_before, height: 0 });
+        Ok(())
+    }
+
+    fn close(&mut self, end: Span) -> Result<(), YamlFault> {
+        self.count(1, 0, end)?;
+        let Some(open) = self.stack.pop() else { return Ok(()) };
+        let flow = self.text.as_bytes().get(open.span.start as usize).is_some_and(|b| matches!(b, b'[' | b'{'))
+            && end.end > end.start;
+        let last = if flow { end.end } else { self.last_end };
+        self.last_end = self.last_end.max(last);
+        let span = Span { end: last.max(open.span.start), ..open.span };
+        let kind = match open.kind {
+            OpenKind::Sequence(items) => NodeKind::Sequence(items.into()),
+            OpenKind::Mapping(pairs, _) => NodeKind::Mapping(pairs.into()),
+        };
+        let node = Node { kind, span };
+        let height = open.height + 1;
+        if open.anchor != 0 {
+            let (events, bytes) = (self.events - open.events_before, self.bytes - open.bytes_before);
+            self.anchors.insert(open.anchor, Anchored::Done { node: node.clone(), events, bytes, height });
+        }
+        self.place(node, height);
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), YamlFault> {
+        let (node, events, bytes, height) = match self.anchors.get(&anchor) {
+            Some(Anchored::Done { node, events, bytes, height }) => (node.clone(), *events, *bytes, *height),
+            Some(Anchored::Open) => {
+                return Err(fault(FaultKind::Alias, "The alias stands inside the node that it names".to_owned(), span));
+            }
+            None => return Err(fault(FaultKind::Alias, "Unknown anchor".to_owned(), span)),
+        };
+        let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX);
+        self.check_depth(depth.saturating_add(height), span)?;
+        self.count(events, bytes, span)?;
+        self.last_end = self.last_end.max(span.end);
+        self.place(node, height);
+        Ok(())
+    }
+
+    fn place(&mut self, node: Node<'a>, height: u32) {
+        let Some(parent) = self.stack.last_mut() else {
+            self.root = Some(node);
+            return;
+        };
+        parent.height = parent.height.max(height);
+        match &mut parent.kind {
+            OpenKind::Sequence(items) => items.push(node),
+            OpenKind::Mapping(pairs, key) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => pairs.push((key, node)),
+            },
+        }
+    }
+
+    fn scalar(
+        &self,
+        text: Cow<'a, str>,
+        style: ScalarStyle,
+        tag: Option<&str>,
+        span: Span,
+    ) -> Result<NodeKind<'a>, YamlFault> {
+        let of = match tag {
+            None => None,
+            // The non-specific tag makes a string of whatever it stands before.
+            Some("!") => Some(Tag::Str),
+            Some(name) => Some(
+                Tag::from_name(name).ok_or_else(|| fault(FaultKind::Tag, format!("Unexpected tag '{name}'"), span))?,
+            ),
+        };
+        if style != ScalarStyle::Plain {
+            return match (of, tag) {
+                (None | Some(Tag::Str), _) => Ok(NodeKind::String(text)),
+                (Some(_), tag) => Err(fault(
+                    FaultKind::Tag,
+                    format!("The scalar style of '{text}' is not valid for the tag '{}'", tag.unwrap_or_default()),
+                    span,
+                )),
+            };
+        }
+        let shown = text.clone();
+        scalar::plain(text, of).map_err(|NotOfType(tag)| {
+            let message = format!(
+                "The value '{shown}' on line {} and column {} is invalid for the type '{tag}'",
+                span.line, span.column
+            );
+            fault(FaultKind::Tag, message, span)
+        })
+    }
+
+    fn check_depth(&self, depth: u32, span: Span) -> Result<(), YamlFault> {
+        if depth > self.limits.depth {
+            return Err(fault(FaultKind::Limit, "Maximum object depth exceeded".to_owned(), span));
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, events: u32, bytes: usize, span: Span) -> Result<(), YamlFault> {
+        self.events = self.events.saturating_add(events);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.events > self.limits.events {
+            return Err(fault(FaultKind::Limit, "Maximum YAML nodes exceeded".to_owned(), span));
+        }
+        if self.bytes > self.limits.bytes {
+            return Err(fault(FaultKind::Limit, "Maximum object size exceeded".to_owned(), span));
+        }
+        Ok(())
+    }
+
+    /// Where a value stands that is not there: behind its `:` or `-`.
+    fn empty_span(&self, span: Span) -> Span {
+        let indicator = self.text.as_bytes().get(span.start as usize).is_some_and(|b| matches!(b, b':' | b'-' | b'?'));
+        if indicator {
+            Span { start: span.start + 1, end: span.start + 1, column: span.column + 1, ..span }
+        } else {
+            Span { end: span.start, ..span }
+        }
+    }
+
+    fn span(&self, start: &Marker, end: &Marker) -> Span {
+        Span {
+            file: self.file,
+            start: self.positions.byte(start.index()),
+            end: self.positions.byte(end.index()),
+            line: u32::try_from(start.line()).unwrap_or(u32::MAX),
+            column: u32::try_from(start.col() + 1).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+const NODE_COST: usize = 24;
+
+fn cost(kind: &NodeKind<'_>) -> usize {
+    match kind {
+        NodeKind::String(text) => NODE_COST + 26 + 2 * text.chars().count(),
+        _ => NODE_COST,
+    }
+}
+
+fn fault(kind: FaultKind, message: String, span: Span) -> YamlFault {
+    YamlFault { kind, message, span }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
