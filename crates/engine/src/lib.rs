@@ -5,6 +5,8 @@
 //! the agent drives [`job::run`].
 
 pub mod cancel;
+pub mod commands;
 pub mod events;
 pub mod job;
 pub mod local;
+pub mod output;

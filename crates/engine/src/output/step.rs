@@ -1,0 +1,359 @@
+//! The way of a process's output: lines, then commands, then problem matchers, then masks. `job` feeds it while the process runs.
+
+use super::framing::{Frame, Framer};
+use super::log::{EVENT_BYTES, StepLog};
+use super::problems::{Files, JobMatchers, RepositoryIdentity, level};
+use super::scan::Suspects;
+use crate::commands::command::{CommandName, Echo, RemoveMatcher};
+use crate::commands::files::{CommandFile, process};
+use crate::commands::interpreter::{Interpreter, failure};
+use crate::commands::line::may_be_command;
+use crate::commands::matchers::list::without_colours;
+use crate::commands::matchers::{MatcherList, Problem, config};
+use crate::commands::place::Place;
+use crate::commands::{CommandRules, Effects, Said};
+use domain::AnnotationLevel;
+use mask::{Added, Stream};
+use sandbox::{Collected, Sandbox};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The most bytes of a problem matcher file.
+const MATCHER_FILE_LIMIT: u64 = 1024 * 1024;
+
+/// Reads what one process says.
+#[derive(Debug)]
+pub struct StepOutput<'step> {
+    log: Arc<StepLog>,
+    sandbox: &'step dyn Sandbox,
+    files: Files<'step>,
+    framer: Framer,
+    interpreter: Interpreter,
+    job_matchers: JobMatchers,
+    matchers: MatcherList,
+    matchers_version: u64,
+    stream: Stream,
+    /// Masked lines that wait to be put on the stream; the last one may still grow.
+    lines: Vec<u8>,
+    effects: Effects,
+}
+
+impl<'step> StepOutput<'step> {
+    /// For a process that has not said anything yet.
+    pub fn new(
+        log: Arc<StepLog>,
+        sandbox: &'step dyn Sandbox,
+        job_matchers: JobMatchers,
+        identity: RepositoryIdentity,
+        rules: CommandRules,
+    ) -> Self {
+        let echo = if log.debugging() == super::Debugging::Shown { Echo::On } else { Echo::Off };
+        let stream = log.masker().stream();
+        Self {
+            log,
+            sandbox,
+            files: Files::new(sandbox, identity),
+            framer: Framer::default(),
+            interpreter: Interpreter::new(rules, echo),
+            job_matchers,
+            matchers: MatcherList::default(),
+            matchers_version: 0,
+            stream,
+            lines: Vec::new(),
+            effects: Effects::default(),
+        }
+    }
+
+    /// Takes the next bytes of the pipe and puts all whole lines on the stream; waits when its reader is slow. Give it as much as
+    /// one read gave.
+    pub async fn take(&mut self, bytes: &[u8]) {
+        self.framer.push(bytes);
+        let mut framer = std::mem::take(&mut self.framer);
+        while let Some(frame) = framer.frame() {
+            let length = self.frame(frame).await;
+            framer.consume(length);
+        }
+        self.framer = framer;
+        self.flush().await;
+    }
+
+    /// The pipe was closed: what is left is a line too.
+    pub async fn finish(&mut self) {
+        let mut framer = std::mem::take(&mut self.framer);
+        if let Some(frame) = framer.finish() {
+            self.frame(frame).await;
+        }
+        self.end_of_text();
+        self.flush().await;
+    }
+
+    /// Processes the command files of the process, in their order.
+    pub async fn command_files(&mut self, files: impl IntoIterator<Item = (CommandFile, Collected)>) {
+        let mut files: Vec<_> = files.into_iter().collect();
+        files.sort_by_key(|(file, _)| *file);
+        for (file, collected) in files {
+            let said = process(file, &collected);
+            let mut broken = false;
+            for said in said {
+                if let Err(error) = self.act(said).await
+                    && !broken
+                {
+                    broken = true;
+                    self.error(&format!("Unable to process file command '{}' successfully.", file.context_key())).await;
+                    self.error(&error).await;
+                    self.effects.fail();
+                }
+            }
+        }
+        self.flush().await;
+    }
+
+    /// What the commands and files changed.
+    #[must_use]
+    pub fn into_effects(self) -> Effects {
+        self.effects
+    }
+
+    async fn frame(&mut self, frame: Frame<'_>) -> usize {
+        match frame {
+            Frame::Lines(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                self.read(&text).await;
+                bytes.len()
+            }
+            Frame::LastPiece(bytes) => {
+                self.plain(&String::from_utf8_lossy(bytes)).await;
+                bytes.len()
+            }
+            Frame::Piece(bytes) => {
+                self.plain(&String::from_utf8_lossy(bytes)).await;
+                if self.lines.last().is_some_and(|last| *last != b'\n') {
+                    self.lines.push(b'\n');
+                }
+                bytes.len()
+            }
+        }
+    }
+
+    /// Reads whole lines. Where nothing looks like a command and no matcher listens, they are masked and printed in one go.
+    async fn read(&mut self, text: &str) {
+        if let Some(matchers) = self.job_matchers.newer_than(&mut self.matchers_version) {
+            self.matchers = matchers;
+        }
+        let (mut printed, mut from) = (0, 0);
+        let mut suspects = Suspects::new(text);
+        while self.matchers.is_empty()
+            && let Some((start, end)) = suspects.from(from)
+        {
+            from = end + 1;
+            if let Some(said) = self.interpreter.line(&text[start..end]) {
+                self.plain(&text[printed..start]).await;
+                self.command(said).await;
+                printed = from;
+            }
+        }
+        if !self.matchers.is_empty() {
+            self.match_lines(text, printed, from).await;
+        } else if let Some(rest) = text.get(printed..) {
+            self.plain(rest).await;
+        }
+    }
+
+    /// Reads line by line from `from` on; what stands between `printed` and there is plain.
+    async fn match_lines(&mut self, text: &str, mut printed: usize, mut from: usize) {
+        while let Some(line) = text.get(from..).and_then(|rest| rest.split('\n').next()).filter(|_| from < text.len()) {
+            let start = from;
+            from += line.len() + 1;
+            if may_be_command(line)
+                && let Some(said) = self.interpreter.line(line)
+            {
+                self.plain(&text[printed..start]).await;
+                self.command(said).await;
+                printed = from;
+                continue;
+            }
+            let stripped = without_colours(line);
+            let mut skipped = Vec::new();
+            let found = self.matchers.line(&stripped, |problem| match level(problem) {
+                Ok(_) => true,
+                Err(reason) => {
+                    skipped.push(reason);
+                    false
+                }
+            });
+            if found.problem.is_none() && found.dropped.is_empty() && skipped.is_empty() {
+                continue;
+            }
+            self.plain(&text[printed..start]).await;
+            self.end_of_text();
+            printed = start;
+            for reason in skipped {
+                self.log.write_debug(&reason, &mut self.lines);
+            }
+            for owner in found.dropped {
+                let message =
+                    format!("Removing issue matcher '{owner}'. Matcher failed 3 times. Error: it takes too long.");
+                self.annotate(AnnotationLevel::Warning, &message, None, Place::default(), None).await;
+            }
+            if let Some(problem) = found.problem {
+                self.problem(&problem, &stripped).await;
+                printed = from;
+            }
+        }
+        if let Some(rest) = text.get(printed..) {
+            self.plain(rest).await;
+        }
+    }
+
+    async fn problem(&mut self, problem: &Problem, line: &str) {
+        let place = self.files.place(problem).await;
+        let level = level(problem).unwrap_or(AnnotationLevel::Error);
+        let message = problem.message.as_deref().unwrap_or_default();
+        self.annotate(level, message, None, place, Some(line)).await;
+    }
+
+    async fn command(&mut self, said: Vec<Said>) {
+        self.end_of_text();
+        for said in said {
+            // Masks and matchers change what the lines behind them mean, so each is done before the next is looked at.
+            if let Err(error) = self.act(said).await {
+                self.error(&error).await;
+                self.effects.fail();
+            }
+        }
+    }
+
+    /// Does one thing. An error is one that only a command file can have.
+    async fn act(&mut self, said: Said) -> Result<(), String> {
+        match said {
+            Said::Line(line) => self.log.write(&line, &mut self.lines),
+            Said::Debug(text) => self.log.write_debug(&text, &mut self.lines),
+            Said::Mask(value) => {
+                if self.log.masker().add(&value) == Added::TooShort {
+                    let message = "A mask of a single character would hide most of the log; it was not added.";
+                    self.annotate(AnnotationLevel::Warning, message, None, Place::default(), None).await;
+                }
+            }
+            Said::Annotate { level, message, title, place } => {
+                let place = place.relative_to(&self.sandbox.layout().workspace.to_string_lossy());
+                self.annotate(level, &message, title.as_deref(), place, None).await;
+            }
+            Said::Change(effect) => self.effects.apply(effect).map_err(|error| error.to_string())?,
+            Said::AddMatcher { file, line } => {
+                if let Err(error) = self.add_matcher(&file).await {
+                    self.failed(CommandName::AddMatcher, &line, &error).await;
+                }
+            }
+            Said::RemoveMatcher { which, line } => {
+                if let Err(error) = self.remove_matcher(which).await {
+                    self.failed(CommandName::RemoveMatcher, &line, &error).await;
+                }
+            }
+            Said::Summary(markdown) => self.log.summary(&markdown).await,
+            Said::Fail => self.effects.fail(),
+        }
+        Ok(())
+    }
+
+    async fn failed(&mut self, name: CommandName, line: &str, error: &str) {
+        for said in failure(name, line, error) {
+            if let Said::Annotate { level, message, .. } = said {
+                self.annotate(level, &message, None, Place::default(), None).await;
+            }
+        }
+        self.effects.fail();
+    }
+
+    async fn add_matcher(&mut self, file: &str) -> Result<(), String> {
+        let configs = config::parse(&self.read_file(file).await?).map_err(|error| error.to_string())?;
+        if configs.is_empty() {
+            return Ok(());
+        }
+        self.job_matchers.add(&configs);
+        self.refresh_matchers();
+        let owners: Vec<String> = configs.iter().map(|config| format!("'{}'", config.owner)).collect();
+        let note = format!(
+            "Added matchers: {}. Problem matchers scan action output for known warning or error strings and report these inline.",
+            owners.join(", ")
+        );
+        self.log.write_debug(&note, &mut self.lines);
+        Ok(())
+    }
+
+    async fn remove_matcher(&mut self, which: RemoveMatcher) -> Result<(), String> {
+        let owners = match which {
+            RemoveMatcher::Owner(owner) => vec![owner],
+            RemoveMatcher::File(file) => {
+                config::owners(&self.read_file(&file).await?).map_err(|error| error.to_string())?
+            }
+        };
+        let removed: Vec<String> = self.job_matchers.remove(&owners).iter().map(|owner| format!("'{owner}'")).collect();
+        self.refresh_matchers();
+        self.log.write_debug(&format!("Removed matchers: {}", removed.join(", ")), &mut self.lines);
+        Ok(())
+    }
+
+    fn refresh_matchers(&mut self) {
+        if let Some(matchers) = self.job_matchers.newer_than(&mut self.matchers_version) {
+            self.matchers = matchers;
+        }
+    }
+
+    async fn read_file(&self, file: &str) -> Result<Vec<u8>, String> {
+        let path = self.sandbox.layout().workspace.join(Path::new(file));
+        match self.sandbox.read(&path, MATCHER_FILE_LIMIT).await {
+            Ok(Some(content)) => Ok(content),
+            Ok(None) => Err(format!("Could not find file '{}'.", path.display())),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn error(&mut self, message: &str) {
+        self.annotate(AnnotationLevel::Error, message, None, Place::default(), None).await;
+    }
+
+    async fn annotate(
+        &mut self,
+        level: AnnotationLevel,
+        message: &str,
+        title: Option<&str>,
+        place: Place,
+        line: Option<&str>,
+    ) {
+        let annotation = self.log.write_annotation(level, message, title, place, line, &mut self.lines);
+        if annotation.is_some() {
+            self.flush().await;
+            self.log.emit_annotation(annotation).await;
+        }
+    }
+
+    /// Masks plain lines (or a piece of one); puts them on the stream when they fill an event.
+    async fn plain(&mut self, text: &str) {
+        self.stream.push(text.as_bytes(), &mut self.lines);
+        if self.lines.len() >= EVENT_BYTES {
+            self.flush().await;
+        }
+    }
+
+    /// What was held back as a possible beginning of a secret was none: something else follows.
+    fn end_of_text(&mut self) {
+        self.stream.finish(&mut self.lines);
+        if self.lines.last().is_some_and(|last| *last != b'\n') {
+            self.lines.push(b'\n');
+        }
+    }
+
+    /// Puts all whole lines on the stream.
+    async fn flush(&mut self) {
+        let whole = match self.lines.last() {
+            None => return,
+            Some(b'\n') => self.lines.len(),
+            Some(_) => memchr::memrchr(b'\n', &self.lines).map_or(0, |at| at + 1),
+        };
+        if whole > 0 {
+            let rest = self.lines.split_off(whole);
+            self.log.emit(&mut self.lines).await;
+            self.lines.extend_from_slice(&rest);
+        }
+    }
+}
