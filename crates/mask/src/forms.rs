@@ -67,9 +67,7 @@ fn insert(found: &mut BTreeSet<String>, form: String, spanning: bool) {
 
 /// `"secret"` also counts without its quotes (the reference's TrimDoubleQuotes).
 fn unquoted(value: &str) -> Option<&str> {
-    if value.chars().nth(8).is_none() {
-        return None;
-    }
+    value.chars().nth(8)?;
     value.strip_prefix('"')?.strip_suffix('"')
 }
 

@@ -119,9 +119,9 @@ impl Segment {
         past
     }
 
-    /// Where the longest end of `text` starts that a needle may continue, if there is one after `from`.
-    pub(crate) fn partial(&self, text: &[u8], from: usize) -> Option<usize> {
-        let first = from.max((text.len() + 1).saturating_sub(self.longest));
+    /// Where the longest end of `text` starts that a needle may continue, if there is one.
+    pub(crate) fn partial(&self, text: &[u8]) -> Option<usize> {
+        let first = (text.len() + 1).saturating_sub(self.longest);
         (first..text.len()).find(|start| {
             let end = &text[*start..];
             self.first_bytes[usize::from(end[0])] && {

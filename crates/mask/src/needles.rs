@@ -63,7 +63,7 @@ impl Needles {
     pub(crate) fn partial(&self, text: &[u8]) -> usize {
         let mut found = text.len();
         for segment in &self.segments {
-            found = segment.partial(&text[..], 0).unwrap_or(found).min(found);
+            found = segment.partial(text).unwrap_or(found).min(found);
         }
         found
     }
