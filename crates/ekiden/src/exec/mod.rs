@@ -3,6 +3,9 @@
 
 pub(crate) mod dotenv;
 pub(crate) mod event;
+pub(crate) mod expose;
 pub(crate) mod facts;
 pub(crate) mod github;
+pub(crate) mod labels;
+pub(crate) mod settings;
 pub(crate) mod values;
