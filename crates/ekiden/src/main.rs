@@ -9,6 +9,8 @@ mod excerpt;
 mod exec;
 mod exit;
 mod failure;
+mod lint;
+mod planning;
 mod style;
 mod text;
 mod view;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Completion(args) => commands::completion::run(&args),
+        Command::Lint(args) => commands::lint::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Whoami(args) => commands::whoami::run(&args),

@@ -49,7 +49,8 @@ pub(crate) fn read_text(file: &Path) -> Result<Arc<str>, String> {
     }
     let bytes = std::fs::read(file).map_err(|error| problem(&error))?;
     String::from_utf8(bytes).map(Into::into).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line =
+            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         format!("it is no UTF-8 text (line {line})")
     })
 }

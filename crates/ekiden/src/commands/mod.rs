@@ -3,4 +3,5 @@
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+pub(crate) mod lint;
 pub(crate) mod whoami;
