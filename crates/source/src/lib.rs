@@ -1,16 +1,16 @@
 //! Git and actions: a local repository's facts, what the built-in checkout places, the store of actions, mirrors.
 //!
-//! Three parts: [`repository`] reads a working tree's repository from its files; `checkout` answers the built-in
-//! `actions/checkout`; `store` keeps actions and other repositories by commit. Git runs as a process, never with hooks or filters.
+//! Three parts: [`repository`] reads a working tree's repository from its files; [`checkout`] answers the built-in
+//! `actions/checkout`; [`store`] keeps actions and other repositories by commit. Git runs as a process, never with hooks or filters.
 
 mod changes;
-// pub mod checkout;
+pub mod checkout;
 mod git;
 pub mod repository;
-// pub mod store;
+pub mod store;
 
 pub use changes::{ChangesError, PushFacts, Uncommitted};
-// pub use checkout::Checkout;
+pub use checkout::Checkout;
 pub use git::{CancelFlag, GitError};
 pub use repository::{CommitId, Repository, RepositoryError};
-// pub use store::{Store, StoreOptions};
+pub use store::{Store, StoreOptions};
