@@ -9,6 +9,7 @@ pub mod action_source;
 pub mod checkout;
 pub mod diagnostic;
 pub mod expr;
+pub mod matrix;
 pub mod model;
 mod nearest;
 pub mod parse;
