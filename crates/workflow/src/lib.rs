@@ -14,5 +14,6 @@ pub mod model;
 mod nearest;
 pub mod parse;
 pub mod plan;
+pub mod run;
 pub mod template;
 pub mod yaml;

@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str, availability: &Availability) -> Result<Option<No
     while let Some(token) = lexer.next()? {
         match token.kind {
             Kind::Literal | Kind::Property | Kind::Context | Kind::Function | Kind::Wildcard => {
-                parser.operand(&token)?
+                parser.operand(&token)?;
             }
             _ => parser.operator(&token, last.as_ref().map(|last| last.kind))?,
         }

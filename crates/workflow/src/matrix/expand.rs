@@ -126,7 +126,7 @@ fn parse(matrix: &Value, faults: &mut Vec<MatrixError>) -> Parsed {
             "include" => has_include = !list.is_empty(),
             "exclude" => {}
             _ if list.is_empty() => {
-                faults.push(MatrixError { fault: MatrixFault::EmptyVector(name.to_owned()), path: vec![key(name)] })
+                faults.push(MatrixError { fault: MatrixFault::EmptyVector(name.to_owned()), path: vec![key(name)] });
             }
             _ => parsed.vectors.push((name.to_owned(), list.to_vec())),
         }

@@ -61,9 +61,7 @@ impl ConfigurationIds {
     pub fn next(&mut self, segments: &[String]) -> String {
         let mut base = String::new();
         for segment in segments {
-            if !base.is_empty() {
-                base.push('_');
-            } else if segment.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+            if !base.is_empty() || segment.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
                 base.push('_');
             }
             base.extend(

@@ -1,0 +1,158 @@
+//! What goes into the machine and what comes out.
+
+use super::SecretsView;
+use crate::expr::Value;
+use crate::model::{Job, JobKind, NormalJob, Permissions, Workflow};
+use crate::yaml::FileId;
+use domain::{Conclusion, JobId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a run knows from its start.
+#[derive(Debug, Clone, Default)]
+pub struct RunInputs {
+    /// The `github` context, with the payload as `event`.
+    pub github: Value,
+    /// The `vars` context.
+    pub vars: Value,
+    /// The `inputs` context of the workflow that was started: typed, of a dispatch; else an empty mapping.
+    pub inputs: Value,
+}
+
+/// What happened to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunChange {
+    /// A job that was [`Decision::Ready`] began.
+    Started {
+        /// Which.
+        job: JobId,
+    },
+    /// A job that was [`Decision::Ready`] ended, or will never begin (cancelled, no machine for its labels: skipped).
+    Ended {
+        /// Which.
+        job: JobId,
+        /// How, before the job's `continue-on-error`.
+        conclusion: Conclusion,
+        /// Its outputs.
+        outputs: BTreeMap<String, String>,
+    },
+    /// Somebody wants the run to end.
+    CancelRequested,
+}
+
+/// What follows.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// This job can run. Answer with [`RunChange::Started`] and [`RunChange::Ended`].
+    Ready(Box<ReadyJob>),
+    /// This job will not run; with it all jobs of the reusable workflow that it calls.
+    Skipped {
+        /// Which: no configuration is named, its matrix was not expanded.
+        job: JobId,
+        /// The name that people see; not evaluated when it holds expressions, as on GitHub.
+        name: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Something of this job could not be evaluated: it has failed.
+    Failed {
+        /// Which.
+        job: JobId,
+        /// The name that people see.
+        name: String,
+        /// Where and what.
+        message: String,
+    },
+    /// This job was waiting for its turn (`max-parallel`) and will not run: it was cancelled.
+    Cancelled {
+        /// Which.
+        job: JobId,
+        /// The name that people see.
+        name: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// End this job, which was [`Decision::Ready`], whether it began or not. Its [`RunChange::Ended`] is still awaited.
+    Cancel {
+        /// Which.
+        job: JobId,
+        /// Why, in words.
+        reason: String,
+    },
+    /// All jobs have ended. Comes once, as the last.
+    Finished {
+        /// How the run ended.
+        conclusion: Conclusion,
+    },
+}
+
+/// A job that can run. `env`, `container`, `services`, `outputs` and steps are not evaluated: whoever runs it does that.
+#[derive(Debug, Clone)]
+pub struct ReadyJob {
+    /// Its id in the run.
+    pub id: JobId,
+    /// The name that people see.
+    pub name: String,
+    /// The file that holds it.
+    pub file: FileId,
+    /// That file, parsed.
+    pub workflow: Arc<Workflow>,
+    /// Which of the file's `jobs`; it has steps.
+    pub index: usize,
+    /// What its token may do; absent: the repository's default.
+    pub permissions: Option<Permissions>,
+    /// `github`
+    pub github: Value,
+    /// `vars`
+    pub vars: Value,
+    /// `inputs`
+    pub inputs: Value,
+    /// `needs`: `{result, outputs}` of each direct need.
+    pub needs: Value,
+    /// `strategy`
+    pub strategy: Value,
+    /// `matrix`; null without one.
+    pub matrix: Value,
+    /// Which secrets it sees, under which names.
+    pub secrets: SecretsView,
+    /// The labels of `runs-on`.
+    pub labels: Vec<String>,
+    /// The group of `runs-on`.
+    pub group: Option<String>,
+    /// The name of its `environment`.
+    pub environment: Option<String>,
+    /// The groups it must enter, outermost first: those of its callers, then its own.
+    pub concurrency: Vec<ConcurrencyGroup>,
+    /// Whether its failure counts as success for the run and its dependants.
+    pub continue_on_error: bool,
+    /// How long it may run, minutes.
+    pub timeout_minutes: f64,
+    /// How long it may take to end after it was cancelled, minutes.
+    pub cancel_timeout_minutes: f64,
+}
+
+impl ReadyJob {
+    /// The job in its file.
+    #[must_use]
+    pub fn job(&self) -> Option<&Job> {
+        self.workflow.jobs.get(self.index)
+    }
+
+    /// Its steps and what belongs to them; always there for a job that the machine gave.
+    #[must_use]
+    pub fn normal(&self) -> Option<&NormalJob> {
+        match &self.job()?.kind {
+            JobKind::Normal(normal) => Some(normal),
+            JobKind::Reusable(_) => None,
+        }
+    }
+}
+
+/// An evaluated `concurrency`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConcurrencyGroup {
+    /// The group; case does not matter.
+    pub group: String,
+    /// Whether what runs in the group is cancelled for the new one.
+    pub cancel_in_progress: bool,
+}
