@@ -82,7 +82,7 @@ impl Cgroups {
                 v1.insert("freezer", place.clone());
             }
         }
-        Self { v2, v1, missing, owner: super::stale::own_name(proc_root), proc_root: proc_root.to_owned() }
+        Self { v2, v1, missing, owner: crate::owner::own_name(proc_root), proc_root: proc_root.to_owned() }
     }
 
     /// Makes the groups of one sandbox and sets its limits. `name`: letters, digits, `-`.

@@ -1,0 +1,114 @@
+//! One job's file system in a file without a name. Called by `pool` and the agent.
+
+use super::loop_device;
+use super::pool::{DiskLimit, DiskUsage};
+use super::template::Template;
+use domain::LimitReached;
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// A file system of exactly the limit's size, mounted in nobody's tree yet. When the last descriptor of it and the last
+/// mount namespace with it are gone, so are the loop device and the file.
+#[derive(Debug)]
+pub struct Image {
+    mount: OwnedFd,
+    limit: DiskLimit,
+    /// What an empty one uses, so that usage tells the job's part.
+    empty: DiskUsage,
+}
+
+/// Above this, dirty pages are worth a call that forgets them.
+const WORTH_FORGETTING: u64 = 4 << 20;
+
+impl Image {
+    pub(super) fn make(folder: &Path, template: &Template) -> io::Result<Self> {
+        let limit = template.limit();
+        let file = nameless(folder)?;
+        rustix::fs::ftruncate(&file, limit.bytes)?;
+        // Attaching flushes the file. Attached while it is one hole and filled after, an image of a short job never reaches
+        // the disk, neither as blocks to write nor, at its end, as blocks to give back (200 images a second against 3,200).
+        let (device, path) = loop_device::attach(&file)?;
+        template.copy_to(&file)?;
+        let context = rustix::mount::fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        rustix::mount::fsconfig_set_string(context.as_fd(), "source", &path)?;
+        // Nobody reads the image after a crash: no table is zeroed in the background, no write waits for the disk.
+        rustix::mount::fsconfig_set_flag(context.as_fd(), "noinit_itable")?;
+        rustix::mount::fsconfig_set_flag(context.as_fd(), "nobarrier")?;
+        rustix::mount::fsconfig_create(context.as_fd())?;
+        let attributes =
+            MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOATIME;
+        let mount = rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+        drop(device);
+        let mut image = Self { mount, limit, empty: DiskUsage::default() };
+        image.empty = image.usage();
+        Ok(image)
+    }
+
+    /// The detached mount: for `mkdirat`, and for `move_mount` by the child.
+    #[must_use]
+    pub fn mount(&self) -> BorrowedFd<'_> {
+        self.mount.as_fd()
+    }
+
+    /// The limit that it was made for.
+    #[must_use]
+    pub fn limit(&self) -> DiskLimit {
+        self.limit
+    }
+
+    /// What the job wrote.
+    #[must_use]
+    pub fn usage(&self) -> DiskUsage {
+        let Ok(stat) = rustix::fs::fstatvfs(&self.mount) else { return self.empty };
+        let bytes = (stat.f_blocks - stat.f_bfree) * stat.f_frsize;
+        let inodes = stat.f_files - stat.f_ffree;
+        DiskUsage { bytes: bytes.saturating_sub(self.empty.bytes), inodes: inodes.saturating_sub(self.empty.inodes) }
+    }
+
+    /// The limit that the file system stands at now: no block, or no inode, is left.
+    #[must_use]
+    pub fn limit_reached(&self) -> Option<LimitReached> {
+        let stat = rustix::fs::fstatvfs(&self.mount).ok()?;
+        // The last blocks cannot always be had: an extent or a directory may need one more.
+        if stat.f_bavail * stat.f_frsize < 256 << 10 {
+            Some(LimitReached::Disk { bytes: self.limit.bytes })
+        } else if stat.f_ffree == 0 {
+            Some(LimitReached::Inodes { count: self.limit.inodes })
+        } else {
+            None
+        }
+    }
+
+    /// Gives it back. What a job left unwritten is not written any more.
+    pub(super) fn discard(self) {
+        if self.usage().bytes > WORTH_FORGETTING {
+            let opened = rustix::fs::openat(
+                &self.mount,
+                ".",
+                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            );
+            // Without it the end is as sure, only slower.
+            let _ = opened.and_then(loop_device::forget);
+        }
+    }
+}
+
+/// A file without a name in the folder.
+fn nameless(folder: &Path) -> io::Result<OwnedFd> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    match rustix::fs::open(folder, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
+        Ok(file) => Ok(file),
+        // Some file systems have no O_TMPFILE.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
+            let path = folder.join(format!(".image-{}-{:?}", std::process::id(), std::thread::current().id()));
+            let file = rustix::fs::open(&path, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC, mode)?;
+            rustix::fs::unlink(&path)?;
+            Ok(file)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

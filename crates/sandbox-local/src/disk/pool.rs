@@ -1,0 +1,289 @@
+//! Disks for jobs: ready ones, new ones, and what this host can do. Called by the agent.
+
+use super::directory::Directory;
+use super::image::Image;
+use super::template::{self, Template};
+use domain::{Enforcement, Isolation, LimitReached};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How much a job may put on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskLimit {
+    /// Bytes, what the file system keeps for itself included.
+    pub bytes: u64,
+    /// Files and directories.
+    pub inodes: u64,
+}
+
+impl DiskLimit {
+    /// A limit of bytes, and of inodes where one is given, else one for each 16 KiB, as `mkfs` would.
+    #[must_use]
+    pub fn new(bytes: u64, inodes: Option<u64>) -> Self {
+        Self { bytes, inodes: inodes.unwrap_or((bytes >> 14).clamp(1024, 16 << 20)) }
+    }
+}
+
+/// Bytes rounded down to four leading binary digits. Limits that follow the free disk take few values in this way, and the
+/// file system of each is made once.
+#[must_use]
+pub fn round_down(bytes: u64) -> u64 {
+    let kept = bytes.checked_ilog2().map_or(0, |top| top.saturating_sub(3));
+    bytes >> kept << kept
+}
+
+/// What a job put on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiskUsage {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files and directories.
+    pub inodes: u64,
+}
+
+/// A disk could not be made or given back.
+#[derive(Debug, thiserror::Error)]
+#[error("the job's disk: could not {what} {path}: {source}")]
+pub struct DiskError {
+    what: &'static str,
+    path: String,
+    #[source]
+    source: io::Error,
+}
+
+impl DiskError {
+    pub(super) fn new(what: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { what, path: path.display().to_string(), source }
+    }
+}
+
+/// Makes disks in one folder. Shared by all jobs of a process; several processes may use one folder. A clone is the same pool.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    template: Option<Template>,
+    ready: Vec<Image>,
+    /// What is to be ready, and whether a thread is at it.
+    wanted: Option<(DiskLimit, usize)>,
+    refill: Refill,
+    /// Why images cannot be had here, once that is known.
+    no_images: Option<String>,
+}
+
+/// Whether a thread is making images ready.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Refill {
+    #[default]
+    Idle,
+    Running,
+}
+
+/// One job's disk.
+#[derive(Debug)]
+pub enum Disk {
+    /// A file system of the limit's size.
+    Image(Image),
+    /// A directory to be watched; the text says why it is no image.
+    Directory(Directory, String),
+}
+
+impl Pool {
+    /// A pool in the folder, which is made when absent and in which leftovers of dead processes are removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, DiskError> {
+        std::fs::create_dir_all(folder).map_err(|error| DiskError::new("make", folder, error))?;
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        std::fs::set_permissions(folder, private).map_err(|error| DiskError::new("make private", folder, error))?;
+        super::directory::sweep(folder);
+        let no_images = if !rustix::process::geteuid().is_root() {
+            Some("an ordinary user can mount no image".to_owned())
+        } else if !Path::new("/dev/loop-control").exists() {
+            Some("this host has no loop devices (modprobe loop)".to_owned())
+        } else if template::mkfs().is_none() {
+            Some("mkfs.ext4 is not installed (apt-get install e2fsprogs)".to_owned())
+        } else {
+            None
+        };
+        let state = Mutex::new(State { no_images, ..State::default() });
+        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), state }) })
+    }
+
+    /// From now on keeps so many ready for [`Pool::take`] of this limit, in the background; 0 for none. Returns at once.
+    /// Failures show at `take`.
+    pub fn keep_ready(&self, limit: DiskLimit, count: usize) {
+        let dropped = {
+            let mut state = self.state();
+            state.wanted = (count > 0).then_some((limit, count));
+            let keep = |image: &Image| image.limit() == limit;
+            let (kept, mut dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut state.ready).into_iter().partition(keep);
+            state.ready = kept;
+            let surplus = state.ready.len().min(count);
+            dropped.extend(state.ready.split_off(surplus));
+            dropped
+        };
+        drop(dropped);
+        self.refill();
+    }
+
+    /// Starts the thread that makes images ready, when one is missing and none runs. It ends when none is missing.
+    fn refill(&self) {
+        {
+            let mut state = self.state();
+            if state.refill == Refill::Running || state.missing().is_none() {
+                return;
+            }
+            state.refill = Refill::Running;
+        }
+        let pool = self.clone();
+        let started =
+            std::thread::Builder::new().name("disk-refill".to_owned()).stack_size(256 << 10).spawn(move || {
+                loop {
+                    let limit = {
+                        let mut state = pool.state();
+                        match state.missing() {
+                            Some(limit) => limit,
+                            None => {
+                                state.refill = Refill::Idle;
+                                return;
+                            }
+                        }
+                    };
+                    match pool.image(limit) {
+                        Ok(image) => pool.state().ready.push(image),
+                        Err(_) => pool.state().wanted = None,
+                    }
+                }
+            });
+        if started.is_err() {
+            self.state().refill = Refill::Idle;
+        }
+    }
+
+    /// A disk for one job; `name` is the sandbox's.
+    ///
+    /// # Errors
+    /// When neither an image nor a directory can be made.
+    pub fn take(&self, limit: DiskLimit, name: &str) -> Result<Disk, DiskError> {
+        let ready = {
+            let mut state = self.state();
+            let found = state.ready.iter().position(|image| image.limit() == limit);
+            found.map(|at| state.ready.swap_remove(at))
+        };
+        let taken = match ready.map_or_else(|| self.image(limit), Ok) {
+            Ok(image) => Ok(Disk::Image(image)),
+            Err(reason) => Ok(Disk::Directory(Directory::make(&self.shared.folder, name, limit)?, reason)),
+        };
+        self.refill();
+        taken
+    }
+
+    fn image(&self, limit: DiskLimit) -> Result<Image, String> {
+        if limit.bytes < template::SMALLEST {
+            return Err(format!("no file system fits in {} bytes", limit.bytes));
+        }
+        let known = {
+            let state = self.state();
+            if let Some(reason) = &state.no_images {
+                return Err(reason.clone());
+            }
+            state.template.clone().filter(|template| template.limit() == limit)
+        };
+        let made = known.map_or_else(|| Template::get(&self.shared.folder, limit), Ok).and_then(|template| {
+            let image = Image::make(&self.shared.folder, &template)?;
+            self.state().template = Some(template);
+            Ok(image)
+        });
+        made.map_err(|error| {
+            let reason = format!("no image can be mounted: {error}");
+            // Busy or full may pass; what this host or user is not allowed will not.
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported | io::ErrorKind::NotFound
+            ) {
+                self.state().no_images = Some(reason.clone());
+            }
+            reason
+        })
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The limit of an image that is wanted and not ready.
+    fn missing(&self) -> Option<DiskLimit> {
+        self.wanted.filter(|(_, count)| self.ready.len() < *count).map(|(limit, _)| limit)
+    }
+}
+
+impl Disk {
+    /// The directory to make the job's directories in.
+    #[must_use]
+    pub fn tree(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Image(image) => image.mount(),
+            Self::Directory(directory, _) => directory.fd(),
+        }
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn usage(&self) -> DiskUsage {
+        match self {
+            Self::Image(image) => image.usage(),
+            Self::Directory(directory, _) => super::count::count(directory.fd()).usage,
+        }
+    }
+
+    /// The limit that was run into: an image stands at it now, a directory's watcher saw it.
+    #[must_use]
+    pub fn limit_reached(&self) -> Option<LimitReached> {
+        match self {
+            Self::Image(image) => image.limit_reached(),
+            Self::Directory(directory, _) => directory.limit_reached(),
+        }
+    }
+
+    /// How the limit holds.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        let value = |limit: DiskLimit| format!("{} MiB, {} files", limit.bytes >> 20, limit.inodes);
+        let enforcement = match self {
+            Self::Image(image) => Enforcement::On { value: value(image.limit()) },
+            Self::Directory(directory, reason) => {
+                Enforcement::Soft { value: format!("{}; watched, for {reason}", value(directory.limit())) }
+            }
+        };
+        Isolation { name: "disk limit".to_owned(), enforcement }
+    }
+
+    /// Gives the disk back, after the job's last process is gone. What is not yet written never will be.
+    ///
+    /// # Errors
+    /// When something of a directory could not be removed.
+    pub fn discard(self) -> Result<(), DiskError> {
+        match self {
+            Self::Image(image) => {
+                image.discard();
+                Ok(())
+            }
+            Self::Directory(directory, _) => directory.discard(),
+        }
+    }
+}
