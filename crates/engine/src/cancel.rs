@@ -73,8 +73,9 @@ impl CancelSignal {
 
     /// Waits until an end was asked for that is graver than `known`; for ever, when nobody can ask any more.
     pub async fn graver_than(&mut self, known: &Cancel) -> Cancel {
-        match self.0.wait_for(|now| now.gravity() > known.gravity()).await {
-            Ok(now) => now.clone(),
+        let asked = self.0.wait_for(|now| now.gravity() > known.gravity()).await.map(|now| now.clone());
+        match asked {
+            Ok(asked) => asked,
             Err(_) => std::future::pending().await,
         }
     }

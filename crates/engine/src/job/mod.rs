@@ -1,8 +1,31 @@
 //! One job, from its set-up to its report. Called by [`crate::local`] and later by the agent.
 
+mod actions;
+mod background;
+mod complete;
+mod containers;
+mod contexts;
+mod environment;
+mod frame;
+mod guard;
+mod naming;
+mod node;
+mod phases;
+mod process;
 mod request;
+mod run;
+mod running;
+mod sequence;
+mod set_up;
+mod shell;
+mod state;
+mod step;
+mod top;
+mod views;
 
+pub use node::Nodes;
 pub use request::{
     CheckoutRules, CheckoutTime, GivenContexts, JobInFile, JobReport, JobRequest, Keep, RunnerFacts, SandboxRequest,
     Timing,
 };
+pub use run::run;

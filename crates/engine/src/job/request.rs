@@ -1,8 +1,9 @@
 //! What a job is given, and what it reports. The composition root and [`crate::local`] build the one and read the other.
 
+use super::node::Nodes;
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
-use domain::{Clock, Conclusion, JobId, Receipt, Secret};
+use domain::{Conclusion, JobId, Receipt, Secret};
 use sandbox::{Backend, SandboxSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use workflow::action_source::ActionSource;
 use workflow::checkout::CheckoutSource;
 use workflow::expr::Value;
 use workflow::model::Workflow;
+use workflow::plan::FileReference;
 
 /// Everything one job needs. It gets nothing from anywhere else: not from the environment, not from the disk.
 #[derive(Debug)]
@@ -50,8 +52,8 @@ pub struct JobRequest {
     pub cancel: CancelSignal,
     /// The right to run beside other jobs: taken after the set-up, before the first event, given back at the end.
     pub turns: Option<Arc<Semaphore>>,
-    /// The clock of timings.
-    pub clock: Arc<dyn Clock>,
+    /// The Node.js versions of the sandbox's root, looked for once for all jobs that share this.
+    pub nodes: Arc<Nodes>,
     /// The waits of cancellations; [`Timing::default`] outside tests.
     pub timing: Timing,
 }
@@ -63,6 +65,8 @@ pub struct JobInFile {
     pub workflow: Arc<Workflow>,
     /// Which of its `jobs`; one with steps.
     pub index: usize,
+    /// Where the file comes from: what `$/` means in it.
+    pub file: FileReference,
 }
 
 /// Contexts that do not change while the job runs.

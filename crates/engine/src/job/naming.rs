@@ -1,0 +1,60 @@
+//! What steps are called in the log. Pure.
+
+use workflow::model::Uses;
+use workflow::template::{Template, TemplateKind};
+
+/// The first line of a text that is not blank before it, with the word that the reference puts before generated names.
+pub(crate) fn generated(text: &str) -> String {
+    let first = first_line(text);
+    if first.is_empty() { String::new() } else { format!("Run {first}") }
+}
+
+/// The first line, without blanks and newlines before it.
+pub(crate) fn first_line(text: &str) -> &str {
+    let text = text.trim_start_matches([' ', '\t', '\r', '\n']);
+    text.split(['\r', '\n']).next().unwrap_or_default()
+}
+
+/// A text as it is written, for when it cannot be evaluated.
+pub(crate) fn raw(template: &Template) -> String {
+    match &template.kind {
+        TemplateKind::String(text) | TemplateKind::Number(_, text) => first_line(text).to_owned(),
+        TemplateKind::Bool(value) => value.to_string(),
+        TemplateKind::Expression(expression) => format!("${{{{ {} }}}}", first_line(&expression.text)),
+        TemplateKind::Null | TemplateKind::Insert | TemplateKind::Sequence(_) | TemplateKind::Mapping(_) => {
+            String::new()
+        }
+    }
+}
+
+/// An action as names and groups of the log write it.
+pub(crate) fn action(uses: &Uses) -> String {
+    match uses {
+        Uses::Repository(action) if action.path.is_empty() => format!("{}@{}", action.repository, action.reference),
+        Uses::Repository(action) => format!("{}/{}@{}", action.repository, action.path, action.reference),
+        Uses::Local(path) | Uses::Same(path) => path.clone(),
+        Uses::Docker(image) => format!("docker://{}", image.trim_start_matches("docker://")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{action, generated};
+    use workflow::action_source::ActionRef;
+    use workflow::model::Uses;
+    use workflow::template::{Template, TemplateKind};
+
+    #[test]
+    fn a_script_is_called_by_its_first_line() {
+        assert_eq!(generated("\n  echo one\necho two"), "Run echo one");
+        assert_eq!(generated(" \n"), "");
+    }
+
+    #[test]
+    fn an_action_is_called_as_it_is_used() {
+        let reference =
+            ActionRef { host: None, repository: "a/b".to_owned(), path: "c".to_owned(), reference: "v1".to_owned() };
+        assert_eq!(action(&Uses::Repository(reference)), "a/b/c@v1");
+        assert_eq!(action(&Uses::Local("./x".to_owned())), "./x");
+    }
+}

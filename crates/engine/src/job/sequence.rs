@@ -1,0 +1,104 @@
+//! The order of a job's steps (`execution-semantics` 3.8): pre steps, steps, what runs in the background, post steps.
+
+use super::background::{Backgrounds, Control};
+use super::contexts::Phase;
+use super::phases::has_pre;
+use super::running::Job;
+use super::state::EndedStep;
+use super::top::{self, Decided, Done, Top};
+use domain::{Conclusion, StepRef};
+use std::sync::Arc;
+use workflow::model::{JobKind, Step, StepKind};
+
+/// Numbers the steps as they come in the log.
+#[derive(Debug)]
+pub(crate) struct Numbers(u32);
+
+impl Numbers {
+    /// The first number is the set-up's.
+    pub(crate) const fn after_set_up() -> Self {
+        Self(1)
+    }
+
+    pub(crate) const fn next(&mut self) -> StepRef {
+        let number = StepRef(self.0);
+        self.0 += 1;
+        number
+    }
+}
+
+/// Runs all steps of the job; the job's status tells how it went.
+pub(crate) async fn run(job: &Arc<Job>, numbers: &mut Numbers) {
+    let workflow = Arc::clone(&job.source.workflow);
+    let Some(JobKind::Normal(normal)) = workflow.jobs.get(job.source.index).map(|job| &job.kind) else { return };
+    pre(job, &normal.steps, numbers).await;
+    let mut backgrounds = Backgrounds::new(Arc::clone(job));
+    for step in &normal.steps {
+        main(job, step, numbers, &mut backgrounds).await;
+    }
+    if backgrounds.has_unwaited() {
+        backgrounds.control(Control::WaitImplicitly, numbers.next()).await;
+    }
+    backgrounds.merge_all();
+    while let Some(post) = job.state.next_post() {
+        let name = format!("Post {}", post.name);
+        let top = Top { step: &post.step, number: numbers.next(), phase: Phase::Post, name: Some(&name) };
+        let done = one(job, top).await;
+        job.state.merge(done.conclusion);
+    }
+}
+
+async fn pre(job: &Job, steps: &[Step], numbers: &mut Numbers) {
+    for step in steps {
+        match &step.kind {
+            StepKind::Uses { uses, .. } if has_pre(job, &uses.value, &job.origin) => {
+                let name = top::default_name(Top { step, number: StepRef(0), phase: Phase::Main, name: None });
+                let name = format!("Pre {name}");
+                let top = Top { step, number: numbers.next(), phase: Phase::Pre, name: Some(&name) };
+                let done = one(job, top).await;
+                job.state.merge(done.conclusion);
+            }
+            StepKind::Parallel(steps) => Box::pin(pre(job, steps, numbers)).await,
+            _ => {}
+        }
+    }
+}
+
+async fn main(job: &Arc<Job>, step: &Step, numbers: &mut Numbers, backgrounds: &mut Backgrounds) {
+    match &step.kind {
+        StepKind::Wait(ids) => {
+            let ids = ids.iter().map(|id| id.value.clone()).collect();
+            backgrounds.control(Control::Wait(step, ids), numbers.next()).await;
+        }
+        StepKind::WaitAll => backgrounds.control(Control::WaitAll(step), numbers.next()).await,
+        StepKind::Cancel(id) => backgrounds.control(Control::Cancel(step, id.value.clone()), numbers.next()).await,
+        StepKind::Parallel(steps) => backgrounds.together(steps, numbers).await,
+        StepKind::Run { .. } | StepKind::Uses { .. } if step.background => {
+            backgrounds.start(step, numbers.next()).await;
+        }
+        StepKind::Run { .. } | StepKind::Uses { .. } => {
+            let top = Top { step, number: numbers.next(), phase: Phase::Main, name: None };
+            let done = one(job, top).await;
+            job.state.merge(done.conclusion);
+            record(job, step, done);
+        }
+    }
+}
+
+async fn one(job: &Job, top: Top<'_>) -> Done {
+    match top::decide(job, top).await {
+        Decided::Ended(done) => done,
+        Decided::Runs(ready) => top::carry_out(job, top, ready, None, None).await,
+    }
+}
+
+/// Makes a step that ended visible in `steps`.
+pub(crate) fn record(job: &Job, step: &Step, done: Done) {
+    let Done { outputs, outcome, conclusion, .. } = done;
+    job.state.record("", step, EndedStep { outputs, outcome, conclusion });
+}
+
+/// Whether a step ended well enough not to change the job's status.
+pub(crate) const fn is_harmless(conclusion: Conclusion) -> bool {
+    matches!(conclusion, Conclusion::Success | Conclusion::Skipped)
+}
