@@ -68,3 +68,5 @@ pub const CALL_SECRET: &str = "call-secret";
 pub const CALL_PERMISSION: &str = "call-permission";
 /// Something that may be empty, but then does nothing.
 pub const EMPTY: &str = "empty";
+/// A `$word` of a starter workflow that was not replaced.
+pub const PLACEHOLDER: &str = "placeholder";

@@ -61,11 +61,10 @@ fn job(id: Spanned<Arc<str>>, body: Template, reading: &mut Reading<'_>) -> Job 
 
 fn reusable(written: &Template, entries: &mut Entries, reading: &mut Reading<'_>) -> ReusableJob {
     let text = literal(written).unwrap_or_default();
-    if uses::call(text).is_none() {
-        let message = format!(
-            "Invalid workflow reference '{text}': expected ./path/to/workflow.yml or owner/repo/path/to/workflow.yml@ref"
-        );
-        reading.findings.check(code::BAD_USES, written.span, message);
+    // What came out of `${{ 'text' }}` is judged by the plan alone.
+    let source = reading.source.get(written.span.start as usize..written.span.end as usize).unwrap_or_default();
+    if uses::call(text).is_none() && !source.contains("${{") {
+        reading.findings.check(code::BAD_USES, written.span, uses::invalid_call(text));
     }
     let secrets = match entries.take("secrets") {
         Some(given) if literal(&given) == Some("inherit") => SecretsGiven::Inherit(given.span),

@@ -26,6 +26,10 @@ pub(super) fn strategy(written: Template, findings: &mut Findings) -> Strategy {
 }
 
 fn check(matrix: &Template, findings: &mut Findings) {
+    if let TemplateKind::String(word) = &matrix.kind {
+        let message = format!("'{word}' is a word of a template that was not replaced: the matrix cannot be expanded");
+        findings.warning(code::PLACEHOLDER, matrix.span, message, None);
+    }
     let TemplateKind::Mapping(pairs) = &matrix.kind else { return };
     if findings.is_faulty(matrix.span) {
         return;

@@ -25,7 +25,7 @@ mod workflow;
 
 pub use action::action;
 pub(crate) use trigger::{fits, shown};
-pub(crate) use uses::{Call, call};
+pub(crate) use uses::{Call, call, invalid_call};
 pub use workflow::workflow;
 pub(crate) use workflow::workflow_within;
 

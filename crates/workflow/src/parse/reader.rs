@@ -282,6 +282,9 @@ fn matches(text: &Text, value: &str) -> bool {
         Text::Any => true,
         Text::NonEmpty => !value.is_empty(),
         Text::OneOf(words) => words.contains(&value),
+        Text::Placeholder => value
+            .strip_prefix('$')
+            .is_some_and(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')),
     }
 }
 
@@ -300,6 +303,7 @@ fn expected(shape: &Shape) -> Option<String> {
     let mut words: Vec<&str> = shape
         .of
         .iter()
+        .filter(|rule| !matches!(rule, Rule::Text(Text::Placeholder)))
         .map(|rule| match rule {
             Rule::Null => "nothing",
             Rule::Bool => "true or false",

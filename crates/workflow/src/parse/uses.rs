@@ -6,7 +6,7 @@ use crate::model::Uses;
 /// What a step's `uses` names; `None` when it has no known form.
 pub(super) fn step(text: &str) -> Option<Uses> {
     if let Some(image) = text.strip_prefix("docker://") {
-        return (!image.is_empty()).then(|| Uses::Docker(image.to_owned()));
+        return Some(Uses::Docker(image.to_owned()));
     }
     if text.starts_with("./") || text.starts_with(".\\") {
         return Some(Uses::Local(text.to_owned()));
@@ -33,6 +33,13 @@ pub(crate) fn call(text: &str) -> Option<Call> {
         return (!path.is_empty() && !path.contains('@')).then(|| Call::Local(path.to_owned()));
     }
     repository(text).filter(|reference| !reference.path.is_empty()).map(Call::Remote)
+}
+
+/// Says that a job's `uses` has no known form.
+pub(crate) fn invalid_call(text: &str) -> String {
+    format!(
+        "Invalid workflow reference '{text}': expected ./path/to/workflow.yml or owner/repo/path/to/workflow.yml@ref"
+    )
 }
 
 /// `owner/repo[/path]@ref`, or `https://host/owner/repo[/path]@ref`, which some forges accept.
@@ -97,7 +104,6 @@ mod tests {
             "...docker://alpine:3.8",
             "ftp://h/a/b@c",
             "$/",
-            "docker://",
         ] {
             assert_eq!(step(bad), None, "{bad}");
         }

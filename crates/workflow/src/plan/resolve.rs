@@ -160,7 +160,10 @@ impl Planner<'_> {
         stack: &mut Vec<FileReference>,
     ) -> Option<Graph> {
         let at = call.uses.span;
-        let target = target(stack.last()?, &call.uses)?;
+        let Some(target) = target(stack.last()?, &call.uses) else {
+            self.findings.push(error(code::BAD_USES, at, parse::invalid_call(&call.uses), None));
+            return None;
+        };
         if stack.contains(&target) {
             let circle: Vec<String> = stack.iter().chain([&target]).map(ToString::to_string).collect();
             let message = format!("Reusable workflows call each other in a circle: {}", circle.join(" → "));

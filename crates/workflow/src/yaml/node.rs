@@ -31,6 +31,22 @@ pub enum NodeKind<'a> {
 }
 
 impl Node<'_> {
+    /// The same without borrowing from the text; what aliases shared is there as often as it was named.
+    #[must_use]
+    pub fn into_owned(self) -> Node<'static> {
+        let kind = match self.kind {
+            NodeKind::Null => NodeKind::Null,
+            NodeKind::Bool(value) => NodeKind::Bool(value),
+            NodeKind::Number(value, text) => NodeKind::Number(value, text.into_owned().into()),
+            NodeKind::String(text) => NodeKind::String(text.into_owned().into()),
+            NodeKind::Sequence(items) => NodeKind::Sequence(items.iter().cloned().map(Node::into_owned).collect()),
+            NodeKind::Mapping(pairs) => NodeKind::Mapping(
+                pairs.iter().cloned().map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
+            ),
+        };
+        Node { kind, span: self.span }
+    }
+
     /// The text of a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {

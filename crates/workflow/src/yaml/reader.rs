@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// Indicators of flow style that one file may hold: the parser keeps the tokens of a flow collection until it ends.
 const FLOW_INDICATORS: usize = 150_000;
 
+/// How many glued comments one file may hold: each is another pass over it.
+const GLUED_COMMENTS: u32 = 16;
+
 /// Why a text is not a document; reading stops at the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlFault {
@@ -102,6 +105,54 @@ pub fn read<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document
     {
         return Err(limit(format!("More than {FLOW_INDICATORS} of the characters '[]{{}},' in one file")));
     }
+    match read_once(file, text, limits) {
+        Err(Stop::GluedComment(_)) => read_unglued(file, text, limits).map_err(Stop::into_fault),
+        other => other.map_err(Stop::into_fault),
+    }
+}
+
+/// Why reading stopped.
+enum Stop {
+    /// For good.
+    Fault(YamlFault),
+    /// At a comment without white space before it, behind a flow collection: the reference reads over it, the parser does not.
+    GluedComment(YamlFault),
+}
+
+impl Stop {
+    fn into_fault(self) -> YamlFault {
+        match self {
+            Self::Fault(fault) | Self::GluedComment(fault) => fault,
+        }
+    }
+}
+
+impl From<YamlFault> for Stop {
+    fn from(fault: YamlFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Blanks such comments one after the other, which moves nothing.
+fn read_unglued(file: FileId, text: &str, limits: &Limits) -> Result<Document<'static>, Stop> {
+    let mut text = text.to_owned();
+    let mut left = GLUED_COMMENTS;
+    loop {
+        match read_once(file, &text, limits) {
+            Ok(document) => return Ok(Document { root: document.root.into_owned(), bytes: document.bytes }),
+            Err(Stop::GluedComment(fault)) if left > 0 => {
+                left -= 1;
+                let from = fault.span.start as usize;
+                let Some(rest) = text.get(from..) else { return Err(Stop::Fault(fault)) };
+                let to = from + rest.find(['\n', '\r']).unwrap_or(rest.len());
+                text.replace_range(from..to, &" ".repeat(to - from));
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+}
+
+fn read_once<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document<'a>, Stop> {
     let mut reader = Reader {
         file,
         text,
@@ -115,18 +166,22 @@ pub fn read<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document
         last_end: 0,
     };
     reader.run()?;
+    let start = Span { file, start: 0, end: 0, line: 1, column: 1 };
     let root = reader.root.unwrap_or(Node { kind: NodeKind::Null, span: start });
     Ok(Document { root, bytes: reader.bytes })
 }
 
 impl<'a> Reader<'a> {
-    fn run(&mut self) -> Result<(), YamlFault> {
+    fn run(&mut self) -> Result<(), Stop> {
         let mut parser = Parser::new(StrInput::new(self.text)).keep_tags(false);
         let mut documents = 0_u32;
         while let Some(next) = parser.next_event() {
             let (event, at) = next.map_err(|error| {
                 let span = self.span(error.marker(), error.marker());
-                fault(FaultKind::Syntax, sentence(error.info()), span)
+                let fault = fault(FaultKind::Syntax, sentence(error.info()), span);
+                let before = self.text.get(..span.start as usize).unwrap_or_default();
+                let glued = before.ends_with([']', '}']) && self.text[before.len()..].starts_with('#');
+                if glued { Stop::GluedComment(fault) } else { Stop::Fault(fault) }
             })?;
             let span = self.span(&at.start, &at.end);
             match event {
@@ -135,17 +190,15 @@ impl<'a> Reader<'a> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return Err(fault(
-                            FaultKind::SecondDocument,
-                            "A second document is not allowed: a file holds one".to_owned(),
-                            span,
-                        ));
+                        let message = "A second document is not allowed: a file holds one".to_owned();
+                        return Err(fault(FaultKind::SecondDocument, message, span).into());
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
                     let span =
                         if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
+                    let text = self.without_invented_break(text, style, span);
                     let kind = self.scalar(text, style, tag.as_deref(), span)?;
                     let bytes = cost(&kind);
                     self.count(1, bytes, span)?;
@@ -282,6 +335,18 @@ impl<'a> Reader<'a> {
             );
             fault(FaultKind::Tag, message, span)
         })
+    }
+
+    /// The parser ends a block scalar with a line break even where the text ends without one.
+    fn without_invented_break(&self, value: Cow<'a, str>, style: ScalarStyle, span: Span) -> Cow<'a, str> {
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if !block || (span.end as usize) < self.text.len() || self.text.ends_with(['\n', '\r']) {
+            return value;
+        }
+        match value.strip_suffix('\n') {
+            Some(kept) => Cow::Owned(kept.to_owned()),
+            None => value,
+        }
     }
 
     fn check_depth(&self, depth: u32, span: Span) -> Result<(), YamlFault> {

@@ -90,7 +90,7 @@ fn reusable_job(job: &ReusableJob, callee: Option<&Graph>, out: &mut Map<String,
         SecretsGiven::Inherit(_) => put(out, "inherit-secrets", Some(json!(true))),
         SecretsGiven::Given(secrets) => put(out, "secret-values", Some(template(secrets, places))),
     }
-    let Some(callee) = callee else { return };
+    let Some(callee) = callee else { return put(out, "jobs", Some(json!([]))) };
     let workflow = &callee.workflow;
     let call = declared(workflow);
     for (name, key) in [("input-definitions", "inputs"), ("secret-definitions", "secrets"), ("outputs", "outputs")] {
@@ -229,6 +229,9 @@ fn node(kind: u8, field: &str, value: Value, span: Span, places: Places) -> Valu
 }
 
 fn number(value: f64) -> Value {
+    if !value.is_finite() {
+        return json!(workflow::expr::format_number(value));
+    }
     #[expect(clippy::cast_possible_truncation, reason = "whole and small")]
     let whole = value as i64;
     #[expect(clippy::cast_precision_loss, reason = "compared, not kept")]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod conformance;
+mod corpora;
 mod expressions;
 mod golden_json;
 mod goldens;

@@ -1,6 +1,6 @@
 //! `strategy` and its matrix.
 
-use super::{ANYTHING, BOOLEAN, Mapping, NUMBER, Others, Rule, Shape, at, of, optional, places};
+use super::{ANYTHING, BOOLEAN, Mapping, NUMBER, Others, Rule, Shape, Text, at, of, optional, places};
 
 /// `strategy` of a job.
 pub(super) static STRATEGY: Shape = at(
@@ -17,10 +17,13 @@ pub(super) static STRATEGY: Shape = at(
 
 static FAIL_FAST: Shape = of(BOOLEAN);
 static MAX_PARALLEL: Shape = of(NUMBER);
-static MATRIX: Shape = of(&[Rule::Mapping(&Mapping {
-    keys: &[optional("include", &FILTER), optional("exclude", &FILTER)],
-    others: Others::Allowed(&VECTOR),
-})]);
+static MATRIX: Shape = of(&[
+    Rule::Mapping(&Mapping {
+        keys: &[optional("include", &FILTER), optional("exclude", &FILTER)],
+        others: Others::Allowed(&VECTOR),
+    }),
+    Rule::Text(Text::Placeholder),
+]);
 static FILTER: Shape = of(&[Rule::Sequence(&FILTER_ITEM)]);
 static FILTER_ITEM: Shape = of(&[Rule::Mapping(&Mapping { keys: &[], others: Others::Allowed(&ANYTHING) })]);
 static VECTOR: Shape = of(&[Rule::Sequence(&ANYTHING)]);

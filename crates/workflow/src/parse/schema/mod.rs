@@ -50,6 +50,8 @@ pub(super) enum Text {
     NonEmpty,
     /// One of these.
     OneOf(&'static [&'static str]),
+    /// `$word`, which the site of a starter workflow replaces before the file is used.
+    Placeholder,
 }
 
 /// Which keys a mapping may hold.
