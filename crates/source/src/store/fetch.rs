@@ -2,7 +2,7 @@
 
 use super::folder::{StoreError, remove_tree};
 use super::place::{Place, RepositoryName};
-use super::resolve::{Resolved, Tried, UPLOAD_PACK};
+use super::resolve::{Resolved, Tried};
 use super::unpack::unpack;
 use super::{Access, Store};
 use crate::git::{Git, GitError};
@@ -154,8 +154,9 @@ impl Store {
                 Git::in_repository(git_dir).cancel(Some(&self.options.cancel)).timeout(self.options.fetch_timeout);
             let (git, url) = place.git(git.watch(git_dir, self.options.limits.bytes), repository);
             let depth = depth.map(|depth| format!("--depth={depth}"));
-            let plain = ["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", UPLOAD_PACK]
+            let plain = ["fetch", "--quiet", "--no-tags", "--no-auto-maintenance"]
                 .into_iter()
+                .chain(place.upload_pack())
                 .chain(depth.as_deref());
             git.args(plain).args(["--", &url]).args(wanted).output().map(drop)
         };

@@ -114,6 +114,11 @@ impl Place {
         template.strip_suffix("/{owner}/{repo}").map(str::to_owned).unwrap_or(template)
     }
 
+    /// Mirrors in folders may belong to others, which git refuses by itself; nothing of their configuration runs anything.
+    pub(super) fn upload_pack(&self) -> Option<&'static str> {
+        (self.scheme == "file").then_some("--upload-pack=git -c safe.directory=* upload-pack")
+    }
+
     /// A git command that may speak with this place, and the URL for it.
     pub(super) fn git(&self, git: Git, repository: &RepositoryName) -> (Git, String) {
         let url = self.url(repository);

@@ -3,7 +3,7 @@
 use super::fetch::with_cause;
 use super::folder::remove_tree;
 use super::place::{Place, RepositoryName};
-use super::resolve::{Resolved, Tried, UPLOAD_PACK};
+use super::resolve::{Resolved, Tried};
 use super::{Access, Store};
 use crate::git::{Git, GitError};
 use crate::repository::CommitId;
@@ -169,7 +169,9 @@ impl Store {
     fn fetch_all(&self, place: &Place, name: &RepositoryName, git_dir: &Path) -> Result<(), GitError> {
         let git = Git::in_repository(git_dir).cancel(Some(&self.options.cancel)).timeout(self.options.fetch_timeout);
         let (git, url) = place.git(git.watch(git_dir, self.options.limits.bytes), name);
-        git.args(["fetch", "--quiet", "--no-auto-maintenance", UPLOAD_PACK, "--", &url])
+        git.args(["fetch", "--quiet", "--no-auto-maintenance"])
+            .args(place.upload_pack())
+            .args(["--", &url])
             .args(["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"])
             .output()
             .map(drop)

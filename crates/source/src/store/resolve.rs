@@ -143,7 +143,8 @@ impl Store {
             Some(short) => vec![format!("refs/tags/{short}"), format!("refs/heads/{short}")],
         };
         let patterns = wanted.iter().flat_map(|name| [name.clone(), format!("{name}^{{}}")]);
-        let git = git.args(["ls-remote", "--quiet", "--symref", UPLOAD_PACK, "--", &url]).args(patterns);
+        let git =
+            git.args(["ls-remote", "--quiet", "--symref"]).args(place.upload_pack()).args(["--", &url]).args(patterns);
         match git.output() {
             Ok(output) => read_answer(&String::from_utf8_lossy(&output), &wanted),
             Err(GitError::Failed { message, .. }) => {
@@ -167,9 +168,6 @@ impl Store {
         }
     }
 }
-
-/// Mirrors in folders may belong to others; their configuration is not read for anything that runs.
-pub(super) const UPLOAD_PACK: &str = "--upload-pack=git -c safe.directory=* upload-pack";
 
 /// Lines `<id>\t<name>`, `ref: <name>\tHEAD` before, and `<name>^{}` for what is behind a tag.
 fn read_answer(output: &str, wanted: &[String]) -> Answer {

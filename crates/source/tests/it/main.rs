@@ -1,4 +1,8 @@
 //! Tests over real git repositories.
 
 mod changes;
+mod checkout;
+mod hostile;
 mod repository;
+mod store;
+mod view;
