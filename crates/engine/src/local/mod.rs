@@ -1,5 +1,11 @@
 //! A whole run on this machine: drives `workflow::run` and a [`crate::job`] for each job. `ekiden exec` calls it.
+//!
+//! What becomes ready, skipped or cancelled is decided by the machine alone; here a job gets a sandbox, a turn and a signal.
 
+mod drive;
+mod jobs;
+mod labels;
 mod request;
 
+pub use drive::run;
 pub use request::{JobSummary, Labels, LocalRun, RunReport};

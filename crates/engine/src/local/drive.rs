@@ -1,0 +1,155 @@
+//! The loop of a local run: decisions of the machine become jobs, ends of jobs become changes.
+
+use super::jobs::{self, Shared};
+use super::request::{JobSummary, LocalRun, RunReport};
+use crate::cancel::{self, Cancel, CancelSignal, Canceller};
+use crate::job::JobReport;
+use domain::{Conclusion, JobId};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use workflow::run::{Decision, ReadyJob, Run, RunChange, RunInputs};
+
+/// Runs all jobs of a plan on this machine; every event is on the stream before this returns.
+pub async fn run(run: LocalRun) -> RunReport {
+    let inputs = RunInputs { github: run.github.clone(), vars: run.vars.clone(), inputs: run.inputs.clone() };
+    let (machine, decisions) = Run::start(Arc::clone(&run.plan), inputs);
+    let cancel = run.cancel.clone();
+    let drive = Drive {
+        machine,
+        shared: Arc::new(Shared::new(run)),
+        running: JoinSet::new(),
+        cancellers: HashMap::new(),
+        summaries: Vec::new(),
+        conclusion: None,
+    };
+    drive.to_the_end(decisions, cancel).await
+}
+
+struct Drive {
+    machine: Run,
+    shared: Arc<Shared>,
+    running: JoinSet<(String, JobReport)>,
+    cancellers: HashMap<JobId, Canceller>,
+    summaries: Vec<JobSummary>,
+    conclusion: Option<Conclusion>,
+}
+
+impl Drive {
+    async fn to_the_end(mut self, decisions: Vec<Decision>, mut cancel: CancelSignal) -> RunReport {
+        self.follow(decisions).await;
+        let mut known = Cancel::None;
+        while self.conclusion.is_none() || !self.running.is_empty() {
+            tokio::select! {
+                biased;
+                asked = cancel.graver_than(&known) => {
+                    self.cancelled(&asked).await;
+                    known = asked;
+                }
+                ended = self.running.join_next() => match ended {
+                    Some(Ok((name, report))) => self.ended(name, report).await,
+                    // A job that panicked: the machine hears of its end below, with all that never ended.
+                    Some(Err(_)) => {}
+                    None => {
+                        if !self.give_up().await {
+                            break;
+                        }
+                    }
+                },
+            }
+        }
+        RunReport { conclusion: self.conclusion.unwrap_or(Conclusion::Failure), jobs: self.summaries }
+    }
+
+    /// Nothing runs, and the machine still waits: what was given out and never ended has failed. False when there is nothing.
+    async fn give_up(&mut self) -> bool {
+        let Some(id) = self.cancellers.keys().next().cloned() else { return false };
+        self.cancellers.remove(&id);
+        let fault = "the job ended without a report; this is a fault of ekiden".to_owned();
+        self.summaries
+            .push(JobSummary { fault: Some(fault), ..summary(id.clone(), id.to_string(), Conclusion::Failure, None) });
+        let ended = RunChange::Ended { job: id, conclusion: Conclusion::Failure, outputs: BTreeMap::new() };
+        let decisions = self.machine.apply(ended);
+        self.follow(decisions).await;
+        true
+    }
+
+    async fn cancelled(&mut self, asked: &Cancel) {
+        let decisions = self.machine.apply(RunChange::CancelRequested);
+        self.follow(decisions).await;
+        if *asked == Cancel::Now {
+            for canceller in self.cancellers.values() {
+                canceller.ask(Cancel::Now);
+            }
+        }
+    }
+
+    async fn ended(&mut self, name: String, report: JobReport) {
+        self.cancellers.remove(&report.id);
+        let JobReport { id, conclusion, outputs, receipt, fault, wall } = report;
+        self.summaries.push(JobSummary {
+            outputs: outputs.clone(),
+            receipt,
+            fault,
+            wall,
+            ..summary(id.clone(), name, conclusion, None)
+        });
+        let decisions = self.machine.apply(RunChange::Ended { job: id, conclusion, outputs });
+        self.follow(decisions).await;
+    }
+
+    async fn follow(&mut self, decisions: Vec<Decision>) {
+        let mut decisions: std::collections::VecDeque<Decision> = decisions.into();
+        while let Some(decision) = decisions.pop_front() {
+            match decision {
+                Decision::Ready(ready) => decisions.extend(self.ready(ready).await),
+                Decision::Skipped { job, name, reason } => {
+                    self.never_ran(job, name, Conclusion::Skipped, reason).await;
+                }
+                Decision::Cancelled { job, name, reason } => {
+                    self.never_ran(job, name, Conclusion::Cancelled, reason).await;
+                }
+                Decision::Failed { job, name, message } => {
+                    jobs::failed(&self.shared, &job, &name, &message).await;
+                    let message = self.shared.masker.mask_text(&message).into_owned();
+                    self.summaries.push(summary(job, name, Conclusion::Failure, Some(message)));
+                }
+                Decision::Cancel { job, reason } => {
+                    if let Some(canceller) = self.cancellers.get(&job) {
+                        canceller.ask(Cancel::Gracefully { reason: reason.into() });
+                    }
+                }
+                Decision::Finished { conclusion } => self.conclusion = Some(conclusion),
+            }
+        }
+    }
+
+    async fn ready(&mut self, ready: Box<ReadyJob>) -> Vec<Decision> {
+        if let Some(reason) = self.shared.labels.refusal(&ready) {
+            let (job, name) = (ready.id.clone(), ready.name.clone());
+            self.never_ran(job.clone(), name, Conclusion::Skipped, reason).await;
+            return self.machine.apply(RunChange::Ended {
+                job,
+                conclusion: Conclusion::Skipped,
+                outputs: BTreeMap::new(),
+            });
+        }
+        let (canceller, signal) = cancel::channel();
+        self.cancellers.insert(ready.id.clone(), canceller);
+        let decisions = self.machine.apply(RunChange::Started { job: ready.id.clone() });
+        let (shared, name) = (Arc::clone(&self.shared), ready.name.clone());
+        self.running.spawn(async move { (name, jobs::run(&shared, *ready, signal).await) });
+        decisions
+    }
+
+    async fn never_ran(&mut self, job: JobId, name: String, conclusion: Conclusion, reason: String) {
+        jobs::never_ran(&self.shared, &job, &name, &reason).await;
+        self.summaries.push(summary(job, name, conclusion, Some(reason)));
+    }
+}
+
+fn summary(id: JobId, name: String, conclusion: Conclusion, reason: Option<String>) -> JobSummary {
+    let (outputs, receipt, fault, wall) = (BTreeMap::new(), None, None, Duration::ZERO);
+    JobSummary { id, name, conclusion, reason, fault, outputs, receipt, wall }
+}

@@ -1,0 +1,152 @@
+//! One job of a local run: from what the machine gives to what [`crate::job`] wants.
+
+use super::request::{Labels, LocalRun};
+use crate::cancel::CancelSignal;
+use crate::events::EventSink;
+use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, Nodes, SandboxRequest, Timing};
+use crate::output::{Debugging, StepLog};
+use domain::{Conclusion, JobEventKind, JobId, StepPhase, StepRef};
+use mask::Masker;
+use sandbox::SandboxSpec;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use workflow::expr::{Object, Value};
+use workflow::plan::FileReference;
+use workflow::run::ReadyJob;
+
+/// How many jobs are made ready while others hold the machine.
+const AHEAD: usize = 2;
+
+/// What all jobs of a run share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    run: LocalRun,
+    pub(super) labels: Labels,
+    /// Masks what the run itself says.
+    pub(super) masker: Masker,
+    turns: Arc<Semaphore>,
+    /// Bounds the sandboxes that exist.
+    sandboxes: Semaphore,
+    nodes: Arc<Nodes>,
+    numbers: AtomicU32,
+}
+
+impl Shared {
+    pub(super) fn new(run: LocalRun) -> Self {
+        let masker = Masker::new();
+        for secret in run.secrets.iter().map(|(_, secret)| secret).chain(&run.token) {
+            masker.add(secret.expose());
+        }
+        let jobs = run.jobs.clamp(1, Semaphore::MAX_PERMITS - AHEAD);
+        Self {
+            labels: run.labels.clone(),
+            masker,
+            turns: Arc::new(Semaphore::new(jobs)),
+            sandboxes: Semaphore::new(jobs + AHEAD),
+            nodes: Arc::default(),
+            numbers: AtomicU32::new(1),
+            run,
+        }
+    }
+
+    fn sink(&self, job: &JobId) -> EventSink {
+        EventSink::new(job.clone(), Arc::clone(&self.run.clock), self.run.events.clone())
+    }
+
+    fn spec(&self) -> SandboxSpec {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let mut spec = self.run.sandbox.clone();
+        spec.name = format!("{}-{number}", spec.name);
+        spec
+    }
+}
+
+/// Runs one job.
+pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) -> JobReport {
+    let run = &shared.run;
+    let secrets = match ready.secrets.resolve(&run.secrets) {
+        Ok(secrets) => secrets,
+        Err(error) => return failed(shared, &ready.id, &ready.name, &error.to_string()).await,
+    };
+    let file = run.plan.files.get(ready.file).map(|file| file.reference.clone());
+    let file = file.unwrap_or_else(|| FileReference::Local(ready.workflow.path.clone()));
+    let job = job_context(&ready, &file);
+    // It is closed by nobody.
+    let _sandbox = shared.sandboxes.acquire().await;
+    job::run(JobRequest {
+        events: shared.sink(&ready.id),
+        id: ready.id,
+        name: ready.name,
+        source: JobInFile { workflow: ready.workflow, index: ready.index, file },
+        contexts: GivenContexts {
+            github: ready.github,
+            vars: ready.vars,
+            inputs: ready.inputs,
+            needs: ready.needs,
+            matrix: ready.matrix,
+            strategy: ready.strategy,
+            job,
+        },
+        secrets,
+        token: run.token.clone(),
+        environment: run.environment.clone(),
+        action_environment: run.action_environment.clone(),
+        runner: run.runner.clone(),
+        sandbox: SandboxRequest { backend: Arc::clone(&run.backend), spec: shared.spec(), keep: run.keep },
+        actions: Arc::clone(&run.actions),
+        checkout: run.checkout.clone(),
+        timeout: minutes(ready.timeout_minutes),
+        cancel_timeout: minutes(ready.cancel_timeout_minutes),
+        cancel,
+        turns: Some(Arc::clone(&shared.turns)),
+        nodes: Arc::clone(&shared.nodes),
+        timing: Timing::default(),
+    })
+    .await
+}
+
+/// What the `job` context says of the file.
+fn job_context(ready: &ReadyJob, file: &FileReference) -> Value {
+    let text = |name: &str| ready.github.get(name).map(|value| value.to_text().into_owned()).unwrap_or_default();
+    let (repository, path, reference, sha) = match file {
+        FileReference::Local(path) => (text("repository"), path.clone(), text("ref"), text("sha")),
+        FileReference::Remote(action) => {
+            (action.repository.clone(), action.path.clone(), action.reference.clone(), action.reference.clone())
+        }
+    };
+    let mut job = Object::new();
+    job.insert("workflow_ref", format!("{repository}/{path}@{reference}"));
+    job.insert("workflow_sha", sha);
+    job.insert("workflow_repository", repository);
+    job.insert("workflow_file_path", path);
+    job.into()
+}
+
+fn minutes(minutes: f64) -> Duration {
+    // The longest time that a timer can hold without trouble; nobody waits a hundred years.
+    const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
+    Duration::try_from_secs_f64((minutes * 60.0).clamp(0.0, LONGEST)).unwrap_or(Duration::ZERO)
+}
+
+/// Says that a job never ran.
+pub(super) async fn never_ran(shared: &Shared, job: &JobId, name: &str, reason: &str) {
+    let mask = |text: &str| shared.masker.mask_text(text).into_owned();
+    shared.sink(job).emit(JobEventKind::JobSkipped { name: mask(name), reason: mask(reason) }).await;
+}
+
+/// Says that a job failed before it could be given to a sandbox.
+pub(super) async fn failed(shared: &Shared, job: &JobId, name: &str, message: &str) -> JobReport {
+    let (events, step) = (shared.sink(job), StepRef(0));
+    let set_up = || "Set up job".to_owned();
+    events.emit(JobEventKind::JobStarted { name: shared.masker.mask_text(name).into_owned() }).await;
+    events.emit(JobEventKind::StepStarted { step, name: set_up(), phase: StepPhase::SetUp }).await;
+    StepLog::new(events.clone(), step, shared.masker.clone(), Debugging::Hidden).error(message).await;
+    let (conclusion, outputs) = (Conclusion::Failure, BTreeMap::new());
+    let (name, phase, outcome) = (set_up(), StepPhase::SetUp, conclusion);
+    events.emit(JobEventKind::StepFinished { step, name, phase, outcome, conclusion, micros: 0 }).await;
+    events.emit(JobEventKind::JobFinished { conclusion, outputs: outputs.clone(), micros: 0 }).await;
+    JobReport { id: job.clone(), conclusion, outputs, receipt: None, fault: None, wall: Duration::ZERO }
+}
