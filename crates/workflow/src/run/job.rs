@@ -148,26 +148,32 @@ struct Parts {
 }
 
 fn parts(workflow: &Workflow, strategy: &Strategy, scope: &JobScope) -> Result<Parts, String> {
-    let evaluate = |template: &Template| {
-        template.evaluate(scope).map_err(|error| fault(workflow, "strategy", template.span, &error))
-    };
-    if let Some(whole) = &strategy.whole {
-        let value = evaluate(whole)?;
-        let Value::Object(mapping) = &value else {
-            let error = EvaluationError::Type { key: "strategy".to_owned(), expected: "Object", found: value.kind() };
-            return Err(fault(workflow, "strategy", whole.span, &error));
-        };
-        if let Some((key, _)) = mapping.iter().find(|(key, _)| !matches!(*key, "matrix" | "fail-fast" | "max-parallel"))
-        {
-            return Err(fault_text(workflow, "strategy", whole.span, &format!("Unexpected value '{key}'")));
+    let written = &strategy.written;
+    let value = written.evaluate(scope).map_err(|error| {
+        // The part that is at fault has the better place.
+        let parts = [
+            strategy.matrix.as_ref().map(|matrix| &matrix.template),
+            strategy.fail_fast.as_ref(),
+            strategy.max_parallel.as_ref(),
+        ];
+        let span = parts
+            .into_iter()
+            .flatten()
+            .find(|part| part.evaluate(scope).is_err())
+            .map_or(written.span, |part| part.span);
+        fault(workflow, "strategy", span, &error)
+    })?;
+    let mapping = match &value {
+        Value::Object(mapping) => mapping,
+        Value::Null => return Ok(Parts { matrix: Value::Null, fail_fast: Value::Null, max_parallel: Value::Null }),
+        other => {
+            let error = EvaluationError::Type { key: "strategy".to_owned(), expected: "Object", found: other.kind() };
+            return Err(fault(workflow, "strategy", written.span, &error));
         }
-        let get = |key| mapping.get(key).cloned().unwrap_or_default();
-        return Ok(Parts { matrix: get("matrix"), fail_fast: get("fail-fast"), max_parallel: get("max-parallel") });
+    };
+    if let Some((key, _)) = mapping.iter().find(|(key, _)| !matches!(*key, "matrix" | "fail-fast" | "max-parallel")) {
+        return Err(fault_text(workflow, "strategy", written.span, &format!("Unexpected value '{key}'")));
     }
-    let optional = |template: Option<&Template>| template.map_or(Ok(Value::Null), evaluate);
-    Ok(Parts {
-        matrix: optional(strategy.matrix.as_ref().map(|matrix| &matrix.template))?,
-        fail_fast: optional(strategy.fail_fast.as_ref())?,
-        max_parallel: optional(strategy.max_parallel.as_ref())?,
-    })
+    let get = |key| mapping.get(key).cloned().unwrap_or_default();
+    Ok(Parts { matrix: get("matrix"), fail_fast: get("fail-fast"), max_parallel: get("max-parallel") })
 }

@@ -6,3 +6,4 @@ mod corpora;
 mod expressions;
 mod golden_json;
 mod goldens;
+mod run;
