@@ -240,7 +240,7 @@ pub fn decode(bytes: &[u8]) -> String {
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).chain(odd.chars()).collect()
     }
     fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
-        let odd = if bytes.len() % 4 == 0 { "" } else { "\u{fffd}" };
+        let odd = if bytes.len().is_multiple_of(4) { "" } else { "\u{fffd}" };
         let chars = bytes.as_chunks::<4>().0.iter().map(|four| char::from_u32(unit(*four)));
         chars.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).chain(odd.chars()).collect()
     }

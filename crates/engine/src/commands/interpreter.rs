@@ -157,7 +157,7 @@ impl Interpreter {
                 said.push(Said::Debug(format!("{name}='{value}'")));
             }
             Effect::State { name, value } => {
-                said.push(Said::Debug(format!("Save intra-action state {name} = {value}")))
+                said.push(Said::Debug(format!("Save intra-action state {name} = {value}")));
             }
             Effect::Path(_) => {}
         }

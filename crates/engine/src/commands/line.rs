@@ -88,14 +88,16 @@ fn unescape(text: &str, escapes: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Option<(String, Vec<(String, String)>, String)> {
+    type Read = Option<(String, Vec<(String, String)>, String)>;
+
+    fn read(line: &str) -> Read {
         let known = |name: &str| ["error", "set-output"].iter().any(|known| known.eq_ignore_ascii_case(name));
         let command = parse(line, known)?;
         let properties = command.properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Some((command.name.to_owned(), properties, command.data))
     }
 
-    fn command(name: &str, properties: &[(&str, &str)], data: &str) -> Option<(String, Vec<(String, String)>, String)> {
+    fn command(name: &str, properties: &[(&str, &str)], data: &str) -> Read {
         let properties = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         Some((name.to_owned(), properties, data.to_owned()))
     }

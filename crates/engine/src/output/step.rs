@@ -357,3 +357,7 @@ impl<'step> StepOutput<'step> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "step_tests.rs"]
+mod tests;
