@@ -5,8 +5,10 @@
 mod command;
 mod daemon;
 mod repository;
+mod shelf;
 
 pub use command::scrubbed;
 pub use daemon::GitDaemon;
 pub use domain::ManualClock;
 pub use repository::TempRepository;
+pub use shelf::Shelf;

@@ -4,71 +4,11 @@ use super::*;
 use crate::commands::Verdict;
 use crate::events::EventSink;
 use crate::output::Debugging;
-use domain::{Annotation, JobEvent, JobEventKind, JobId, ManualClock, Receipt, StepRef};
+use domain::{Annotation, JobEvent, JobEventKind, JobId, ManualClock, StepRef};
 use mask::Masker;
 use proptest::prelude::*;
-use sandbox::{Exec, InsideFile, Layout, Process, SandboxError, Signal};
-use std::collections::HashMap;
-use std::path::PathBuf;
+use testkit::Shelf;
 use tokio::sync::mpsc;
-
-/// A sandbox that holds files and runs nothing.
-#[derive(Debug)]
-struct Shelf {
-    layout: Layout,
-    files: HashMap<PathBuf, Vec<u8>>,
-}
-
-impl Shelf {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let layout = Layout {
-            work: "/w".into(),
-            workspace: "/w/repo".into(),
-            temp: "/t".into(),
-            tool_cache: "/c".into(),
-            home: "/h".into(),
-            user: "u".into(),
-            path: String::new(),
-            env: Vec::new(),
-        };
-        let files = files.iter().map(|(path, content)| (PathBuf::from(path), content.as_bytes().to_vec())).collect();
-        Self { layout, files }
-    }
-}
-
-#[async_trait::async_trait]
-impl Sandbox for Shelf {
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-    async fn exec(&self, _: Exec) -> Result<Box<dyn Process>, SandboxError> {
-        Err(SandboxError::Gone)
-    }
-    async fn place(&self, _: &str, _: &Path) -> Result<(), SandboxError> {
-        Err(SandboxError::Gone)
-    }
-    async fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SandboxError> {
-        match self.files.get(path) {
-            Some(content) if content.len() as u64 > limit => Err(SandboxError::Invalid("too large".into())),
-            found => Ok(found.cloned()),
-        }
-    }
-    async fn write(&self, _: Vec<InsideFile>) -> Result<(), SandboxError> {
-        Err(SandboxError::Gone)
-    }
-    async fn remove(&self, _: Vec<PathBuf>) -> Result<(), SandboxError> {
-        Err(SandboxError::Gone)
-    }
-    async fn hash(&self, _: &[String]) -> Result<String, SandboxError> {
-        Err(SandboxError::Gone)
-    }
-    async fn signal_all(&self, _: Signal) -> Result<(), SandboxError> {
-        Err(SandboxError::Gone)
-    }
-    async fn destroy(&self, _: bool) -> Result<Receipt, SandboxError> {
-        Err(SandboxError::Gone)
-    }
-}
 
 struct Ran {
     text: String,
