@@ -1,0 +1,33 @@
+//! Findings of invalid workflows, as `exec` shows them before it refuses to run.
+
+use crate::failure::Failure;
+use crate::style::Palette;
+use workflow::diagnostic::{Colours, Diagnostic, Severity, render};
+use workflow::plan::{FileReference, Files};
+
+/// The failure that an invalid workflow becomes: every error with its place and the line it is about.
+pub(crate) fn refuse(path: &str, files: &Files, diagnostics: &[Diagnostic]) -> Failure {
+    let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    let shown: Vec<String> = errors.iter().map(|finding| show(finding, path, files)).collect();
+    let plural = if errors.len() == 1 { "" } else { "s" };
+    Failure::invalid(format!("{path} is invalid: {} error{plural}\n\n{}\n", errors.len(), shown.join("\n\n")))
+        .fix(format!("ekiden lint {path}"))
+}
+
+/// One finding.
+pub(crate) fn show(finding: &Diagnostic, path: &str, files: &Files) -> String {
+    let colours = match Palette::stderr() {
+        Palette::Colored => Colours::Ansi,
+        Palette::Plain => Colours::None,
+    };
+    match files.get(finding.span.file) {
+        Some(file) => {
+            let name = match &file.reference {
+                FileReference::Local(path) => path.clone(),
+                remote @ FileReference::Remote(_) => remote.to_string(),
+            };
+            render(finding, &name, file.text.as_deref().unwrap_or_default(), colours)
+        }
+        None => format!("{path}: {}", finding.message),
+    }
+}
