@@ -45,6 +45,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Completion(args) => commands::completion::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
+        Command::Action(command) => commands::action::run(&command),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Whoami(args) => commands::whoami::run(&args),

@@ -1,5 +1,6 @@
 //! The commands, one file each. `main` calls `run` of one of them.
 
+pub(crate) mod action;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod eval;

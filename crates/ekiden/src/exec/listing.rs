@@ -54,7 +54,7 @@ fn text(template: &Template) -> String {
         TemplateKind::Number(_, text) | TemplateKind::String(text) => text.to_string(),
         TemplateKind::Expression(expression) => format!("${{{{ {} }}}}", expression.text),
         TemplateKind::Sequence(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
-        TemplateKind::Mapping(_) => "{…}".to_owned(),
+        TemplateKind::Mapping(_) | TemplateKind::Insert => "{…}".to_owned(),
     }
 }
 
@@ -153,8 +153,20 @@ mod tests {
     #[test]
     fn people_see_ids_names_and_needs() {
         let plans = [planned()];
-        insta::assert_snapshot!(table(Palette::Plain, &plans), @"");
-        insta::assert_snapshot!(graph(Palette::Plain, &plans), @"");
+        insta::assert_snapshot!(table(Palette::Plain, &plans), @r"
+        ci.yml  CI  on: push, pull_request
+          build         Build it      ubuntu-latest
+          test                        self-hosted, linux  needs build
+          call                        calls ./.github/workflows/lib.yml  needs build, test
+          call / inner                ${{ inputs.x || 'a' }}
+        ");
+        insta::assert_snapshot!(graph(Palette::Plain, &plans), @r"
+        ci.yml
+           build
+              test  ◀ build
+                 call  ◀ build, test
+                    └ inner
+        ");
     }
 
     #[test]

@@ -9,5 +9,7 @@ pub(crate) mod findings;
 pub(crate) mod github;
 pub(crate) mod labels;
 pub(crate) mod listing;
+pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod stores;
 pub(crate) mod values;
