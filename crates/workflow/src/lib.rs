@@ -8,6 +8,7 @@
 pub mod action_source;
 pub mod checkout;
 pub mod diagnostic;
+pub mod dispatch;
 pub mod expr;
 pub mod matrix;
 pub mod model;

@@ -5,10 +5,12 @@ mod call;
 mod files;
 mod options;
 mod permission;
+mod pick;
 mod resolve;
 mod types;
 
 pub use files::{FileReference, Files, SourceFile};
 pub use options::{Calls, Options, TokenPolicy};
+pub use pick::NoSuchJob;
 pub use resolve::{plan, plan_with};
 pub use types::{Graph, Plan, PlanOutcome, PlannedJob};
