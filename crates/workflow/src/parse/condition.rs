@@ -5,6 +5,7 @@ use crate::diagnostic::code;
 use crate::expr::{Availability, Expression};
 use crate::template::{self, ExpressionPart, ExpressionText, Template, TemplateKind};
 use crate::yaml::Span;
+use std::sync::OnceLock;
 
 /// The condition of a value; `success()` when there is none.
 pub(super) fn condition(
@@ -13,7 +14,7 @@ pub(super) fn condition(
     available: &Availability,
     reading: &mut Reading<'_>,
 ) -> Template {
-    let written = written.unwrap_or(Template { kind: TemplateKind::Null, span: around });
+    let Some(written) = written else { return Template { kind: success(), span: around } };
     let span = written.span;
     if let TemplateKind::Expression(whole) = &written.kind {
         warn_of_text_around(whole, span, reading);
@@ -28,6 +29,16 @@ pub(super) fn condition(
             Template { kind: TemplateKind::Null, span }
         }
     }
+}
+
+/// `success()`, which most steps have: compiled once.
+fn success() -> TemplateKind {
+    static SUCCESS: OnceLock<TemplateKind> = OnceLock::new();
+    let make = || {
+        template::condition(&TemplateKind::Null, &Availability::ALL)
+            .map_or(TemplateKind::Bool(true), TemplateKind::Expression)
+    };
+    SUCCESS.get_or_init(make).clone()
 }
 
 /// The condition of a `pre` or `post`: unlike other conditions it asks for nothing by itself.

@@ -18,7 +18,9 @@ impl Entries {
             TemplateKey::Literal(key) => Some((key, value)),
             TemplateKey::Expression(_) | TemplateKey::Insert(_) => None,
         };
-        Self { list: pairs.into_iter().filter_map(literal).collect() }
+        let mut list = Vec::with_capacity(pairs.len());
+        list.extend(pairs.into_iter().filter_map(literal));
+        Self { list }
     }
 
     /// Takes the value of a key out.

@@ -78,7 +78,7 @@ impl Reader<'_> {
             self.findings.error_with(code::WRONG_TYPE, span, "A mapping was not expected", expected(shape));
             return TemplateKind::Mapping(Vec::new());
         }
-        let mut seen: HashSet<String> = HashSet::with_capacity(pairs.len());
+        let mut seen = Seen::new(pairs.len());
         let mut entries = Vec::with_capacity(pairs.len());
         let mut computed_key = false;
         for (key, value) in pairs {
@@ -95,7 +95,7 @@ impl Reader<'_> {
                 }
                 MappingKey::Refused => continue,
             };
-            if !seen.insert(name.to_lowercase()) {
+            if !seen.insert(&name) {
                 self.findings.error(code::DUPLICATE_KEY, key.span, format!("'{name}' is already defined"));
                 continue;
             }
@@ -121,7 +121,7 @@ impl Reader<'_> {
         TemplateKind::Mapping(entries)
     }
 
-    fn missing(&mut self, candidates: &[&'static Mapping], seen: &HashSet<String>, computed_key: bool, span: Span) {
+    fn missing(&mut self, candidates: &[&'static Mapping], seen: &Seen, computed_key: bool, span: Span) {
         if let [only] = candidates {
             for key in only.keys {
                 if key.need == Need::Required && !computed_key && !seen.contains(key.name) {
@@ -259,6 +259,43 @@ impl Reader<'_> {
     fn not_allowed(&mut self, span: Span) {
         self.findings.error(code::EXPRESSION_NOT_ALLOWED, span, "A template expression is not allowed in this context");
     }
+}
+
+/// The keys of a mapping so far, ignoring case.
+enum Seen {
+    /// Few: compared one by one.
+    Few(Vec<Arc<str>>),
+    /// Many: folded.
+    Many(HashSet<String>),
+}
+
+impl Seen {
+    fn new(count: usize) -> Self {
+        if count <= 24 { Self::Few(Vec::with_capacity(count)) } else { Self::Many(HashSet::with_capacity(count)) }
+    }
+
+    /// Whether the key is new.
+    fn insert(&mut self, name: &Arc<str>) -> bool {
+        match self {
+            Self::Few(list) => {
+                let is_new = !list.iter().any(|seen| same(seen, name));
+                list.push(Arc::clone(name));
+                is_new
+            }
+            Self::Many(set) => set.insert(name.to_lowercase()),
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Few(list) => list.iter().any(|seen| same(seen, name)),
+            Self::Many(set) => set.contains(name),
+        }
+    }
+}
+
+fn same(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase()
 }
 
 enum MappingKey {

@@ -25,9 +25,9 @@ pub enum NodeKind<'a> {
     /// A string.
     String(Cow<'a, str>),
     /// A sequence.
-    Sequence(Rc<[Node<'a>]>),
+    Sequence(Rc<Vec<Node<'a>>>),
     /// A mapping; keys are not checked for duplicates here.
-    Mapping(Rc<[(Node<'a>, Node<'a>)]>),
+    Mapping(Rc<Vec<(Node<'a>, Node<'a>)>>),
 }
 
 impl Node<'_> {
@@ -39,10 +39,12 @@ impl Node<'_> {
             NodeKind::Bool(value) => NodeKind::Bool(value),
             NodeKind::Number(value, text) => NodeKind::Number(value, text.into_owned().into()),
             NodeKind::String(text) => NodeKind::String(text.into_owned().into()),
-            NodeKind::Sequence(items) => NodeKind::Sequence(items.iter().cloned().map(Node::into_owned).collect()),
-            NodeKind::Mapping(pairs) => NodeKind::Mapping(
+            NodeKind::Sequence(items) => {
+                NodeKind::Sequence(Rc::new(items.iter().cloned().map(Node::into_owned).collect()))
+            }
+            NodeKind::Mapping(pairs) => NodeKind::Mapping(Rc::new(
                 pairs.iter().cloned().map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
-            ),
+            )),
         };
         Node { kind, span: self.span }
     }

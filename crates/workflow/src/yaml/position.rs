@@ -20,6 +20,11 @@ impl<'a> Positions<'a> {
         Self { text, marks }
     }
 
+    /// How many characters a part of the text has.
+    pub(super) fn characters(&self, part: &str) -> usize {
+        if self.marks.is_empty() { part.len() } else { part.chars().count() }
+    }
+
     /// The byte offset of a character; the end of the text for one past it.
     pub(super) fn byte(&self, character: usize) -> u32 {
         let end = self.text.len();

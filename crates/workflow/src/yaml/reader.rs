@@ -7,6 +7,7 @@ use super::{FileId, Limits, Node, NodeKind, Span};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Indicators of flow style that one file may hold: the parser keeps the tokens of a flow collection until it ends.
 const FLOW_INDICATORS: usize = 150_000;
@@ -200,7 +201,7 @@ impl<'a> Reader<'a> {
                         if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
                     let text = self.without_invented_break(text, style, span);
                     let kind = self.scalar(text, style, tag.as_deref(), span)?;
-                    let bytes = cost(&kind);
+                    let bytes = self.cost(&kind);
                     self.count(1, bytes, span)?;
                     self.last_end = self.last_end.max(span.end);
                     let node = Node { kind, span };
@@ -211,7 +212,7 @@ impl<'a> Reader<'a> {
                 }
                 Event::SequenceStart(anchor, tag) => {
                     self.open(
-                        OpenKind::Sequence(Vec::new()),
+                        OpenKind::Sequence(Vec::with_capacity(4)),
                         span,
                         anchor,
                         tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)),
@@ -219,7 +220,7 @@ impl<'a> Reader<'a> {
                 }
                 Event::MappingStart(anchor, tag) => {
                     self.open(
-                        OpenKind::Mapping(Vec::new(), None),
+                        OpenKind::Mapping(Vec::with_capacity(4), None),
                         span,
                         anchor,
                         tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)),
@@ -258,8 +259,8 @@ impl<'a> Reader<'a> {
         self.last_end = self.last_end.max(last);
         let span = Span { end: last.max(open.span.start), ..open.span };
         let kind = match open.kind {
-            OpenKind::Sequence(items) => NodeKind::Sequence(items.into()),
-            OpenKind::Mapping(pairs, _) => NodeKind::Mapping(pairs.into()),
+            OpenKind::Sequence(items) => NodeKind::Sequence(Rc::new(items)),
+            OpenKind::Mapping(pairs, _) => NodeKind::Mapping(Rc::new(pairs)),
         };
         let node = Node { kind, span };
         let height = open.height + 1;
@@ -349,6 +350,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn cost(&self, kind: &NodeKind<'_>) -> usize {
+        match kind {
+            NodeKind::String(text) => NODE_COST + 26 + 2 * self.positions.characters(text),
+            _ => NODE_COST,
+        }
+    }
+
     fn check_depth(&self, depth: u32, span: Span) -> Result<(), YamlFault> {
         if depth > self.limits.depth {
             return Err(fault(FaultKind::Limit, "Maximum object depth exceeded".to_owned(), span));
@@ -390,13 +398,6 @@ impl<'a> Reader<'a> {
 }
 
 const NODE_COST: usize = 24;
-
-fn cost(kind: &NodeKind<'_>) -> usize {
-    match kind {
-        NodeKind::String(text) => NODE_COST + 26 + 2 * text.chars().count(),
-        _ => NODE_COST,
-    }
-}
 
 fn fault(kind: FaultKind, message: String, span: Span) -> YamlFault {
     YamlFault { kind, message, span }

@@ -1,0 +1,51 @@
+//! Parse and plan of real files: median time of a pass over all of them, and files per second on one core.
+//! `cargo bench -p ekiden-workflow --bench parse [PASSES]`; the files are those of `EKIDEN_CONFORMANCE`.
+#![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use workflow::plan::{Calls, FileReference, Files, Options, PlanOutcome, plan_with};
+use workflow::yaml::{self, FileId, Limits};
+
+fn main() {
+    let Some(folder) = std::env::var_os("EKIDEN_CONFORMANCE") else {
+        println!("SKIP: EKIDEN_CONFORMANCE is not set; it names the folder that holds starter-workflows");
+        return;
+    };
+    let texts = texts(&PathBuf::from(folder).join("starter-workflows"));
+    let passes = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(50);
+    let bytes: usize = texts.iter().map(|text| text.len()).sum();
+    println!("{} files, {bytes} bytes, {passes} passes, one core", texts.len());
+    report("yaml", &texts, passes, |text| {
+        black_box(yaml::read(FileId::default(), text, &Limits::default()).is_ok());
+    });
+    let options = Options { calls: Calls::Leave, ..Options::default() };
+    let root = FileReference::Local("ci.yml".to_owned());
+    report("parse + plan", &texts, passes, |text| {
+        let mut files = Files::new();
+        files.insert(root.clone(), Arc::clone(text));
+        black_box(matches!(plan_with(&files, &root, &options), PlanOutcome::Ready(_)));
+    });
+}
+
+fn texts(folder: &std::path::Path) -> Vec<Arc<str>> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok()).map(Arc::from).collect()
+}
+
+fn report(what: &str, texts: &[Arc<str>], passes: usize, work: impl Fn(&Arc<str>)) {
+    let mut times: Vec<Duration> = (0..passes.max(1))
+        .map(|_| {
+            let start = Instant::now();
+            texts.iter().for_each(&work);
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let median = times[times.len() / 2];
+    let count = u32::try_from(texts.len().max(1)).unwrap_or(u32::MAX);
+    let rate = f64::from(count) / median.as_secs_f64();
+    println!("{what}: median {:.1} µs a file, {rate:.0} files/s", median.as_secs_f64() * 1e6 / f64::from(count));
+}
