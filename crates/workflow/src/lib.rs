@@ -10,6 +10,7 @@ pub mod checkout;
 pub mod diagnostic;
 pub mod dispatch;
 pub mod expr;
+mod lint;
 pub mod matrix;
 pub mod model;
 mod nearest;

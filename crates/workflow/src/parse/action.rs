@@ -15,19 +15,26 @@ const KNOWN: [&str; 6] = ["node12", "node16", "node20", "node24", "docker", "com
 /// Parses an action's manifest. `path` names it in messages only.
 #[must_use]
 pub fn action(file: FileId, source: &str) -> Parsed<Action> {
-    let (parsed, _) = super::document(file, source, &Limits::default(), &ACTION, |root, reading| {
-        let span = root.span;
-        let mut entries = Entries::of(root);
-        Some(Action {
-            name: entries.get("name").and_then(literal).map(ToOwned::to_owned),
-            inputs: list(entries.take("inputs"), input),
-            outputs: list(entries.take("outputs"), |id, value| ActionOutput {
-                id,
-                value: Entries::of(value).take("value"),
-            }),
-            runs: entries.take("runs").and_then(|written| runs(written, span, reading))?,
-        })
-    });
+    let (parsed, _) = super::document(
+        file,
+        source,
+        &Limits::default(),
+        &ACTION,
+        |_| {},
+        |root, reading| {
+            let span = root.span;
+            let mut entries = Entries::of(root);
+            Some(Action {
+                name: entries.get("name").and_then(literal).map(ToOwned::to_owned),
+                inputs: list(entries.take("inputs"), input),
+                outputs: list(entries.take("outputs"), |id, value| ActionOutput {
+                    id,
+                    value: Entries::of(value).take("value"),
+                }),
+                runs: entries.take("runs").and_then(|written| runs(written, span, reading))?,
+            })
+        },
+    );
     Parsed { value: parsed.value.flatten(), diagnostics: parsed.diagnostics }
 }
 

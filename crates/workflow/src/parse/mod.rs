@@ -26,8 +26,8 @@ mod workflow;
 pub use action::action;
 pub(crate) use trigger::{fits, shown};
 pub(crate) use uses::{Call, call, invalid_call};
-pub use workflow::workflow;
 pub(crate) use workflow::workflow_within;
+pub use workflow::{linted_workflow, workflow};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::template::Template;
@@ -50,18 +50,20 @@ struct Reading<'a> {
     findings: &'a mut Findings,
 }
 
-/// Reads one document along a shape and makes a value of it; also gives the bytes it counts for.
+/// Reads one document along a shape, lets `look` see the tree, and makes a value of it; also gives the bytes it counts for.
 fn document<T>(
     file: FileId,
     source: &str,
     limits: &Limits,
     shape: &'static Shape,
+    look: impl FnOnce(&Template),
     make: impl FnOnce(Template, &mut Reading<'_>) -> T,
 ) -> (Parsed<T>, usize) {
     let mut findings = Findings::default();
     let (value, bytes) = match yaml::read(file, source, limits) {
         Ok(document) => {
             let root = reader::read(source, &document.root, shape, &mut findings);
+            look(&root);
             (Some(make(root, &mut Reading { source, findings: &mut findings })), document.bytes)
         }
         Err(fault) => {

@@ -109,6 +109,8 @@ impl Reader<'_> {
                         value
                     }
                     Others::Refused | Others::Ignored => {
+                        // A key in the wrong case does not make the right one a duplicate.
+                        seen.remove(&name.to_lowercase());
                         self.unknown_key(&candidates, &name, key.span);
                         continue;
                     }

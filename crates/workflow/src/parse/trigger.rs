@@ -93,7 +93,8 @@ fn filter(
     event: &str,
     reading: &mut Reading<'_>,
 ) -> Option<Filter> {
-    if let (Some(_), Some(span)) = (entries.get(name), entries.key_span(ignore_name)) {
+    if let (Some(first), Some(second)) = (entries.key_span(name), entries.key_span(ignore_name)) {
+        let span = if first.start < second.start { second } else { first };
         let message = format!("'{name}' and '{ignore_name}' cannot both be used for the event '{event}'");
         let help = format!("put the patterns of '{ignore_name}' with '!' before them at the end of '{name}'");
         reading.findings.error_with(code::FILTER, span, message, Some(help));

@@ -32,7 +32,8 @@ pub(crate) fn call(text: &str) -> Option<Call> {
     if let Some(path) = text.strip_prefix("./") {
         return (!path.is_empty() && !path.contains('@')).then(|| Call::Local(path.to_owned()));
     }
-    repository(text).filter(|reference| !reference.path.is_empty()).map(Call::Remote)
+    let rooted = text.starts_with('/');
+    repository(text).filter(|reference| !rooted && !reference.path.is_empty()).map(Call::Remote)
 }
 
 /// Says that a job's `uses` has no known form.

@@ -5,7 +5,9 @@ use super::permissions::permissions;
 use super::schema::WORKFLOW;
 use super::{Parsed, concurrency, job, trigger};
 use crate::diagnostic::code;
+use crate::lint;
 use crate::model::Workflow;
+use crate::template::Template;
 use crate::yaml::{FileId, Limits};
 
 /// Parses a workflow file within the reference's budgets. `path` is what the model calls the file.
@@ -16,7 +18,30 @@ pub fn workflow(file: FileId, path: &str, source: &str) -> Parsed<Workflow> {
 
 /// Parses a workflow file within budgets; also says how many bytes it counts for against the budget of a run.
 pub(crate) fn workflow_within(file: FileId, path: &str, source: &str, limits: &Limits) -> (Parsed<Workflow>, usize) {
-    super::document(file, source, limits, &WORKFLOW, |root, reading| {
+    workflow_seen(file, path, source, limits, |_| {})
+}
+
+/// As [`workflow`], with the warnings of the linter among the findings; they are there for a file with faults too.
+#[must_use]
+pub fn linted_workflow(file: FileId, path: &str, source: &str) -> Parsed<Workflow> {
+    let mut warnings = Vec::new();
+    let (mut parsed, _) =
+        workflow_seen(file, path, source, &Limits::default(), |root| warnings = lint::warnings(source, root));
+    // What is refused at a place need not be warned of there.
+    warnings.retain(|warning| parsed.diagnostics.iter().all(|fault| fault.span != warning.span));
+    parsed.diagnostics.extend(warnings);
+    parsed.diagnostics.sort_by_key(|finding| finding.span.start);
+    parsed
+}
+
+fn workflow_seen(
+    file: FileId,
+    path: &str,
+    source: &str,
+    limits: &Limits,
+    look: impl FnOnce(&Template),
+) -> (Parsed<Workflow>, usize) {
+    super::document(file, source, limits, &WORKFLOW, look, |root, reading| {
         let span = root.span;
         let mut entries = Entries::of(root);
         let on = entries.take("on");

@@ -200,6 +200,10 @@ impl<'a> Reader<'a> {
                     let span =
                         if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
                     let text = self.without_invented_break(text, style, span);
+                    let span = match style {
+                        ScalarStyle::Literal | ScalarStyle::Folded => self.with_header(span),
+                        _ => span,
+                    };
                     let kind = self.scalar(text, style, tag.as_deref(), span)?;
                     let bytes = self.cost(&kind);
                     self.count(1, bytes, span)?;
@@ -377,6 +381,27 @@ impl<'a> Reader<'a> {
     }
 
     /// Where a value stands that is not there: behind its `:` or `-`.
+    /// A block scalar stands where its `|` or `>` does; the parser gives the first line of its text.
+    fn with_header(&self, span: Span) -> Span {
+        let before = self.text.get(..span.start as usize).unwrap_or_default().trim_end();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = &before[line_start..];
+        let header = line.find(" #").map_or(line, |comment| &line[..comment]).trim_end();
+        let indicator = header.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+        if !indicator.ends_with(['|', '>']) {
+            return span;
+        }
+        let at = line_start + indicator.len() - 1;
+        let lines = self.text.get(at..span.start as usize).unwrap_or_default().bytes().filter(|b| *b == b'\n').count();
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Span {
+            start: narrow(at),
+            line: span.line.saturating_sub(narrow(lines)),
+            column: narrow(self.text[line_start..at].chars().count() + 1),
+            ..span
+        }
+    }
+
     fn empty_span(&self, span: Span) -> Span {
         let indicator = self.text.as_bytes().get(span.start as usize).is_some_and(|b| matches!(b, b':' | b'-' | b'?'));
         if indicator {

@@ -6,4 +6,5 @@ mod corpora;
 mod expressions;
 mod golden_json;
 mod goldens;
+mod lint;
 mod run;

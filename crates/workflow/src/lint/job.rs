@@ -1,0 +1,239 @@
+//! A job: its labels, its matrix, its steps, what it gives to others.
+
+use super::check::Environment;
+use super::linter::{Linter, Use};
+use super::types::Type;
+use super::{conditions, contexts, events, glob, labels, matrix, step, tree};
+use crate::template::{Template, TemplateKind};
+
+/// The `jobs` context of the outputs of a reusable workflow.
+pub(super) fn outputs_of_jobs(jobs: &Template) -> Type {
+    Type::strict(tree::entries(jobs).map(|(id, job)| (id.value.to_lowercase(), contexts::needed_job(outputs(job)))))
+}
+
+/// What a job gives to those that need it.
+fn outputs(job: &Template) -> Type {
+    if tree::get(job, "uses").is_some() {
+        return Type::map_of(Type::String);
+    }
+    match tree::get(job, "outputs") {
+        Some(node) if matches!(node.kind, TemplateKind::Mapping(_)) => {
+            Type::strict(tree::entries(node).map(|(id, _)| (id.value.to_lowercase(), Type::String)))
+        }
+        Some(_) => Type::map_of(Type::String),
+        None => Type::strict::<String>([]),
+    }
+}
+
+/// Checks every job.
+pub(super) fn check_all(linter: &mut Linter<'_>, jobs: &Template, environment: &Environment) {
+    for (id, job) in tree::entries(jobs) {
+        if tree::get(job, "uses").is_none() {
+            linter.incomplete(id, job, &["runs-on", "steps"]);
+        }
+        let mut environment = environment.clone();
+        environment.insert("needs", needs(linter, jobs, job));
+        check(linter, job, environment);
+    }
+}
+
+/// The `needs` context: the direct needs.
+fn needs(linter: &mut Linter<'_>, jobs: &Template, job: &Template) -> Type {
+    let Some(list) = tree::get(job, "needs") else { return Type::strict::<String>([]) };
+    let mut known = Vec::new();
+    for item in tree::items(list) {
+        let Some(id) = tree::text(item) else { return Type::Any };
+        let folded = id.to_lowercase();
+        if known.iter().any(|(earlier, _)| *earlier == folded) {
+            linter.warn("duplicate-need", item.span, format!("the job '{id}' is needed twice"));
+        }
+        known.push((folded, contexts::needed_job(tree::get(jobs, id).map_or(Type::Any, outputs))));
+    }
+    Type::strict(known)
+}
+
+fn check(linter: &mut Linter<'_>, job: &Template, mut environment: Environment) {
+    // `matrix` is not there yet where `if` and `strategy` are read.
+    let strategy = tree::get(job, "strategy");
+    environment.insert(
+        "matrix",
+        strategy.map_or_else(|| Type::strict::<String>([]), |s| matrix::context(linter, s, &environment)),
+    );
+    let mut ended = environment.clone();
+    let system = tree::get(job, "runs-on").and_then(system_of);
+    if let Some(run) = tree::get(job, "defaults").and_then(|defaults| tree::get(defaults, "run"))
+        && let Some(shell) = tree::get(run, "shell")
+    {
+        step::known_shell(linter, shell, system);
+    }
+    if let Some(steps) = tree::get(job, "steps") {
+        step::check_all(linter, steps, &mut ended, system);
+    }
+    for (key, value) in tree::entries(job) {
+        match key.value.as_ref() {
+            "concurrency" => linter.incomplete(key, value, &["group"]),
+            "environment" => linter.incomplete(key, value, &["name"]),
+            _ => {}
+        }
+        match key.value.as_ref() {
+            "steps" | "needs" => {}
+            "if" => conditions::check(linter, value, &environment),
+            "runs-on" => runs_on(linter, value, &environment, strategy),
+            "env" => env(linter, value, &environment),
+            "outputs" => linter.expressions(value, &ended, Use::Text),
+            "environment" => linter.expressions(value, &ended, Use::Text),
+            "name" => linter.expressions(value, &environment, Use::Text),
+            "strategy" => {
+                matrix::check(linter, value);
+                at_least_one(linter, tree::get(value, "max-parallel"), "max-parallel");
+                linter.expressions(value, &environment, Use::Value);
+            }
+            "snapshot" => {
+                if let Some(version) = tree::get(value, "version") {
+                    events::patterns(linter, version, glob::reference_problems);
+                }
+                match tree::get(value, "if") {
+                    Some(condition) => conditions::check(linter, condition, &environment),
+                    None => linter.expressions(value, &environment, Use::Text),
+                }
+            }
+            "container" => container(linter, value, &environment),
+            "services" => services(linter, value, &environment),
+            "timeout-minutes" => {
+                at_least_one(linter, Some(value), "timeout-minutes");
+                linter.expressions(value, &environment, Use::Value);
+            }
+            _ => linter.expressions(value, &environment, Use::Value),
+        }
+    }
+}
+
+/// The system that the literal labels name.
+fn system_of(runs_on: &Template) -> Option<labels::System> {
+    let list = tree::get(runs_on, "labels").unwrap_or(runs_on);
+    tree::items(list).iter().find_map(|item| labels::known(tree::text(item)?)?.system)
+}
+
+/// A number that must be greater than zero.
+pub(super) fn at_least_one(linter: &mut Linter<'_>, node: Option<&Template>, key: &str) {
+    let Some(node) = node else { return };
+    match &node.kind {
+        TemplateKind::Number(value, text) if *value <= 0.0 => {
+            linter.warn("not-positive", node.span, format!("'{key}' must be greater than zero, not {text}"));
+        }
+        TemplateKind::Number(value, text) if key == "max-parallel" && value.fract() != 0.0 => {
+            linter.warn("not-whole", node.span, format!("'{key}' must be a whole number, not {text}"));
+        }
+        _ => {}
+    }
+}
+
+/// `env`: a mapping to text, or one expression that gives a mapping.
+pub(super) fn env(linter: &mut Linter<'_>, node: &Template, environment: &Environment) {
+    env_names(linter, node);
+    object_expression(linter, node, environment, "env");
+    let used = if matches!(node.kind, TemplateKind::Expression(_)) { Use::Value } else { Use::Text };
+    linter.expressions(node, environment, used);
+}
+
+/// Names of environment variables that no shell could read.
+fn env_names(linter: &mut Linter<'_>, env: &Template) {
+    for (name, _) in tree::entries(env) {
+        if name.value.contains(['&', '=', ' ']) && !name.value.contains("${{") {
+            linter.warn(
+                "variable-name",
+                name.span,
+                format!(
+                    "'{}' is no name of an environment variable: '&', '=' and spaces do not work in one",
+                    name.value
+                ),
+            );
+        }
+    }
+}
+
+fn runs_on(linter: &mut Linter<'_>, node: &Template, environment: &Environment, strategy: Option<&Template>) {
+    linter.expressions(node, environment, Use::Value);
+    let given =
+        if matches!(node.kind, TemplateKind::Expression(_)) { linter.type_of(node, environment) } else { Type::Any };
+    if !matches!(given, Type::Any | Type::String | Type::Array(_)) {
+        linter.warn(
+            "expression-type",
+            node.span,
+            format!("'runs-on' needs a string or an array, not a value of type {given}"),
+        );
+    }
+    let list = if matches!(node.kind, TemplateKind::Mapping(_)) { tree::get(node, "labels") } else { Some(node) };
+    let Some(list) = list else { return };
+    let mut seen: Vec<(labels::Label, String)> = Vec::new();
+    for item in tree::items(list) {
+        // Every value of a matrix row that is the label meets the other labels, so the row's values are checked where they stand.
+        let values = match tree::text(item) {
+            Some(text) => vec![(text.to_owned(), item.span)],
+            None => matrix::values_of(linter, item, strategy),
+        };
+        let mut met = Vec::new();
+        for (text, span) in values {
+            match labels::known(&text) {
+                None => unknown_label(linter, &text, span),
+                Some(label) => {
+                    if let Some((_, other)) = seen.iter().find(|(other, _)| labels::conflict(*other, label)) {
+                        linter.warn(
+                            "label-conflict",
+                            span,
+                            format!("no runner has both labels, '{text}' and '{other}'; use a matrix to run on each"),
+                        );
+                    }
+                    met.push((label, text));
+                }
+            }
+        }
+        seen.extend(met);
+    }
+}
+
+fn unknown_label(linter: &mut Linter<'_>, text: &str, span: crate::yaml::Span) {
+    let help = crate::nearest::nearest(text, labels::all()).map(|near| format!("did you mean '{near}'?"));
+    linter.warn_with(
+        "unknown-label",
+        span,
+        format!("'{text}' is no label of a hosted runner; a runner of your own must have it"),
+        help,
+    );
+}
+
+fn services(linter: &mut Linter<'_>, node: &Template, environment: &Environment) {
+    object_expression(linter, node, environment, "services");
+    for (_, service) in tree::entries(node) {
+        container(linter, service, environment);
+    }
+    linter.expressions(node, environment, Use::Value);
+}
+
+fn container(linter: &mut Linter<'_>, node: &Template, environment: &Environment) {
+    linter.expressions(node, environment, Use::Value);
+    if let Some(env) = tree::get(node, "env") {
+        env_names(linter, env);
+    }
+    let Some(credentials) = tree::get(node, "credentials") else { return };
+    object_expression(linter, credentials, environment, "credentials");
+    if let Some(password) = tree::get(credentials, "password")
+        && !tree::has_expression(password)
+        && tree::scalar(password).is_some()
+    {
+        linter.warn(
+            "password-in-file",
+            password.span,
+            "the password stands in the file: keep it as a secret and write ${{ secrets.NAME }}",
+        );
+    }
+}
+
+fn object_expression(linter: &mut Linter<'_>, node: &Template, environment: &Environment, key: &str) {
+    if matches!(node.kind, TemplateKind::Expression(_)) {
+        let given = linter.type_of(node, environment);
+        if !matches!(given, Type::Any | Type::Object(_)) {
+            linter.warn("expression-type", node.span, format!("'{key}' needs an object, not a value of type {given}"));
+        }
+    }
+}
