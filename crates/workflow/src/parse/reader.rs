@@ -110,7 +110,7 @@ impl Reader<'_> {
                     }
                     Others::Refused | Others::Ignored => {
                         // A key in the wrong case does not make the right one a duplicate.
-                        seen.remove(&name.to_lowercase());
+                        seen.forget(&name);
                         self.unknown_key(&candidates, &name, key.span);
                         continue;
                     }
@@ -285,6 +285,15 @@ impl Seen {
                 is_new
             }
             Self::Many(set) => set.insert(name.to_lowercase()),
+        }
+    }
+
+    fn forget(&mut self, name: &str) {
+        match self {
+            Self::Few(list) => list.retain(|seen| !same(seen, name)),
+            Self::Many(set) => {
+                set.remove(&name.to_lowercase());
+            }
         }
     }
 
