@@ -2,7 +2,7 @@
 //! to sockets that are born here and served from outside (`isolation` 5.2, variant b2).
 //!
 //! Who calls what, in which process: the init, in its fresh network namespace, with `CAP_NET_ADMIN` over it, before it gives
-//! capabilities up: [`set_up`]. With [`Way::Relayed`] it gets [`Sockets`], sends them to the agent (`SCM_RIGHTS`, in the
+//! capabilities up: [`set_up`], or [`set_up_for`] with the job's policy. With [`Way::Relayed`] it gets [`Sockets`], sends them to the agent (`SCM_RIGHTS`, in the
 //! order of the fields) and closes its own; the agent hands them to `egress::serve`. `resolv.conf` inside holds
 //! [`RESOLV_CONF`].
 //!
@@ -13,4 +13,4 @@ mod netlink;
 mod rules;
 mod set_up;
 
-pub use set_up::{NetnsError, RESOLV_CONF, Sockets, Way, set_up};
+pub use set_up::{NetnsError, RESOLV_CONF, Sockets, Way, set_up, set_up_for};

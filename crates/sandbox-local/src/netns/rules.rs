@@ -3,6 +3,8 @@
 //! Numbers are those of `linux/rtnetlink.h` and `linux/netfilter/nf_tables.h`; both are stable kernel interfaces.
 
 use super::netlink::{APPEND, Batch, CREATE, REQUEST};
+use egress::{Network, OpenHost, Policy, REFUSED_V4, REFUSED_V6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// `lo` is always the first interface of a network namespace.
 const LOOPBACK: u32 = 1;
@@ -52,14 +54,48 @@ const NEW_RULE: u16 = NFTABLES | 6;
 const VERDICT: u32 = 0;
 const REGISTER: u32 = 1;
 const ACCEPT: u32 = 1;
+/// Keys of `meta`, operations of `cmp`.
+const NFPROTO: u32 = 15;
+const L4PROTO: u32 = 16;
+const EQUAL: u32 = 0;
+const NOT_EQUAL: u32 = 1;
+
+/// The upper half of the synthetic addresses: names that lead only where no job may go.
+const CLOSED_NAMES: Network = Network { address: IpAddr::V4(Ipv4Addr::new(198, 19, 0, 0)), length: 16 };
 
 /// A redirect of outgoing TCP to `tcp_port` and of DNS to `udp_port` on the loopback, and a refusal of all that is neither.
-pub(super) fn redirects(tcp_port: u16, udp_port: u16) -> Batch {
+/// TCP to a refused range is reset here already: a connection that the relay ends was made first, and a program may take
+/// that for success.
+pub(super) fn redirects(tcp_port: u16, udp_port: u16, policy: &Policy) -> Batch {
     let mut batch = Batch::default();
     frame(&mut batch, 16);
     batch.message(NEW_TABLE, REQUEST | CREATE, |message| head(message).text(1, TABLE));
 
+    chain(&mut batch, "gate", "filter", -150);
+    rule(&mut batch, "gate", |rule| verdict(answers(rule), ACCEPT));
+    rule(&mut batch, "gate", |rule| verdict(compare(meta(rule, L4PROTO), NOT_EQUAL, &[TCP]), ACCEPT));
+    for own in [own_v4, own_v6] {
+        rule(&mut batch, "gate", |rule| verdict(own(rule), ACCEPT));
+    }
+    for opening in policy.openings() {
+        if let OpenHost::Network(network) = opening.host {
+            rule(&mut batch, "gate", |rule| {
+                let rule = to_network(rule, network);
+                let rule = if let Some(port) = opening.port { to_port(rule, port) } else { rule };
+                verdict(rule, ACCEPT)
+            });
+        }
+    }
+    for network in REFUSED_V4.iter().chain(REFUSED_V6).chain([&CLOSED_NAMES]) {
+        rule(&mut batch, "gate", |rule| reset(to_network(rule, *network)));
+    }
+
     chain(&mut batch, "turn", "nat", -100);
+    for port in policy.host_loopback_ports() {
+        for own in [own_v4, own_v6] {
+            rule(&mut batch, "turn", |rule| redirect(to_port(transport(own(rule), TCP), port), tcp_port));
+        }
+    }
     for own in [own_v4, own_v6] {
         rule(&mut batch, "turn", |rule| verdict(own(rule), ACCEPT));
     }
@@ -115,7 +151,7 @@ fn expression<'a>(
 
 /// Goes on only when the register equals the value.
 fn equals<'a>(rule: &'a mut Batch, value: &[u8]) -> &'a mut Batch {
-    compare(rule, 0, value)
+    compare(rule, EQUAL, value)
 }
 
 fn compare<'a>(rule: &'a mut Batch, operation: u32, value: &[u8]) -> &'a mut Batch {
@@ -129,11 +165,11 @@ fn meta(rule: &mut Batch, key: u32) -> &mut Batch {
 }
 
 fn family(rule: &mut Batch, family: u8) -> &mut Batch {
-    equals(meta(rule, 15), &[family])
+    equals(meta(rule, NFPROTO), &[family])
 }
 
 fn transport(rule: &mut Batch, protocol: u8) -> &mut Batch {
-    equals(meta(rule, 16), &[protocol])
+    equals(meta(rule, L4PROTO), &[protocol])
 }
 
 /// Loads part of the network (1) or transport (2) header.
@@ -147,7 +183,39 @@ fn own_v4(rule: &mut Batch) -> &mut Batch {
 }
 
 fn own_v6(rule: &mut Batch) -> &mut Batch {
-    equals(payload(family(rule, NFPROTO_IPV6), 1, 24, 16), &std::net::Ipv6Addr::LOCALHOST.octets())
+    equals(payload(family(rule, NFPROTO_IPV6), 1, 24, 16), &Ipv6Addr::LOCALHOST.octets())
+}
+
+/// The destination lies in a network. Only the bytes that the prefix touches are looked at.
+fn to_network(rule: &mut Batch, network: Network) -> &mut Batch {
+    let (version, offset, address) = match network.address {
+        IpAddr::V4(address) => (NFPROTO_IPV4, 16, address.octets().to_vec()),
+        IpAddr::V6(address) => (NFPROTO_IPV6, 24, address.octets().to_vec()),
+    };
+    let rule = family(rule, version);
+    let length = usize::from(network.length.div_ceil(8));
+    if length == 0 {
+        return rule;
+    }
+    let mut mask = vec![0xff; length];
+    let beyond = length * 8 - usize::from(network.length);
+    mask[length - 1] = 0xff << beyond;
+    let first: Vec<u8> = address.iter().zip(&mask).map(|(byte, mask)| byte & mask).collect();
+    let width = length as u32;
+    let rule = payload(rule, 1, offset, width);
+    if beyond > 0 {
+        masked(rule, &mask);
+    }
+    equals(rule, &first)
+}
+
+/// Keeps only the bits of the mask in the register.
+fn masked<'a>(rule: &'a mut Batch, mask: &[u8]) -> &'a mut Batch {
+    expression(rule, "bitwise", |data| {
+        data.be32(1, REGISTER).be32(2, REGISTER).be32(3, mask.len() as u32);
+        data.nest(4, |cell| cell.bytes_attribute(1, mask));
+        data.nest(5, |xor| xor.bytes_attribute(1, &vec![0; mask.len()]))
+    })
 }
 
 fn to_port(rule: &mut Batch, port: u16) -> &mut Batch {
@@ -158,12 +226,8 @@ fn to_port(rule: &mut Batch, port: u16) -> &mut Batch {
 fn answers(rule: &mut Batch) -> &mut Batch {
     const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
     expression(rule, "ct", |data| data.be32(2, 0).be32(1, REGISTER));
-    expression(rule, "bitwise", |data| {
-        data.be32(1, REGISTER).be32(2, REGISTER).be32(3, 4);
-        data.nest(4, |mask| mask.bytes_attribute(1, &ESTABLISHED_OR_RELATED.to_ne_bytes()));
-        data.nest(5, |xor| xor.bytes_attribute(1, &[0; 4]))
-    });
-    compare(rule, 1, &[0; 4])
+    masked(rule, &ESTABLISHED_OR_RELATED.to_ne_bytes());
+    compare(rule, NOT_EQUAL, &[0; 4])
 }
 
 fn verdict(rule: &mut Batch, code: u32) -> &mut Batch {
@@ -178,6 +242,11 @@ fn redirect(rule: &mut Batch, port: u16) -> &mut Batch {
     });
     // NF_NAT_RANGE_PROTO_SPECIFIED
     expression(rule, "redir", |data| data.be32(1, REGISTER).be32(3, 2))
+}
+
+/// `reject with tcp reset`: the connection is refused.
+fn reset(rule: &mut Batch) -> &mut Batch {
+    expression(rule, "reject", |data| data.be32(1, 1).bytes_attribute(2, &[0]))
 }
 
 /// `reject with icmpx port-unreachable`: a UDP socket sees "connection refused" at once.

@@ -1,6 +1,7 @@
 //! Setting a fresh network namespace up. Called by the init; see the module.
 
 use super::rules;
+use egress::Policy;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, netlink};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -53,6 +54,15 @@ pub struct Sockets {
 /// # Errors
 /// When the kernel lacks a part; the text names it.
 pub fn set_up(way: Way) -> Result<Option<Sockets>, NetnsError> {
+    set_up_for(way, &Policy::default())
+}
+
+/// [`set_up`] with opened targets: addresses among them are not refused inside, and open ports of the host's loopback are
+/// carried out although the job's loopback is its own. The policy must be the one that the relay gets.
+///
+/// # Errors
+/// When the kernel lacks a part; the text names it.
+pub fn set_up_for(way: Way, policy: &Policy) -> Result<Option<Sockets>, NetnsError> {
     let error = |what, fix| move |source: Errno| NetnsError { what, fix, source: source.into() };
     if way == Way::LoopbackOnly {
         rules::loopback_only().send(None).map_err(error("bring the loopback up", ""))?;
@@ -67,7 +77,7 @@ pub fn set_up(way: Way) -> Result<Option<Sockets>, NetnsError> {
     } else {
         (None, None)
     };
-    rules::redirects(PORT, PORT).send(Some(netlink::NETFILTER)).map_err(error(
+    rules::redirects(PORT, PORT, policy).send(Some(netlink::NETFILTER)).map_err(error(
         "turn connections to the relay",
         "; as root, once: modprobe -a nf_tables nft_chain_nat nft_redir nft_reject_inet nft_ct",
     ))?;
@@ -117,7 +127,7 @@ mod tests {
     fn every_connection_arrives_with_its_destination() {
         in_namespace(|| {
             let sockets = set_up(Way::Relayed).unwrap().unwrap();
-            for address in ["93.184.216.34:443", "10.1.2.3:1", "198.18.0.9:53"] {
+            for address in ["93.184.216.34:443", "192.0.2.3:1", "198.18.0.9:53"] {
                 let address: SocketAddr = address.parse().unwrap();
                 let mut job = TcpStream::connect(address).unwrap();
                 let outside = rustix::net::accept(&sockets.tcp4).unwrap();
@@ -133,6 +143,49 @@ mod tests {
             let _job = TcpStream::connect(address).unwrap();
             let outside = rustix::net::accept(sockets.tcp6.as_ref().unwrap()).unwrap();
             assert_eq!(SocketAddr::from(rustix::net::sockopt::ipv6_original_dst(&outside).unwrap()), address);
+        });
+    }
+
+    #[test]
+    fn refused_ranges_are_refused_like_a_closed_port() {
+        in_namespace(|| {
+            let policy = Policy::new(&["10.1.0.0/20", "192.168.7.7:80", "[fd00::5]:443", "127.0.0.1:5432"]).unwrap();
+            let sockets = set_up_for(Way::Relayed, &policy).unwrap().unwrap();
+            let refused = |target: &str| {
+                TcpStream::connect(target).err().map(|error| error.kind())
+                    == Some(std::io::ErrorKind::ConnectionRefused)
+            };
+            for target in [
+                "10.0.0.1:80",
+                "10.1.16.0:80",
+                "100.64.0.1:80",
+                "169.254.169.254:80",
+                "172.31.0.1:80",
+                "192.168.7.7:81",
+                "168.63.129.16:80",
+                "198.19.255.254:443",
+                "[fd00::6]:443",
+                "[fe80::1%1]:80",
+                "[fd00:ec2::254]:80",
+                "127.0.0.1:5433",
+            ] {
+                assert!(refused(target), "{target}");
+            }
+            for target in [
+                "10.1.15.255:80",
+                "192.168.7.7:80",
+                "172.32.0.1:80",
+                "168.63.129.17:80",
+                "198.18.0.2:443",
+                "127.0.0.1:5432",
+            ] {
+                let _job = TcpStream::connect(target).unwrap();
+                let outside = rustix::net::accept(&sockets.tcp4).unwrap();
+                let wanted = SocketAddr::from(rustix::net::sockopt::ip_original_dst(&outside).unwrap());
+                assert_eq!(wanted, target.parse().unwrap());
+            }
+            let _job = TcpStream::connect("[fd00::5]:443").unwrap();
+            rustix::net::accept(sockets.tcp6.as_ref().unwrap()).unwrap();
         });
     }
 

@@ -1,0 +1,123 @@
+//! The name server that a job sees. Started by `serve`, once per UDP socket; TCP questions come through the relay.
+
+use crate::dial::own_address;
+use crate::dns::{self, Answer, Asked};
+use crate::forward::{Carrier, forward};
+use crate::names::CLOSED;
+use crate::resolve::Lookup;
+use crate::serve::Way;
+use hickory_proto::op::ResponseCode;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Questions of one job that are worked on at once; more are dropped, and clients ask again.
+const AT_ONCE: usize = 128;
+/// How long a TCP client may be silent.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Answers questions over UDP until the socket fails.
+pub(crate) async fn serve_udp(socket: UdpSocket, way: Arc<Way>) {
+    let socket = Arc::new(socket);
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let mut running = JoinSet::new();
+    let mut bytes = vec![0; 4096];
+    loop {
+        while running.try_join_next().is_some() {}
+        let (length, from) = match socket.recv_from(&mut bytes).await {
+            Ok(received) => received,
+            // The error of an earlier answer to a client that is gone.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+            Err(_) => return,
+        };
+        let Ok(turn) = Arc::clone(&turns).try_acquire_owned() else { continue };
+        let (question, socket, way) = (bytes[..length].to_vec(), Arc::clone(&socket), Arc::clone(&way));
+        running.spawn(async move {
+            let _turn = turn;
+            if let Some(answer) = answer(&question, Carrier::Udp, &way).await {
+                let _ = socket.send_to(&answer, from).await;
+            }
+        });
+    }
+}
+
+/// Answers the questions of one TCP connection.
+pub(crate) async fn serve_tcp(mut stream: TcpStream, way: &Way) -> io::Result<()> {
+    loop {
+        let length = match tokio::time::timeout(SILENCE, stream.read_u16()).await {
+            Ok(Ok(length)) => length,
+            Ok(Err(_)) | Err(_) => return Ok(()),
+        };
+        let mut question = vec![0; length.into()];
+        tokio::time::timeout(SILENCE, stream.read_exact(&mut question)).await??;
+        let Some(answer) = answer(&question, Carrier::Tcp, way).await else { return Ok(()) };
+        let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
+        stream.write_all(&length.to_be_bytes()).await?;
+        stream.write_all(&answer).await?;
+    }
+}
+
+async fn answer(bytes: &[u8], carrier: Carrier, way: &Way) -> Option<Vec<u8>> {
+    let question = dns::read(bytes)?;
+    let answer = match &question.asked {
+        Asked::Loopback(address) => Answer::Address(*address),
+        Asked::Address(name) => address(name, way).await,
+        Asked::OtherAddress(name) => match way.resolver.look_up(name).await {
+            Lookup::Addresses(_) | Lookup::NoAddress => Answer::Nothing,
+            Lookup::NoSuchName => Answer::NoSuchName,
+            Lookup::Failed => Answer::Fault(ResponseCode::ServFail),
+        },
+        Asked::Reverse(address) => match reverse(*address, way) {
+            Some(answer) => answer,
+            None => return passed_on(bytes, carrier, &question).await,
+        },
+        Asked::Record => return passed_on(bytes, carrier, &question).await,
+        Asked::Unfit(code) => Answer::Fault(*code),
+    };
+    let written = question.answer(&answer)?;
+    if carrier == Carrier::Udp && written.len() > question.udp_limit() { question.too_long() } else { Some(written) }
+}
+
+async fn address(name: &str, way: &Way) -> Answer {
+    match way.resolver.look_up(name).await {
+        Lookup::Addresses(addresses) => {
+            let reachable = way.policy.opens_name(name)
+                || addresses.iter().any(|address| {
+                    way.policy.opens_address(*address) || way.policy.allows(None, *address, 0) && !own_address(*address)
+                });
+            if !reachable {
+                return Answer::Address(CLOSED.into());
+            }
+            let given = way.names().address(name);
+            given.map_or(Answer::Fault(ResponseCode::ServFail), |address| Answer::Address(address.into()))
+        }
+        Lookup::NoAddress => Answer::Nothing,
+        Lookup::NoSuchName => Answer::NoSuchName,
+        Lookup::Failed => Answer::Fault(ResponseCode::ServFail),
+    }
+}
+
+/// The names of the job's own addresses; none of what it may not reach.
+fn reverse(address: IpAddr, way: &Way) -> Option<Answer> {
+    match address {
+        _ if address.is_loopback() => Some(Answer::Name("localhost".to_owned())),
+        IpAddr::V4(v4) if crate::names::is_synthetic(v4) => {
+            let names = way.names();
+            Some(names.name(v4).map_or(Answer::NoSuchName, |name| Answer::Name(name.to_owned())))
+        }
+        _ if !way.policy.allows(None, address, 0) => Some(Answer::NoSuchName),
+        _ => None,
+    }
+}
+
+async fn passed_on(bytes: &[u8], carrier: Carrier, question: &dns::Question) -> Option<Vec<u8>> {
+    match forward(bytes, carrier).await {
+        Some(answer) => Some(answer),
+        None => question.answer(&Answer::Fault(ResponseCode::ServFail)),
+    }
+}
