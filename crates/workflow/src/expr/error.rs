@@ -1,6 +1,7 @@
 //! What can be wrong with an expression: its text ([`ExpressionError`]), or its evaluation ([`EvaluationError`]).
 
 use super::{Availability, Function, ValueKind};
+use crate::nearest::nearest;
 
 /// The text is no expression, or uses what its key does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,34 +96,6 @@ pub(crate) fn function_help(name: &str, availability: &Availability) -> String {
 
 fn place(availability: &Availability) -> String {
     if availability.key().is_empty() { " here".to_owned() } else { format!(" at '{}'", availability.key()) }
-}
-
-/// The name among `names` that is at most two edits away, ignoring case.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > 40 {
-        return None;
-    }
-    let name = name.to_ascii_lowercase();
-    names
-        .map(|candidate| (edits(&name, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 2 && *distance < candidate.len().div_ceil(2))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<u8> = b.bytes().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// An expression or template could not be evaluated.

@@ -3,7 +3,9 @@
 
 mod conformance;
 mod corpora;
+mod events;
 mod expressions;
+mod filters;
 mod golden_json;
 mod goldens;
 mod lint;
