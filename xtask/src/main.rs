@@ -1,3 +1,73 @@
-//! Developer tasks: `cargo xtask <task>`.
+//! Developer tasks: `cargo xtask <task>`. CONTRIBUTING.md says when to use which.
 
-fn main() {}
+mod bench;
+mod layers;
+mod packages;
+mod tests_run;
+mod workspace;
+
+use anyhow::Result;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask <task>
+
+  layers            check which crate uses which against docs/layers.toml, and the length of files
+  test [ARGS…]      install what tests need, run all tests, sum them up; ARGS go to `cargo test`
+  bench [NAME…]     run the benches (all, or those whose name holds NAME), medians and ratios";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let task = args.next();
+    let rest: Vec<String> = args.collect();
+    let result = match task.as_deref() {
+        Some("layers") => layers::run(),
+        Some("test") => tests_run::run(&rest),
+        Some("bench") => bench::run(&rest),
+        _ => {
+            tell(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::FAILURE,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How a task ended that could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing was wrong.
+    Good,
+    /// It found something, and said what.
+    Bad,
+}
+
+impl Outcome {
+    fn of(is_good: bool) -> Self {
+        if is_good { Self::Good } else { Self::Bad }
+    }
+}
+
+/// Prints a line for the person at the terminal.
+#[expect(clippy::print_stdout, reason = "this is where tasks talk")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is where tasks complain")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Runs a command with the terminal's output; an error when it fails.
+fn run(command: &mut std::process::Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.status().map_err(|error| anyhow::anyhow!("cannot run {shown}: {error}"))?;
+    anyhow::ensure!(status.success(), "{shown} failed: {status}");
+    Ok(())
+}
