@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use workflow::diagnostic::{Diagnostic, Severity, code};
+use workflow::model::{JobKind, Workflow};
 use workflow::plan::{FileReference, Files, PlanOutcome};
 use workflow::yaml::{FileId, Span};
 
@@ -77,15 +78,27 @@ fn workflow(
 ) -> Vec<Diagnostic> {
     let mut files = Files::new();
     let own = files.insert(FileReference::Local(path.to_owned()), Arc::clone(text));
-    let mut found = match plan_with(&mut files, path, get) {
-        PlanOutcome::Ready(plan) => plan.warnings,
-        PlanOutcome::Invalid(diagnostics) => diagnostics,
-        PlanOutcome::NeedsFiles(_) => Vec::new(),
-    };
-    // What is wrong in a called file is reported where that file is checked.
-    found.retain(|finding| {
-        finding.span.file == own && !(finding.code == code::MISSING_FILE && finding.message.contains(NOT_LOOKED_FOR))
-    });
+    let parsed = workflow::parse::linted_workflow(own, path, text);
+    let mut found = parsed.diagnostics;
+    // Only calls can be wrong beyond what one file shows.
+    let calls = |workflow: &Workflow| workflow.jobs.iter().any(|job| matches!(job.kind, JobKind::Reusable(_)));
+    if parsed.value.as_ref().is_some_and(calls) {
+        let planned = match plan_with(&mut files, path, get) {
+            PlanOutcome::Ready(plan) => plan.warnings,
+            PlanOutcome::Invalid(diagnostics) => diagnostics,
+            PlanOutcome::NeedsFiles(_) => Vec::new(),
+        };
+        // What is wrong in a called file is reported where that file is checked.
+        let here = planned.into_iter().filter(|finding| {
+            finding.span.file == own && !(finding.code == code::MISSING_FILE && finding.message.contains(NOT_LOOKED_FOR))
+        });
+        for finding in here {
+            if !found.contains(&finding) {
+                found.push(finding);
+            }
+        }
+        found.sort_by_key(|finding| finding.span.start);
+    }
     found
 }
 
