@@ -90,7 +90,8 @@ fn workflow(
         };
         // What is wrong in a called file is reported where that file is checked.
         let here = planned.into_iter().filter(|finding| {
-            finding.span.file == own && !(finding.code == code::MISSING_FILE && finding.message.contains(NOT_LOOKED_FOR))
+            finding.span.file == own
+                && !(finding.code == code::MISSING_FILE && finding.message.contains(NOT_LOOKED_FOR))
         });
         for finding in here {
             if !found.contains(&finding) {
