@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use workflow::expr::Value;
 
 /// Composite actions inside each other, at most; a local action that uses itself must end.
-pub(crate) const MAX_DEPTH: u32 = 50;
+pub(crate) const MAX_DEPTH: u32 = 20;
 
 /// Where a list of steps stands.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::request::{Labels, LocalRun};
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
-use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, Nodes, SandboxRequest, Timing};
+use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, Nodes, SandboxRequest};
 use crate::output::{Debugging, StepLog};
 use domain::{Conclusion, JobEventKind, JobId, StepPhase, StepRef};
 use mask::Masker;
@@ -103,7 +103,7 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         cancel,
         turns: Some(Arc::clone(&shared.turns)),
         nodes: Arc::clone(&shared.nodes),
-        timing: Timing::default(),
+        timing: run.timing,
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! What a run on this machine is given, and what it reports.
 
 use crate::cancel::CancelSignal;
-use crate::job::{CheckoutRules, Keep, RunnerFacts};
+use crate::job::{CheckoutRules, Keep, RunnerFacts, Timing};
 use domain::{Clock, Conclusion, JobEvent, JobId, Receipt, Secret};
 use sandbox::{Backend, SandboxSpec};
 use std::collections::BTreeMap;
@@ -53,6 +53,8 @@ pub struct LocalRun {
     pub cancel: CancelSignal,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The waits of cancellations; [`Timing::default`] outside tests.
+    pub timing: Timing,
 }
 
 /// Which labels of `runs-on` this machine serves; compared ignoring case.

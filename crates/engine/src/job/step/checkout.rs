@@ -6,6 +6,7 @@ use super::uses::{Inputs, head, with_outputs};
 use super::{At, Attempt, Running, StepEnv, StepError, condition, describe, facts};
 use crate::job::actions::ActionError;
 use crate::job::environment::ActionExtras;
+use crate::job::guard::BoxFuture;
 use crate::job::naming;
 use crate::job::running::Checkouts;
 use domain::Conclusion;
@@ -24,46 +25,49 @@ pub(crate) fn is_built_in(uses: &Uses) -> bool {
     matches!(uses, Uses::Repository(action) if action.path.is_empty() && action.repository.eq_ignore_ascii_case("actions/checkout"))
 }
 
-pub(super) async fn run(
-    at: At<'_>,
-    step: &Step,
-    checkouts: &Checkouts,
-    uses: &Uses,
+pub(super) fn run<'a>(
+    at: At<'a>,
+    step: &'a Step,
+    checkouts: &'a Checkouts,
+    uses: &'a Uses,
     given: Inputs,
-    env: &StepEnv,
-) -> Result<Attempt, StepError> {
-    at.log.say(&head(&naming::action(uses), &given, env, &IndexMap::new())).await;
-    let input = |wanted: &str| {
-        given.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
-    };
-    let request = CheckoutRequest::from_inputs(input)?;
-    let target = at.job.sandbox.layout().workspace.join(&request.path);
-    let own = request.repository.is_none() && request.reference.is_none();
-    let plan = plan(checkouts, request).await?;
-    if own && checkouts.present.as_ref() == Some(&target) {
-        at.log.say("The repository lies in the workspace already.").await;
-        return Ok(done(&at, step, &plan.reference, plan.commit));
-    }
-    at.log.say(&plan.log.join("\n")).await;
-    match plan.view {
-        Some(kind) => place(&at, checkouts, kind, &target).await?,
-        None => {
-            at.job.sandbox.remove(vec![target.clone()]).await?;
-            let make = vec!["mkdir".to_owned(), "-p".to_owned(), target.to_string_lossy().into_owned()];
-            let made = command(&at, step, env, CheckoutCommand { argv: make, env: Vec::new() }, Path::new("/")).await?;
-            if made.conclusion != Conclusion::Success {
-                return Ok(made);
+    env: &'a StepEnv,
+) -> BoxFuture<'a, Result<Attempt, StepError>> {
+    Box::pin(async move {
+        at.log.say(&head(&naming::action(uses), &given, env, &IndexMap::new())).await;
+        let input = |wanted: &str| {
+            given.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
+        };
+        let request = CheckoutRequest::from_inputs(input)?;
+        let target = at.job.sandbox.layout().workspace.join(&request.path);
+        let own = request.repository.is_none() && request.reference.is_none();
+        let plan = plan(checkouts, request).await?;
+        if own && checkouts.present.as_ref() == Some(&target) {
+            at.log.say("The repository lies in the workspace already.").await;
+            return Ok(done(&at, step, &plan.reference, plan.commit));
+        }
+        at.log.say(&plan.log.join("\n")).await;
+        match plan.view {
+            Some(kind) => place(&at, checkouts, kind, &target).await?,
+            None => {
+                at.job.sandbox.remove(vec![target.clone()]).await?;
+                let make = vec!["mkdir".to_owned(), "-p".to_owned(), target.to_string_lossy().into_owned()];
+                let made =
+                    command(&at, step, env, CheckoutCommand { argv: make, env: Vec::new() }, Path::new("/")).await?;
+                if made.conclusion != Conclusion::Success {
+                    return Ok(made);
+                }
             }
         }
-    }
-    for each in plan.commands {
-        let ended = command(&at, step, env, each, &target).await?;
-        if ended.conclusion != Conclusion::Success {
-            return Ok(ended);
+        for each in plan.commands {
+            let ended = command(&at, step, env, each, &target).await?;
+            if ended.conclusion != Conclusion::Success {
+                return Ok(ended);
+            }
         }
-    }
-    let commit = if plan.commit.is_empty() { head_of(&at, &target).await? } else { plan.commit };
-    Ok(done(&at, step, &plan.reference, commit))
+        let commit = if plan.commit.is_empty() { head_of(&at, &target).await? } else { plan.commit };
+        Ok(done(&at, step, &plan.reference, commit))
+    })
 }
 
 fn done(at: &At<'_>, step: &Step, reference: &str, commit: String) -> Attempt {

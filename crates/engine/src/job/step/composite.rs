@@ -16,61 +16,67 @@ use tokio::time::Instant;
 use workflow::expr::Object;
 use workflow::model::{CompositeRuns, Step};
 
-pub(super) async fn run(at: At<'_>, using: Use<'_>, runs: &CompositeRuns) -> Result<Attempt, StepError> {
-    let depth = at.frame.depth() + 1;
-    if depth > MAX_DEPTH {
-        return Err(ActionError(format!(
-            "'{}' uses itself: composite actions are more than {MAX_DEPTH} deep",
-            using.name
-        ))
-        .into());
-    }
-    at.log
-        .say(&match at.phase {
-            Phase::Post => "Post job cleanup.".to_owned(),
-            Phase::Pre | Phase::Main => head(&using.name, &using.inputs, using.env, &IndexMap::new()),
-        })
-        .await;
-    let inputs: Object = using.inputs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let composite = CompositeFrame::new(
-        inputs.into(),
-        using.env.own.clone(),
-        facts(&at, using.step).action,
-        using.action.folder.clone(),
-        using.action.repository.clone(),
-        using.action.reference.clone(),
-        using.action.origin.clone(),
-        depth,
-    );
-    let frame = Frame { scope: at.frame.full_name(&using.step.id), level: Level::Composite(Box::new(composite)) };
-    let inner = At { frame: &frame, ..at };
-    let mut stop = None;
-    match at.phase {
-        Phase::Pre | Phase::Main => {
-            for step in &runs.steps {
-                if run_step(inner, step, &mut stop).await == Rest::LeftOut {
-                    break;
+pub(super) fn run<'a>(
+    at: At<'a>,
+    using: Use<'a>,
+    runs: &'a CompositeRuns,
+) -> BoxFuture<'a, Result<Attempt, StepError>> {
+    Box::pin(async move {
+        let depth = at.frame.depth() + 1;
+        if depth > MAX_DEPTH {
+            return Err(ActionError(format!(
+                "'{}' uses itself: composite actions are more than {MAX_DEPTH} deep",
+                using.name
+            ))
+            .into());
+        }
+        at.log
+            .say(&match at.phase {
+                Phase::Post => "Post job cleanup.".to_owned(),
+                Phase::Pre | Phase::Main => head(&using.name, &using.inputs, using.env, &IndexMap::new()),
+            })
+            .await;
+        let inputs: Object = using.inputs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let composite = CompositeFrame::new(
+            inputs.into(),
+            using.env.own.clone(),
+            facts(&at, using.step).action,
+            using.action.folder.clone(),
+            using.action.repository.clone(),
+            using.action.reference.clone(),
+            using.action.origin.clone(),
+            depth,
+        );
+        let frame = Frame { scope: at.frame.full_name(&using.step.id), level: Level::Composite(Box::new(composite)) };
+        let inner = At { frame: &frame, ..at };
+        let mut stop = None;
+        match at.phase {
+            Phase::Pre | Phase::Main => {
+                for step in &runs.steps {
+                    if run_step(inner, step, &mut stop).await == Rest::LeftOut {
+                        break;
+                    }
+                }
+            }
+            Phase::Post => {
+                for step in runs.steps.iter().rev() {
+                    if run_step(inner, step, &mut stop).await == Rest::LeftOut {
+                        break;
+                    }
                 }
             }
         }
-        Phase::Post => {
-            for step in runs.steps.iter().rev() {
-                if run_step(inner, step, &mut stop).await == Rest::LeftOut {
-                    break;
-                }
-            }
+        let conclusion = match &frame.level {
+            Level::Composite(composite) => composite.status(),
+            Level::Job => Conclusion::Success,
+        };
+        let mut attempt = Attempt::new(conclusion);
+        attempt.stop = stop;
+        if at.phase == Phase::Main {
+            outputs(&inner, &using, &mut attempt).await;
         }
-    }
-    let conclusion = match &frame.level {
-        Level::Composite(composite) => composite.status(),
-        Level::Job => Conclusion::Success,
-    };
-    let mut attempt = Attempt::new(conclusion);
-    attempt.stop = stop;
-    if at.phase == Phase::Main {
-        outputs(&inner, &using, &mut attempt).await;
-    }
-    Ok(attempt)
+        Ok(attempt)
+    })
 }
 
 /// Whether the rest of the steps still get their turn.

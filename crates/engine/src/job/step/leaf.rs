@@ -5,7 +5,7 @@ use crate::commands::files::{COMMAND_FILE_LIMIT, CommandFile};
 use crate::commands::{CommandRules, Effects, Verdict};
 use crate::job::contexts::GithubFacts;
 use crate::job::environment::{self, ActionExtras};
-use crate::job::guard::{Condition, Stop};
+use crate::job::guard::{BoxFuture, Condition, Stop};
 use crate::job::process::{self, Launch, Output};
 use crate::job::running::Job;
 use crate::output::StepOutput;
@@ -65,42 +65,47 @@ pub(super) fn command_files(job: &Job) -> Vec<(&'static str, String)> {
 }
 
 /// Runs the first of the programs that the sandbox has.
-pub(super) async fn run<'a>(
-    at: &At<'a>,
-    env: &StepEnv,
-    spec: ProcessSpec<'_>,
-    condition: &dyn Condition,
-) -> Result<EndedProcess<'a>, StepError> {
-    let job = at.job;
-    let rules = CommandRules::from_env(|name| env.all.get(name).map(AsRef::as_ref));
-    let sandbox = job.sandbox.as_ref();
-    let mut output = StepOutput::new(Arc::clone(at.log), sandbox, job.matchers.clone(), job.identity.clone(), rules);
-    let environment = environment::of_process(job, &env.all, spec.github, spec.extras);
-    let files: Vec<PathBuf> = spec.github.files.iter().map(|(_, path)| path.into()).collect();
-    let mut start: Vec<InsideFile> =
-        files.iter().map(|path| InsideFile { path: path.clone(), content: Vec::new(), executable: false }).collect();
-    start.extend(spec.files);
+pub(super) fn run<'a: 'b, 'b>(
+    at: &'b At<'a>,
+    env: &'b StepEnv,
+    spec: ProcessSpec<'b>,
+    condition: &'b dyn Condition,
+) -> BoxFuture<'b, Result<EndedProcess<'a>, StepError>> {
+    Box::pin(async move {
+        let job = at.job;
+        let rules = CommandRules::from_env(|name| env.all.get(name).map(AsRef::as_ref));
+        let sandbox = job.sandbox.as_ref();
+        let mut output =
+            StepOutput::new(Arc::clone(at.log), sandbox, job.matchers.clone(), job.identity.clone(), rules);
+        let environment = environment::of_process(job, &env.all, spec.github, spec.extras);
+        let files: Vec<PathBuf> = spec.github.files.iter().map(|(_, path)| path.into()).collect();
+        let mut start: Vec<InsideFile> = files
+            .iter()
+            .map(|path| InsideFile { path: path.clone(), content: Vec::new(), executable: false })
+            .collect();
+        start.extend(spec.files);
 
-    let mut missing = None;
-    for program in with_other_places(job, spec.programs) {
-        let launch = Launch {
-            argv: program.argv,
-            env: environment.clone(),
-            cwd: spec.cwd.clone(),
-            files: start.clone(),
-            collect: files.clone(),
-            collect_limit: COMMAND_FILE_LIMIT,
-        };
-        match process::run(sandbox, launch, &mut output, at.guard, &job.timing, job.cancel.now(), condition).await {
-            Ok(ended) => {
-                output.finish().await;
-                return Ok(EndedProcess { end: ended.end, stop: ended.stop, collected: ended.collected, output });
+        let mut missing = None;
+        for program in with_other_places(job, spec.programs) {
+            let launch = Launch {
+                argv: program.argv,
+                env: environment.clone(),
+                cwd: spec.cwd.clone(),
+                files: start.clone(),
+                collect: files.clone(),
+                collect_limit: COMMAND_FILE_LIMIT,
+            };
+            match process::run(sandbox, launch, &mut output, at.guard, &job.timing, job.cancel.now(), condition).await {
+                Ok(ended) => {
+                    output.finish().await;
+                    return Ok(EndedProcess { end: ended.end, stop: ended.stop, collected: ended.collected, output });
+                }
+                Err(error @ SandboxError::NotFound { .. }) => missing = missing.or(Some(error)),
+                Err(other) => return Err(other.into()),
             }
-            Err(error @ SandboxError::NotFound { .. }) => missing = missing.or(Some(error)),
-            Err(other) => return Err(other.into()),
         }
-    }
-    Err(missing.unwrap_or(SandboxError::Gone).into())
+        Err(missing.unwrap_or(SandboxError::Gone).into())
+    })
 }
 
 /// The programs as named, looked up in the `PATH` of the step; then where the sandbox itself has programs, for a step that set a

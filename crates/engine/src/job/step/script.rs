@@ -5,6 +5,7 @@ use super::{At, Attempt, Running, StepEnv, StepError, condition, facts};
 use crate::job::contexts::{ContextError, StepScope};
 use crate::job::environment::ActionExtras;
 use crate::job::frame::Level;
+use crate::job::guard::BoxFuture;
 use crate::job::naming;
 use crate::job::shell::Shell;
 use sandbox::InsideFile;
@@ -19,43 +20,50 @@ pub(super) struct Texts<'a> {
     pub(super) working_directory: Option<&'a Template>,
 }
 
-pub(super) async fn run(at: At<'_>, step: &Step, texts: Texts<'_>, env: &StepEnv) -> Result<Attempt, StepError> {
-    let mut github = facts(&at, step);
-    // As the reference: a script has no action of its own, even inside one; its `env` still sees the action around it.
-    github.action_repository = String::new();
-    github.action_ref = String::new();
-    github.files = leaf::command_files(at.job);
-    let scope = StepScope::new(at.job, at.frame, at.phase, &env.all, &github);
-    let text = text_of(&scope, Some(texts.script)).await?.unwrap_or_default();
-    let mut shell = text_of(&scope, texts.shell).await?.filter(|shell| !shell.is_empty());
-    let mut directory = text_of(&scope, texts.working_directory).await?;
-    drop(scope);
-    if let Level::Job = at.frame.level {
-        shell = shell.or_else(|| at.job.defaults.shell.clone());
-        directory = directory.or_else(|| at.job.defaults.working_directory.clone());
-    }
-    let shell = Shell::parse(shell.as_deref());
-    at.log.say(&head(&text, shell.as_ref().ok(), env)).await;
-    let shell = shell?;
+pub(super) fn run<'a>(
+    at: At<'a>,
+    step: &'a Step,
+    texts: Texts<'a>,
+    env: &'a StepEnv,
+) -> BoxFuture<'a, Result<Attempt, StepError>> {
+    Box::pin(async move {
+        let mut github = facts(&at, step);
+        // As the reference: a script has no action of its own, even inside one; its `env` still sees the action around it.
+        github.action_repository = String::new();
+        github.action_ref = String::new();
+        github.files = leaf::command_files(at.job);
+        let scope = StepScope::new(at.job, at.frame, at.phase, &env.all, &github);
+        let text = text_of(&scope, Some(texts.script)).await?.unwrap_or_default();
+        let mut shell = text_of(&scope, texts.shell).await?.filter(|shell| !shell.is_empty());
+        let mut directory = text_of(&scope, texts.working_directory).await?;
+        drop(scope);
+        if let Level::Job = at.frame.level {
+            shell = shell.or_else(|| at.job.defaults.shell.clone());
+            directory = directory.or_else(|| at.job.defaults.working_directory.clone());
+        }
+        let shell = Shell::parse(shell.as_deref());
+        at.log.say(&head(&text, shell.as_ref().ok(), env)).await;
+        let shell = shell?;
 
-    let layout = at.job.sandbox.layout();
-    let path = layout.temp.join(format!("{}{}", at.job.number(), shell.extension()));
-    let script_path = path.to_string_lossy().into_owned();
-    let mut programs = Vec::new();
-    for program in shell.programs() {
-        programs.push(Program { argv: shell.argv(program, &script_path)? });
-    }
-    let file = InsideFile { path, content: shell.script(&text).into_bytes(), executable: false };
-    let running = Running { at, step, condition: condition(step, at.phase, None), env: &env.all };
-    let cwd = layout.workspace.join(directory.unwrap_or_default());
-    let process =
-        leaf::ProcessSpec { programs, cwd, files: vec![file], github: &github, extras: ActionExtras::default() };
-    let ended = leaf::run(&at, env, process, &running).await?;
+        let layout = at.job.sandbox.layout();
+        let path = layout.temp.join(format!("{}{}", at.job.number(), shell.extension()));
+        let script_path = path.to_string_lossy().into_owned();
+        let mut programs = Vec::new();
+        for program in shell.programs() {
+            programs.push(Program { argv: shell.argv(program, &script_path)? });
+        }
+        let file = InsideFile { path, content: shell.script(&text).into_bytes(), executable: false };
+        let running = Running { at, step, condition: condition(step, at.phase, None), env: &env.all };
+        let cwd = layout.workspace.join(directory.unwrap_or_default());
+        let process =
+            leaf::ProcessSpec { programs, cwd, files: vec![file], github: &github, extras: ActionExtras::default() };
+        let ended = leaf::run(&at, env, process, &running).await?;
 
-    if let Some(code) = ended.failed_code() {
-        at.log.error(&format!("Process completed with exit code {code}.")).await;
-    }
-    Ok(leaf::finish(&at, step, ended).await)
+        if let Some(code) = ended.failed_code() {
+            at.log.error(&format!("Process completed with exit code {code}.")).await;
+        }
+        Ok(leaf::finish(&at, step, ended).await)
+    })
 }
 
 async fn text_of(scope: &StepScope<'_>, template: Option<&Template>) -> Result<Option<String>, ContextError> {

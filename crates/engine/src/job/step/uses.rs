@@ -8,6 +8,7 @@ use crate::job::actions::{
 };
 use crate::job::contexts::{ContextError, Phase, StepScope};
 use crate::job::frame::{Frame, Level};
+use crate::job::guard::BoxFuture;
 use crate::job::naming;
 use crate::job::running::Job;
 use crate::job::state::Post;
@@ -30,48 +31,50 @@ pub(super) struct Use<'a> {
     pub(super) env: &'a StepEnv,
 }
 
-pub(super) async fn run(
-    at: At<'_>,
-    step: &Step,
-    uses: &Uses,
-    with: Option<&Template>,
-    env: &StepEnv,
+pub(super) fn run<'a>(
+    at: At<'a>,
+    step: &'a Step,
+    uses: &'a Uses,
+    with: Option<&'a Template>,
+    env: &'a StepEnv,
     action: Option<Arc<LoadedAction>>,
-) -> Result<Attempt, StepError> {
-    if let Some(checkouts) = at.job.checkout.as_ref().filter(|_| checkout::is_built_in(uses)) {
-        let given = given_inputs(&at, step, with, env).await?;
-        return checkout::run(at, step, checkouts, uses, given, env).await;
-    }
-    let action = match action {
-        Some(action) => action,
-        None => load_for(&at, step, uses).await?,
-    };
-    if at.phase == Phase::Main
-        && action.repository.is_empty()
-        && super::node_runs(&action).is_some_and(|node| node.pre.is_some())
-    {
-        at.log
-            .warning(&format!("`pre` execution is not supported for local action from '{}'", naming::action(uses)))
-            .await;
-    }
-    if at.phase != Phase::Post && super::node_runs(&action).is_some_and(|node| node.post.is_some()) {
-        register_post(&at, step, uses);
-    }
-    let given = given_inputs(&at, step, with, env).await?;
-    let inputs = all_inputs(&at, step, &action, given, env).await?;
-    let using = Use { step, name: naming::action(uses), action: &action, inputs, env };
-    match action.runs() {
-        Some(Runs::Node(runs)) => node::run(at, using, runs).await,
-        Some(Runs::Composite(runs)) => {
-            let result = composite::run(at, using, runs).await;
-            // Known only now: a composite action has something to do at the end when an action in it has.
-            if at.phase != Phase::Post && at.job.state.is_registered_below(&at.frame.full_name(&step.id)) {
-                register_post(&at, step, uses);
-            }
-            result
+) -> BoxFuture<'a, Result<Attempt, StepError>> {
+    Box::pin(async move {
+        if let Some(checkouts) = at.job.checkout.as_ref().filter(|_| checkout::is_built_in(uses)) {
+            let given = given_inputs(&at, step, with, env).await?;
+            return checkout::run(at, step, checkouts, uses, given, env).await;
         }
-        Some(Runs::Docker(_)) | None => Err(no_containers(&naming::action(uses)).into()),
-    }
+        let action = match action {
+            Some(action) => action,
+            None => load_for(&at, step, uses).await?,
+        };
+        if at.phase == Phase::Main
+            && action.repository.is_empty()
+            && super::node_runs(&action).is_some_and(|node| node.pre.is_some())
+        {
+            at.log
+                .warning(&format!("`pre` execution is not supported for local action from '{}'", naming::action(uses)))
+                .await;
+        }
+        if at.phase != Phase::Post && super::node_runs(&action).is_some_and(|node| node.post.is_some()) {
+            register_post(&at, step, uses);
+        }
+        let given = given_inputs(&at, step, with, env).await?;
+        let inputs = all_inputs(&at, step, &action, given, env).await?;
+        let using = Use { step, name: naming::action(uses), action: &action, inputs, env };
+        match action.runs() {
+            Some(Runs::Node(runs)) => node::run(at, using, runs).await,
+            Some(Runs::Composite(runs)) => {
+                let result = composite::run(at, using, runs).await;
+                // Known only now: a composite action has something to do at the end when an action in it has.
+                if at.phase != Phase::Post && at.job.state.is_registered_below(&at.frame.full_name(&step.id)) {
+                    register_post(&at, step, uses);
+                }
+                result
+            }
+            Some(Runs::Docker(_)) | None => Err(no_containers(&naming::action(uses)).into()),
+        }
+    })
 }
 
 /// What a container action is answered.
