@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub enum StoreError {
     /// A mirror has not the form.
     #[error(
-        "'{0}' is no mirror: write a URL template with {{repo}} (and {{owner}}) whose scheme is https, http, git, ssh or file, such as https://gitea.example/{{owner}}/{{repo}}"
+        "'{0}' is no mirror: write a URL template with {{owner}} and {{repo}}, or {{repository}}, whose scheme is https, http, git, ssh or file, such as https://gitea.example/{{owner}}/{{repo}}"
     )]
     Mirror(String),
     /// The folder cannot be written or read.
@@ -146,7 +146,7 @@ pub(super) fn remove_tree(path: &Path) -> std::io::Result<()> {
         Err(error) => return Err(error),
         Ok(found) if !found.is_dir() => return std::fs::remove_file(path),
         Ok(found) if found.permissions().mode() & 0o700 != 0o700 => {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
         }
         Ok(_) => {}
     }

@@ -41,7 +41,7 @@ impl Default for StoreLimits {
 pub struct StoreOptions {
     /// The store's folder.
     pub root: PathBuf,
-    /// URL templates asked before the server, in order: `{owner}` and `{repo}` are replaced, `{host}` too.
+    /// URL templates asked before the server, in order: `{owner}`, `{repo}`, `{repository}` (both) and `{host}` are replaced.
     /// `https`, `http`, `git`, `ssh` and `file` URLs may be named here.
     pub mirrors: Vec<String>,
     /// The server asked last, `https://github.com`; `None` asks only mirrors.

@@ -76,7 +76,7 @@ impl Place {
         let Some(scheme) = SCHEMES.iter().copied().find(|known| scheme.as_deref() == Some(*known)) else {
             return Err(StoreError::Mirror(without_credentials(&template)));
         };
-        if !template.contains("{repo}") {
+        if !template.contains("{repo}") && !template.contains("{repository}") {
             return Err(StoreError::Mirror(without_credentials(&template)));
         }
         let token = options
@@ -100,7 +100,8 @@ impl Place {
     fn url(&self, repository: &RepositoryName) -> String {
         let host = repository.host.as_deref().unwrap_or("https://github.com");
         let host = host.split_once("://").map_or(host, |(_, host)| host);
-        self.template.replace("{host}", host).replace("{owner}", &repository.owner).replace("{repo}", &repository.name)
+        let template = self.template.replace("{host}", host).replace("{repository}", "{owner}/{repo}");
+        template.replace("{owner}", &repository.owner).replace("{repo}", &repository.name)
     }
 
     /// What people may see of it.
