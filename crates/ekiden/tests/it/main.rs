@@ -1,0 +1,5 @@
+//! Tests of the built binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
+
+mod act_suite;
