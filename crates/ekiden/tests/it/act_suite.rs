@@ -108,7 +108,10 @@ fn rows_of_acts_host_environment_end_as_its_table_says() {
     let (mut passed, mut skipped) = (0, 0);
     for row in ROWS {
         if row.needs == Needs::Actions && !mirror {
-            println!("SKIP {}: it needs actions of other repositories; EKIDEN_ACTION_MIRROR names no place for them", row.path);
+            println!(
+                "SKIP {}: it needs actions of other repositories; EKIDEN_ACTION_MIRROR names no place for them",
+                row.path
+            );
             skipped += 1;
             continue;
         }
@@ -134,7 +137,8 @@ fn repository(data: &Path) -> TempRepository {
 
 fn run(repository: &TempRepository, row: &Row) -> Result<(), String> {
     let folder = repository.path().join(row.path);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).map_err(|error| error.to_string())?.map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&folder).map_err(|error| error.to_string())?.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yml" || extension == "yaml"));
     files.sort();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ekiden"));
