@@ -92,4 +92,51 @@ mod tests {
         assert!(own_address(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into()));
         assert!(!own_address(Ipv4Addr::new(192, 0, 2, 1).into()));
     }
+
+    /// A server on the host's loopback, where nothing may lead.
+    async fn server() -> (tokio::net::TcpListener, u16) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    /// A way on which a name leads to the host's loopback, and its synthetic address.
+    fn way(allow: &[String]) -> (Way, Ipv4Addr) {
+        let way = Way::new(crate::policy::Policy::new(allow).unwrap());
+        way.resolver.preset("inside.example", Lookup::Addresses(vec![Ipv4Addr::LOCALHOST.into()]));
+        let address = way.names().address("inside.example").unwrap();
+        (way, address)
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_not_dialled() {
+        let (_listener, port) = server().await;
+        let (way, address) = way(&[]);
+        for wanted in [address, Ipv4Addr::LOCALHOST] {
+            let refused = dial((wanted, port).into(), &way).await;
+            assert!(matches!(refused, Err(Why::Refused(_))), "{refused:?}");
+        }
+        let unknown = dial((Ipv4Addr::new(198, 18, 9, 9), port).into(), &way).await;
+        assert!(matches!(unknown, Err(Why::Unknown)), "{unknown:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_opened_is_dialled() {
+        let (listener, port) = server().await;
+        for allow in [format!("inside.example:{port}"), format!("127.0.0.1:{port}")] {
+            let (way, address) = way(&[allow]);
+            dial((address, port).into(), &way).await.unwrap();
+            listener.accept().await.unwrap();
+        }
+        let (way, address) = way(&[format!("inside.example:{}", port ^ 1)]);
+        assert!(matches!(dial((address, port).into(), &way).await, Err(Why::Refused(_))));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_no_refusal_of_ours() {
+        let (listener, port) = server().await;
+        drop(listener);
+        let (way, _) = way(&[format!("127.0.0.1:{port}")]);
+        assert!(matches!(dial((Ipv4Addr::LOCALHOST, port).into(), &way).await, Err(Why::Unreachable)));
+    }
 }

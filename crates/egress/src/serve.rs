@@ -44,6 +44,10 @@ pub(crate) struct Way {
 const MOST_REFUSALS: usize = 64;
 
 impl Way {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { policy, resolver: Resolver::default(), names: Mutex::default(), refusals: Mutex::default() }
+    }
+
     pub(crate) fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,8 +72,7 @@ pub struct Handle {
 /// # Errors
 /// When a descriptor is no socket of its kind.
 pub fn serve(sockets: Sockets, policy: Policy) -> io::Result<Handle> {
-    let way =
-        Arc::new(Way { policy, resolver: Resolver::default(), names: Mutex::default(), refusals: Mutex::default() });
+    let way = Arc::new(Way::new(policy));
     let mut listeners = Vec::new();
     let mut stubs = Vec::new();
     for socket in std::iter::once(sockets.tcp4).chain(sockets.tcp6) {

@@ -121,3 +121,70 @@ async fn passed_on(bytes: &[u8], carrier: Carrier, question: &dns::Question) -> 
         None => question.answer(&Answer::Fault(ResponseCode::ServFail)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use hickory_proto::op::{Message, MessageType, OpCode, Query};
+    use hickory_proto::rr::{Name, RData, RecordType};
+    use std::net::Ipv4Addr;
+
+    /// A public name, one that leads inside, one with both, one without address, one that is not there.
+    fn way(allow: &[&str]) -> Way {
+        let way = Way::new(Policy::new(allow).unwrap());
+        let known = |name: &str, addresses: &[&str]| {
+            let list = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            way.resolver.preset(name, Lookup::Addresses(list));
+        };
+        known("public.example", &["192.0.2.7", "2001:db8::7"]);
+        known("rebind.example", &["127.0.0.1", "10.0.0.1", "::ffff:169.254.169.254"]);
+        known("both.example", &["10.0.0.1", "192.0.2.8"]);
+        way.resolver.preset("mail.example", Lookup::NoAddress);
+        way.resolver.preset("gone.example", Lookup::NoSuchName);
+        way.resolver.preset("broken.example", Lookup::Failed);
+        way
+    }
+
+    async fn ask(way: &Way, name: &str, kind: RecordType) -> (ResponseCode, Vec<RData>) {
+        let mut message = Message::new(1, MessageType::Query, OpCode::Query);
+        message.add_query(Query::query(Name::from_ascii(format!("{name}.")).unwrap(), kind));
+        let answer = answer(&message.to_vec().unwrap(), Carrier::Udp, way).await.unwrap();
+        let answer = Message::from_vec(&answer).unwrap();
+        (answer.metadata.response_code, answer.answers.into_iter().map(|record| record.data).collect())
+    }
+
+    #[tokio::test]
+    async fn names_get_addresses_of_the_jobs_own() {
+        let way = way(&[]);
+        let (code, first) = ask(&way, "public.example", RecordType::A).await;
+        assert_eq!(code, ResponseCode::NoError);
+        assert_eq!(first, [RData::A(Ipv4Addr::new(198, 18, 0, 2).into())]);
+        assert_eq!(ask(&way, "PUBLIC.example", RecordType::A).await.1, first);
+        assert_eq!(ask(&way, "both.example", RecordType::A).await.1, [RData::A(Ipv4Addr::new(198, 18, 0, 3).into())]);
+        assert_eq!(ask(&way, "2.0.18.198.in-addr.arpa", RecordType::PTR).await.1.len(), 1);
+        for kind in [RecordType::AAAA, RecordType::HTTPS, RecordType::SVCB] {
+            assert_eq!(ask(&way, "public.example", kind).await, (ResponseCode::NoError, vec![]), "{kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_are_true() {
+        let way = way(&[]);
+        for kind in [RecordType::A, RecordType::AAAA] {
+            assert_eq!(ask(&way, "gone.example", kind).await, (ResponseCode::NXDomain, vec![]));
+            assert_eq!(ask(&way, "mail.example", kind).await, (ResponseCode::NoError, vec![]));
+            assert_eq!(ask(&way, "broken.example", kind).await, (ResponseCode::ServFail, vec![]));
+        }
+        assert_eq!(ask(&way, "1.0.0.10.in-addr.arpa", RecordType::PTR).await.0, ResponseCode::NXDomain);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_closed_unless_it_is_opened() {
+        assert_eq!(ask(&way(&[]), "rebind.example", RecordType::A).await.1, [RData::A(CLOSED.into())]);
+        for allow in ["rebind.example:80", "10.0.0.0/24"] {
+            let address = ask(&way(&[allow]), "rebind.example", RecordType::A).await.1;
+            assert_eq!(address, [RData::A(Ipv4Addr::new(198, 18, 0, 2).into())], "{allow}");
+        }
+    }
+}

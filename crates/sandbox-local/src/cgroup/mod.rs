@@ -14,6 +14,8 @@ mod detect;
 mod end;
 mod group;
 mod stale;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 pub use detect::Cgroups;

@@ -12,5 +12,7 @@
 mod netlink;
 mod rules;
 mod set_up;
+#[cfg(test)]
+mod way_out;
 
 pub use set_up::{NetnsError, RESOLV_CONF, Sockets, Way, set_up, set_up_for};
