@@ -2,7 +2,7 @@
 
 /// One fault of a matrix.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{fault}")]
+#[error("{fault}{}", place(.path))]
 pub struct MatrixError {
     /// What.
     #[source]
@@ -20,6 +20,17 @@ pub enum PathSegment {
     KeyOf(String),
     /// An item of a list.
     Index(usize),
+}
+
+fn place(path: &[PathSegment]) -> String {
+    if path.len() < 2 {
+        return String::new();
+    }
+    let steps = path.iter().map(|segment| match segment {
+        PathSegment::Key(key) | PathSegment::KeyOf(key) => format!(".{key}"),
+        PathSegment::Index(i) => format!("[{i}]"),
+    });
+    format!(" (matrix{})", steps.collect::<String>())
 }
 
 /// The faults.

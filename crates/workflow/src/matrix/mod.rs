@@ -1,13 +1,10 @@
-//! From `matrix` to configurations (`execution-semantics` 2.6). `run` calls it when a job's needs are done, `parse` checks literal
-//! matrices with it.
+//! From `matrix` to configurations (`execution-semantics` 2.6). `run` calls it when a job's needs are done.
 
-mod check;
 mod error;
 mod expand;
 mod filter;
 mod name;
 
-pub use check::check;
 pub use error::{MatrixError, MatrixFault, PathSegment};
 pub use expand::{Configuration, MAX_CONFIGURATIONS, expand};
 pub use name::{ConfigurationIds, display_name};

@@ -8,5 +8,6 @@ mod expressions;
 mod filters;
 mod golden_json;
 mod goldens;
+mod language;
 mod lint;
 mod run;
