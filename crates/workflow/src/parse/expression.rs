@@ -8,12 +8,15 @@ use crate::yaml::{Span, locate};
 
 /// Reports what is wrong with the `${{ }}` of a scalar whose value is `text`.
 pub(super) fn report_scan(findings: &mut Findings, source: &str, span: Span, text: &str, error: &ScanError) {
+    findings.mark(span);
+    if findings.is_full() {
+        return findings.error(code::EXPRESSION, span, "");
+    }
     let at = locate(source, span, text, error.position, error.end);
     let (code, help) = match &error.problem {
         ScanProblem::Expression(error) => (code_of(&error.kind), error.help.clone()),
         _ => (code::EXPRESSION, None),
     };
-    findings.mark(span);
     findings.error_with(code, at, error.to_string(), help);
 }
 

@@ -4,12 +4,16 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::yaml::Span;
 use std::collections::HashSet;
 
+/// So many findings of one file are kept; who mends these can ask again.
+const MOST: usize = 500;
+
 /// The findings of one file.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     list: Vec<Diagnostic>,
     /// First bytes of values that are at fault.
     faulty: HashSet<u32>,
+    has_errors: bool,
 }
 
 impl Findings {
@@ -27,7 +31,8 @@ impl Findings {
         help: Option<String>,
     ) {
         self.faulty.insert(span.start);
-        self.list.push(Diagnostic { code, severity: Severity::Error, message: message.into(), help, span });
+        self.has_errors = true;
+        self.push(Diagnostic { code, severity: Severity::Error, message: message.into(), help, span });
     }
 
     /// Reports an error, unless the place is at fault already: for checks that build on earlier ones.
@@ -39,7 +44,18 @@ impl Findings {
 
     /// Reports a warning.
     pub(super) fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: Option<String>) {
-        self.list.push(Diagnostic { code, severity: Severity::Warning, message: message.into(), help, span });
+        self.push(Diagnostic { code, severity: Severity::Warning, message: message.into(), help, span });
+    }
+
+    fn push(&mut self, finding: Diagnostic) {
+        if !self.is_full() {
+            self.list.push(finding);
+        }
+    }
+
+    /// Whether no more findings are kept: then their words need not be made.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MOST
     }
 
     /// Marks a value that an inner place of was reported.
@@ -53,8 +69,8 @@ impl Findings {
     }
 
     /// Whether anything is an error.
-    pub(super) fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+    pub(super) const fn has_errors(&self) -> bool {
+        self.has_errors
     }
 
     /// Everything, in the order of the document.

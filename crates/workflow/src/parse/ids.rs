@@ -1,6 +1,6 @@
 //! Ids of jobs and steps: checked, and made up where none was given.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// As long as a made-up id may be.
 const LONGEST: usize = 99;
@@ -9,6 +9,8 @@ const LONGEST: usize = 99;
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     taken: HashSet<String>,
+    /// The number to try next for a made-up id.
+    next: HashMap<String, u32>,
 }
 
 impl Ids {
@@ -25,12 +27,13 @@ impl Ids {
     pub(super) fn generate(&mut self, what: &str) -> String {
         let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
         let base: String = "__".chars().chain(what.chars().map(legal)).take(LONGEST).collect();
-        let mut attempt = 1_u32;
+        let mut attempt = self.next.get(&base).copied().unwrap_or(1);
         loop {
             let suffix = if attempt == 1 { String::new() } else { format!("_{attempt}") };
             let kept = base.len().min(LONGEST - suffix.len());
             let candidate = format!("{}{suffix}", &base[..kept]);
             if self.taken.insert(candidate.to_ascii_lowercase()) {
+                self.next.insert(base, attempt + 1);
                 return candidate;
             }
             attempt += 1;

@@ -132,6 +132,9 @@ impl Reader<'_> {
             }
             return;
         }
+        if self.findings.is_full() {
+            return;
+        }
         let mut names: Vec<&str> = candidates.iter().flat_map(|mapping| mapping.keys).map(|key| key.name).collect();
         names.sort_unstable();
         let unique: Vec<&str> =
@@ -144,6 +147,9 @@ impl Reader<'_> {
     }
 
     fn unknown_key(&mut self, candidates: &[&'static Mapping], name: &str, span: Span) {
+        if self.findings.is_full() {
+            return;
+        }
         let names = candidates.iter().flat_map(|mapping| mapping.keys).map(|key| key.name);
         let help = nearest(name, names.clone()).map(|near| format!("did you mean '{near}'?")).or_else(|| {
             let mut known: Vec<&str> = names.collect();

@@ -9,8 +9,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Indicators of flow style that one file may hold: the parser keeps the tokens of a flow collection until it ends.
-const FLOW_INDICATORS: usize = 150_000;
+/// Indicators of flow style that one file may hold: the parser keeps all tokens of a flow collection until it ends.
+const FLOW_INDICATORS: usize = 64_000;
+/// A file longer than this may hold only so many of all the characters that tokens start with, for the same reason.
+const LONG: usize = 512 * 1024;
+const TOKEN_STARTS: usize = 200_000;
 
 /// How many glued comments one file may hold: each is another pass over it.
 const GLUED_COMMENTS: u32 = 16;
@@ -101,10 +104,12 @@ pub fn read<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document
     if text.len() > limits.characters && text.chars().count() > limits.characters {
         return Err(limit(format!("The maximum file size of {} characters has been exceeded", limits.characters)));
     }
-    if text.len() > FLOW_INDICATORS
-        && text.bytes().filter(|b| matches!(b, b',' | b'[' | b']' | b'{' | b'}')).count() > FLOW_INDICATORS
-    {
+    let count = |of: &[u8]| text.bytes().filter(|b| of.contains(b)).count();
+    if text.len() > FLOW_INDICATORS && count(b",[]{}") > FLOW_INDICATORS {
         return Err(limit(format!("More than {FLOW_INDICATORS} of the characters '[]{{}},' in one file")));
+    }
+    if text.len() > LONG && count(b",[]{}:?!&*\"'") > TOKEN_STARTS {
+        return Err(limit(format!("More than {TOKEN_STARTS} of the characters '[]{{}},:?!&*\"'' in one file")));
     }
     match read_once(file, text, limits) {
         Err(Stop::GluedComment(_)) => read_unglued(file, text, limits).map_err(Stop::into_fault),
@@ -179,6 +184,10 @@ impl<'a> Reader<'a> {
         while let Some(next) = parser.next_event() {
             let (event, at) = next.map_err(|error| {
                 let span = self.span(error.marker(), error.marker());
+                // The parser's own bound on flow collections; ours is lower, but it looks ahead.
+                if error.info() == "recursion limit exceeded" {
+                    return Stop::Fault(fault(FaultKind::Limit, TOO_DEEP.to_owned(), span));
+                }
                 let fault = fault(FaultKind::Syntax, sentence(error.info()), span);
                 let before = self.text.get(..span.start as usize).unwrap_or_default();
                 let glued = before.ends_with([']', '}']) && self.text[before.len()..].starts_with('#');
@@ -363,7 +372,7 @@ impl<'a> Reader<'a> {
 
     fn check_depth(&self, depth: u32, span: Span) -> Result<(), YamlFault> {
         if depth > self.limits.depth {
-            return Err(fault(FaultKind::Limit, "Maximum object depth exceeded".to_owned(), span));
+            return Err(fault(FaultKind::Limit, TOO_DEEP.to_owned(), span));
         }
         Ok(())
     }
@@ -423,6 +432,7 @@ impl<'a> Reader<'a> {
 }
 
 const NODE_COST: usize = 24;
+const TOO_DEEP: &str = "Maximum object depth exceeded";
 
 fn fault(kind: FaultKind, message: String, span: Span) -> YamlFault {
     YamlFault { kind, message, span }

@@ -8,6 +8,8 @@ mod expressions;
 mod filters;
 mod golden_json;
 mod goldens;
+mod hostile;
 mod language;
 mod lint;
+mod parse_properties;
 mod run;

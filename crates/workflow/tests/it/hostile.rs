@@ -1,0 +1,70 @@
+//! Files that are made to hurt: each ends in an error that says what was exceeded, or is read; none panics or grows past its
+//! budget. How long they take is measured by the bench.
+
+use workflow::diagnostic::{Colours, code, render};
+use workflow::plan::{FileReference, Files, PlanOutcome, plan};
+use workflow::yaml::{FaultKind, FileId, Limits, read};
+
+fn fault(text: &str) -> (FaultKind, String) {
+    let fault = read(FileId::default(), text, &Limits::default()).unwrap_err();
+    (fault.kind, fault.message)
+}
+
+#[test]
+fn budgets_end_it() {
+    let limit = |text: &str, words: &str| {
+        let (kind, message) = fault(text);
+        assert!(kind == FaultKind::Limit && message.contains(words), "{words}: {kind:?} {message}");
+    };
+    limit(&"a: b\n".repeat(2_000_000), "file size of 1048576 characters");
+    limit(&"- ".repeat(100_000), "depth");
+    limit(&"? ".repeat(100_000), "depth");
+    limit(&"{a: ".repeat(10_000), "depth");
+    limit(&format!("[{}]", "a,".repeat(500_000)), "characters '[]{},'");
+    limit(&format!("[{}", "\"\" ".repeat(340_000)), "of the characters");
+    limit(&format!("[{}]", "a,".repeat(60_000)), "nodes");
+    limit(&"- a\n".repeat(60_000), "nodes");
+    limit(&format!("- &a x\n{}", "- *a\n".repeat(60_000)), "nodes");
+    let bomb: String = (b'b'..=b'u')
+        .map(|c| format!("{0}: &{0} [{1}]\n", char::from(c), vec![format!("*{}", char::from(c - 1)); 9].join(",")))
+        .collect();
+    limit(&format!("a: &a [x,x,x,x,x,x,x,x,x]\n{bomb}"), "nodes");
+    let deep: String =
+        (b'b'..=b'z').map(|c| format!("{0}: &{0} [[*{1}]]\n", char::from(c), char::from(c - 1))).collect();
+    limit(&format!("a: &a [[x]]\n{deep}"), "depth");
+    let wide = "x".repeat(100_000);
+    limit(&format!("- &a {wide}\n{}", "- *a\n".repeat(60)), "object size");
+    limit(&"[".repeat(50_000), "depth");
+    assert_eq!(fault("a: &a [*a]").0, FaultKind::Alias);
+    assert_eq!(fault("a: *b").0, FaultKind::Syntax);
+    assert_eq!(fault("a: 1\n---\nb: 1\n").0, FaultKind::SecondDocument);
+}
+
+#[test]
+fn findings_are_bounded() {
+    let text =
+        format!("on: push\njobs:\n{}", (0..8_000).map(|at| format!("  a{at}: {{foo{at}: 1}}\n")).collect::<String>());
+    let mut files = Files::new();
+    files.insert(FileReference::Local("ci.yml".to_owned()), text.as_str());
+    let PlanOutcome::Invalid(found) = plan(&files, "ci.yml") else { panic!("it is valid") };
+    assert_eq!(found.len(), 500);
+    assert!(render(&found[499], "ci.yml", &text, Colours::None).contains("ci.yml:"));
+}
+
+#[test]
+fn calls_do_not_explode() {
+    // Every file calls the next one a hundred times.
+    let mut files = Files::new();
+    for level in 0..9 {
+        let jobs: String =
+            (0..100).map(|job| format!("  j{job}: {{uses: ./.github/workflows/f{}.yml}}\n", level + 1)).collect();
+        let path = format!(".github/workflows/f{level}.yml");
+        files.insert(FileReference::Local(path), format!("on: [push, workflow_call]\njobs:\n{jobs}").as_str());
+    }
+    files.insert(
+        FileReference::Local(".github/workflows/f9.yml".to_owned()),
+        "on: workflow_call\njobs: {a: {runs-on: x}}\n",
+    );
+    let PlanOutcome::Invalid(found) = plan(&files, ".github/workflows/f0.yml") else { panic!("it is valid") };
+    assert!(found.iter().any(|finding| finding.code == code::LIMIT), "{found:?}");
+}
