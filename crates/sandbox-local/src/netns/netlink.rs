@@ -22,6 +22,10 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), messages: 0 }
+    }
+
     /// Adds a message; `body` writes what follows the header.
     pub(super) fn message(&mut self, kind: u16, flags: u16, body: impl for<'b> FnOnce(&'b mut Self) -> &'b mut Self) {
         let start = self.bytes.len();

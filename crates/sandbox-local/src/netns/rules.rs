@@ -67,28 +67,9 @@ const CLOSED_NAMES: Network = Network { address: IpAddr::V4(Ipv4Addr::new(198, 1
 /// TCP to a refused range is reset here already: a connection that the relay ends was made first, and a program may take
 /// that for success.
 pub(super) fn redirects(tcp_port: u16, udp_port: u16, policy: &Policy) -> Batch {
-    let mut batch = Batch::default();
+    let mut batch = Batch::with_capacity(8 << 10);
     frame(&mut batch, 16);
     batch.message(NEW_TABLE, REQUEST | CREATE, |message| head(message).text(1, TABLE));
-
-    chain(&mut batch, "gate", "filter", -150);
-    rule(&mut batch, "gate", |rule| verdict(answers(rule), ACCEPT));
-    rule(&mut batch, "gate", |rule| verdict(compare(meta(rule, L4PROTO), NOT_EQUAL, &[TCP]), ACCEPT));
-    for own in [own_v4, own_v6] {
-        rule(&mut batch, "gate", |rule| verdict(own(rule), ACCEPT));
-    }
-    for opening in policy.openings() {
-        if let OpenHost::Network(network) = opening.host {
-            rule(&mut batch, "gate", |rule| {
-                let rule = to_network(rule, network);
-                let rule = if let Some(port) = opening.port { to_port(rule, port) } else { rule };
-                verdict(rule, ACCEPT)
-            });
-        }
-    }
-    for network in REFUSED_V4.iter().chain(REFUSED_V6).chain([&CLOSED_NAMES]) {
-        rule(&mut batch, "gate", |rule| reset(to_network(rule, *network)));
-    }
 
     chain(&mut batch, "turn", "nat", -100);
     for port in policy.host_loopback_ports() {
@@ -99,19 +80,41 @@ pub(super) fn redirects(tcp_port: u16, udp_port: u16, policy: &Policy) -> Batch 
     for own in [own_v4, own_v6] {
         rule(&mut batch, "turn", |rule| verdict(own(rule), ACCEPT));
     }
-    rule(&mut batch, "turn", |rule| redirect(transport(rule, TCP), tcp_port));
+    for opening in policy.openings() {
+        if let OpenHost::Network(network) = opening.host {
+            rule(&mut batch, "turn", |rule| {
+                let rule = transport(to_network(rule, network), TCP);
+                let rule = if let Some(port) = opening.port { to_port(rule, port) } else { rule };
+                redirect(rule, tcp_port)
+            });
+        }
+    }
     rule(&mut batch, "turn", |rule| redirect(to_port(transport(rule, UDP), 53), udp_port));
+    // What is not turned here is refused below.
+    let connectable = |network: &&Network| !refused_by_the_kernel(network);
+    for network in REFUSED_V4.iter().chain(REFUSED_V6).chain([&CLOSED_NAMES]).filter(connectable) {
+        rule(&mut batch, "turn", |rule| verdict(to_network(rule, *network), ACCEPT));
+    }
+    rule(&mut batch, "turn", |rule| redirect(transport(rule, TCP), tcp_port));
 
     chain(&mut batch, "keep", "filter", 0);
-    rule(&mut batch, "keep", |rule| verdict(transport(rule, TCP), ACCEPT));
-    // Also what was just turned to the stub: its address is the loopback's by now.
+    // Also what was just turned: its address is the loopback's by now.
     for own in [own_v4, own_v6] {
         rule(&mut batch, "keep", |rule| verdict(own(rule), ACCEPT));
     }
     rule(&mut batch, "keep", |rule| verdict(answers(rule), ACCEPT));
+    rule(&mut batch, "keep", |rule| reset(transport(rule, TCP)));
     rule(&mut batch, "keep", refuse);
     frame(&mut batch, 17);
     batch
+}
+
+/// Ranges that no TCP connection is ever tried to, or that are the job's own: a rule less each to make for every job.
+fn refused_by_the_kernel(network: &Network) -> bool {
+    let address = network.address;
+    address.is_multicast()
+        || address.is_loopback()
+        || matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4.octets()[0] == 0)
 }
 
 /// `NFNL_MSG_BATCH_BEGIN` or `…_END`.

@@ -179,3 +179,14 @@ fn throughput() {
         eprintln!("relay: {:.0} MB/s", total as f64 / 1e6 / start.elapsed().as_secs_f64());
     });
 }
+
+#[test]
+#[ignore = "runs the command of EKIDEN_WAY_OUT_COMMAND, for trying real programs by hand"]
+fn by_hand() {
+    let Ok(command) = std::env::var("EKIDEN_WAY_OUT_COMMAND") else { return };
+    let refusals = in_job(&[], move || {
+        let status = std::process::Command::new("bash").args(["-c", &command]).status().unwrap();
+        assert!(status.success(), "{status}");
+    });
+    eprintln!("refused: {:?}", refusals.map(|(_, refusals)| refusals));
+}
