@@ -132,12 +132,14 @@ pub struct CheckoutPlan {
 }
 
 /// One command of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CheckoutCommand {
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// Variables on top of the step's own environment; values may be secret and are never shown.
-    pub env: Vec<(String, Secret)>,
+    /// Variables on top of the step's own environment.
+    pub env: Vec<(String, String)>,
+    /// More of them, whose values are masked in the log.
+    pub secret_env: Vec<(String, Secret)>,
 }
 
 /// The checkout cannot be had; the text says what was tried.

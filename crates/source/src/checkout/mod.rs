@@ -12,7 +12,7 @@ mod view;
 
 use crate::repository::{CommitId, Head, Repository, RepositoryError};
 use crate::store::Store;
-use domain::{Secret, View};
+use domain::View;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use workflow::checkout::{
@@ -101,7 +101,8 @@ fn git<'a>(arguments: impl IntoIterator<Item = &'a str>) -> CheckoutCommand {
     let settings = ["git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"];
     CheckoutCommand {
         argv: settings.into_iter().chain(arguments).map(str::to_owned).collect(),
-        env: vec![("GIT_TERMINAL_PROMPT".to_owned(), Secret::new("0"))],
+        env: vec![("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned())],
+        secret_env: Vec::new(),
     }
 }
 

@@ -25,9 +25,11 @@ pub(super) fn plan(
                 ["cp", "-r", "--no-preserve=mode,ownership", "--", &copied.join(".").display().to_string(), ".git"]
                     .map(str::to_owned)
                     .to_vec();
-            let mut commands =
-                vec![CheckoutCommand { argv: vec!["mkdir".to_owned(), ".git".to_owned()], env: Vec::new() }];
-            commands.push(CheckoutCommand { argv: copy, env: Vec::new() });
+            let mut commands = vec![CheckoutCommand {
+                argv: vec!["mkdir".to_owned(), ".git".to_owned()],
+                ..CheckoutCommand::default()
+            }];
+            commands.push(CheckoutCommand { argv: copy, ..CheckoutCommand::default() });
             commands.push(git(["config", "remote.origin.url", &format!("{server}/{name}")]));
             commands.push(match stored.branch.as_deref() {
                 Some(branch) => git(["checkout", "--quiet", "--force", "-B", branch, commit]),
@@ -61,12 +63,9 @@ fn inside(name: &str, server: &str, request: &CheckoutRequest, token: &Secret) -
     let url = format!("{server}/{name}");
     let header = format!("AUTHORIZATION: basic {}", STANDARD.encode(format!("x-access-token:{}", token.expose())));
     let authorised = |mut command: CheckoutCommand| {
-        let settings = [
-            ("GIT_CONFIG_COUNT", "1".to_owned()),
-            ("GIT_CONFIG_KEY_0", format!("http.{server}/.extraheader")),
-            ("GIT_CONFIG_VALUE_0", header.clone()),
-        ];
-        command.env.extend(settings.map(|(name, value)| (name.to_owned(), Secret::new(value))));
+        let key = format!("http.{server}/.extraheader");
+        command.env.extend([("GIT_CONFIG_COUNT".to_owned(), "1".to_owned()), ("GIT_CONFIG_KEY_0".to_owned(), key)]);
+        command.secret_env.push(("GIT_CONFIG_VALUE_0".to_owned(), Secret::new(header.clone())));
         command
     };
     let wanted = request.reference.clone().unwrap_or_else(|| "HEAD".to_owned());

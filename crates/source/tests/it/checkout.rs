@@ -22,7 +22,7 @@ fn carry_out(temp: &TempRepository, checkout: &Checkout, plan: &CheckoutPlan) ->
     for command in &plan.commands {
         let output = scrubbed(&command.argv[0], temp.around())
             .args(&command.argv[1..])
-            .envs(command.env.iter().map(|(name, value)| (name, value.expose())))
+            .envs(command.env.clone())
             .current_dir(&into)
             .output()
             .unwrap();
@@ -170,6 +170,6 @@ fn another_repository_comes_through_the_store() {
     assert!(
         plan.commands
             .iter()
-            .any(|command| command.argv.iter().any(|argument| argument == "fetch") && command.env.len() > 1)
+            .any(|command| command.argv.iter().any(|argument| argument == "fetch") && command.secret_env.len() == 1)
     );
 }

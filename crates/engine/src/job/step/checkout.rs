@@ -53,7 +53,7 @@ pub(super) fn run<'a>(
                 at.job.sandbox.remove(vec![target.clone()]).await?;
                 let make = vec!["mkdir".to_owned(), "-p".to_owned(), target.to_string_lossy().into_owned()];
                 let made =
-                    command(&at, step, env, CheckoutCommand { argv: make, env: Vec::new() }, Path::new("/")).await?;
+                    command(&at, step, env, CheckoutCommand { argv: make, ..CheckoutCommand::default() }, Path::new("/")).await?;
                 if made.conclusion != Conclusion::Success {
                     return Ok(made);
                 }
@@ -130,11 +130,12 @@ async fn command(
 ) -> Result<Attempt, StepError> {
     let mut github = facts(at, step);
     github.files = leaf::command_files(at.job);
-    for (_, value) in &command.env {
+    for (_, value) in &command.secret_env {
         at.job.masker.add(value.expose());
     }
+    let secret = command.secret_env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
     let extras = ActionExtras {
-        services: command.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+        services: command.env.iter().cloned().chain(secret).collect(),
         ..ActionExtras::default()
     };
     let running = Running { at: *at, step, condition: condition(step, at.phase, None), env: &env.all };
