@@ -52,8 +52,14 @@ pub(super) fn run<'a>(
             None => {
                 at.job.sandbox.remove(vec![target.clone()]).await?;
                 let make = vec!["mkdir".to_owned(), "-p".to_owned(), target.to_string_lossy().into_owned()];
-                let made =
-                    command(&at, step, env, CheckoutCommand { argv: make, ..CheckoutCommand::default() }, Path::new("/")).await?;
+                let made = command(
+                    &at,
+                    step,
+                    env,
+                    CheckoutCommand { argv: make, ..CheckoutCommand::default() },
+                    Path::new("/"),
+                )
+                .await?;
                 if made.conclusion != Conclusion::Success {
                     return Ok(made);
                 }
@@ -134,10 +140,8 @@ async fn command(
         at.job.masker.add(value.expose());
     }
     let secret = command.secret_env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-    let extras = ActionExtras {
-        services: command.env.iter().cloned().chain(secret).collect(),
-        ..ActionExtras::default()
-    };
+    let extras =
+        ActionExtras { services: command.env.iter().cloned().chain(secret).collect(), ..ActionExtras::default() };
     let running = Running { at: *at, step, condition: condition(step, at.phase, None), env: &env.all };
     let process = leaf::ProcessSpec {
         programs: vec![Program { argv: command.argv }],
