@@ -22,7 +22,6 @@ pub fn action(file: FileId, source: &str) -> Parsed<Action> {
         &ACTION,
         |_| {},
         |root, reading| {
-            let span = root.span;
             let mut entries = Entries::of(root);
             Some(Action {
                 name: entries.get("name").and_then(literal).map(ToOwned::to_owned),
@@ -31,7 +30,7 @@ pub fn action(file: FileId, source: &str) -> Parsed<Action> {
                     id,
                     value: Entries::of(value).take("value"),
                 }),
-                runs: entries.take("runs").and_then(|written| runs(written, span, reading))?,
+                runs: entries.take("runs").and_then(|written| runs(written, reading))?,
             })
         },
     );
@@ -56,7 +55,8 @@ fn input(id: crate::yaml::Spanned<String>, value: Template) -> ActionInput {
     }
 }
 
-fn runs(written: Template, around: Span, reading: &mut Reading<'_>) -> Option<Runs> {
+fn runs(written: Template, reading: &mut Reading<'_>) -> Option<Runs> {
+    let around = written.span;
     let mut entries = Entries::of(written);
     let using = entries.take("using")?;
     let name = literal(&using)?.to_ascii_lowercase();
@@ -81,7 +81,8 @@ fn runs(written: Template, around: Span, reading: &mut Reading<'_>) -> Option<Ru
             Some(Runs::Composite(CompositeRuns { steps: step::steps(steps, &availability::ACTION_STEP_IF, reading) }))
         }
         node => {
-            let Some(major) = node.strip_prefix("node").and_then(|major| major.parse::<u32>().ok()) else {
+            let major = node.strip_prefix("node").filter(|_| KNOWN.contains(&node));
+            let Some(major) = major.and_then(|major| major.parse::<u32>().ok()) else {
                 let help = nearest(node, KNOWN.into_iter())
                     .map_or_else(|| format!("one of: {}", KNOWN.join(", ")), |near| format!("did you mean '{near}'?"));
                 let message = format!("'using: {node}' is not supported");

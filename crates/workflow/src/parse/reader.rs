@@ -2,13 +2,14 @@
 //! has the shape wherever nothing was reported.
 
 use super::findings::Findings;
+use super::fit::{as_text, expected, matches};
 use super::schema::{Key, Mapping, Need, Others, Rule, Shape, Text};
+use super::seen::Seen;
 use crate::diagnostic::code;
-use crate::expr::{Availability, format_number};
+use crate::expr::Availability;
 use crate::nearest::nearest;
 use crate::template::{self, Template, TemplateKey, TemplateKind};
 use crate::yaml::{Node, NodeKind, Span, Spanned};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Reads a document along a shape.
@@ -269,52 +270,6 @@ impl Reader<'_> {
     }
 }
 
-/// The keys of a mapping so far, ignoring case.
-enum Seen {
-    /// Few: compared one by one.
-    Few(Vec<Arc<str>>),
-    /// Many: folded.
-    Many(HashSet<String>),
-}
-
-impl Seen {
-    fn new(count: usize) -> Self {
-        if count <= 24 { Self::Few(Vec::with_capacity(count)) } else { Self::Many(HashSet::with_capacity(count)) }
-    }
-
-    /// Whether the key is new.
-    fn insert(&mut self, name: &Arc<str>) -> bool {
-        match self {
-            Self::Few(list) => {
-                let is_new = !list.iter().any(|seen| same(seen, name));
-                list.push(Arc::clone(name));
-                is_new
-            }
-            Self::Many(set) => set.insert(name.to_lowercase()),
-        }
-    }
-
-    fn forget(&mut self, name: &str) {
-        match self {
-            Self::Few(list) => list.retain(|seen| !same(seen, name)),
-            Self::Many(set) => {
-                set.remove(&name.to_lowercase());
-            }
-        }
-    }
-
-    fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::Few(list) => list.iter().any(|seen| same(seen, name)),
-            Self::Many(set) => set.contains(name),
-        }
-    }
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase()
-}
-
 enum MappingKey {
     Literal(Arc<str>),
     Computed(TemplateKey),
@@ -329,45 +284,4 @@ fn known(candidates: &mut Vec<&'static Mapping>, name: &str) -> Option<&'static 
         candidates.retain(|mapping| find(mapping).is_some());
     }
     Some(found)
-}
-
-fn matches(text: &Text, value: &str) -> bool {
-    match text {
-        Text::Any => true,
-        Text::NonEmpty => !value.is_empty(),
-        Text::OneOf(words) => words.contains(&value),
-        Text::Placeholder => value
-            .strip_prefix('$')
-            .is_some_and(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')),
-    }
-}
-
-/// A scalar as a string, independent of how it was written.
-pub(super) fn as_text(kind: &NodeKind<'_>) -> String {
-    match kind {
-        NodeKind::Bool(value) => value.to_string(),
-        NodeKind::Number(value, _) => format_number(*value),
-        NodeKind::String(text) => text.to_string(),
-        NodeKind::Null | NodeKind::Sequence(_) | NodeKind::Mapping(_) => String::new(),
-    }
-}
-
-/// What a shape takes, in words.
-fn expected(shape: &Shape) -> Option<String> {
-    let mut words: Vec<&str> = shape
-        .of
-        .iter()
-        .filter(|rule| !matches!(rule, Rule::Text(Text::Placeholder)))
-        .map(|rule| match rule {
-            Rule::Null => "nothing",
-            Rule::Bool => "true or false",
-            Rule::Number => "a number",
-            Rule::Text(Text::NonEmpty) => "a text that is not empty",
-            Rule::Text(_) => "a text",
-            Rule::Sequence(_) => "a sequence",
-            Rule::Mapping(_) => "a mapping",
-        })
-        .collect();
-    words.dedup();
-    (!words.is_empty()).then(|| format!("expected here: {}", words.join(", or ")))
 }

@@ -1,13 +1,12 @@
-//! Events of the YAML parser → a tree. Pulls one event at a time and keeps its own stack, so nothing here recurses, and stops at
-//! the first budget that is used up.
+//! Events of the YAML parser → a tree. Pulls one event at a time and stops at the first fault or budget that is used up.
 
+use super::fault::fault;
 use super::position::Positions;
 use super::scalar::{self, NotOfType, Tag};
-use super::{FileId, Limits, Node, NodeKind, Span};
+use super::tree::{NODE_COST, OpenKind, TOO_DEEP, Tree};
+use super::{FaultKind, FileId, Limits, Node, NodeKind, Span, YamlFault};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::rc::Rc;
 
 /// Indicators of flow style that one file may hold: the parser keeps all tokens of a flow collection until it ends.
 const FLOW_INDICATORS: usize = 64_000;
@@ -18,71 +17,11 @@ const TOKEN_STARTS: usize = 200_000;
 /// How many glued comments one file may hold: each is another pass over it.
 const GLUED_COMMENTS: u32 = 16;
 
-/// Why a text is not a document; reading stops at the first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct YamlFault {
-    /// Which kind.
-    pub kind: FaultKind,
-    /// In one sentence.
-    pub message: String,
-    /// Where; the first character of the file for faults of the whole file.
-    pub span: Span,
-}
-
-/// The kinds of faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
-    /// It is not YAML.
-    Syntax,
-    /// It asks for more than its budget.
-    Limit,
-    /// A tag that is not known, or a value that is not of its tag's type.
-    Tag,
-    /// An alias of an anchor that holds it.
-    Alias,
-    /// A second document.
-    SecondDocument,
-}
-
-/// A collection that is not complete yet.
-struct Open<'a> {
-    kind: OpenKind<'a>,
-    span: Span,
-    anchor: usize,
-    events_before: u32,
-    bytes_before: usize,
-    height: u32,
-}
-
-enum OpenKind<'a> {
-    Sequence(Vec<Node<'a>>),
-    Mapping(Vec<(Node<'a>, Node<'a>)>, Option<Node<'a>>),
-}
-
-/// A node with an anchor.
-enum Anchored<'a> {
-    /// Not complete: an alias of it here would hold itself.
-    Open,
-    Done {
-        node: Node<'a>,
-        events: u32,
-        bytes: usize,
-        height: u32,
-    },
-}
-
 struct Reader<'a> {
     file: FileId,
     text: &'a str,
     positions: Positions<'a>,
-    limits: Limits,
-    events: u32,
-    bytes: usize,
-    stack: Vec<Open<'a>>,
-    anchors: HashMap<usize, Anchored<'a>>,
-    root: Option<Node<'a>>,
-    /// The end of the last scalar or flow collection: where an enclosing block collection ends.
-    last_end: u32,
+    tree: Tree<'a>,
 }
 
 /// A document that was read.
@@ -159,22 +98,11 @@ fn read_unglued(file: FileId, text: &str, limits: &Limits) -> Result<Document<'s
 }
 
 fn read_once<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document<'a>, Stop> {
-    let mut reader = Reader {
-        file,
-        text,
-        positions: Positions::new(text),
-        limits: *limits,
-        events: 0,
-        bytes: 0,
-        stack: Vec::new(),
-        anchors: HashMap::new(),
-        root: None,
-        last_end: 0,
-    };
+    let mut reader = Reader { file, text, positions: Positions::new(text), tree: Tree::new(*limits) };
     reader.run()?;
-    let start = Span { file, start: 0, end: 0, line: 1, column: 1 };
-    let root = reader.root.unwrap_or(Node { kind: NodeKind::Null, span: start });
-    Ok(Document { root, bytes: reader.bytes })
+    let (root, bytes) = reader.tree.finish();
+    let nothing = || Node { kind: NodeKind::Null, span: Span { file, start: 0, end: 0, line: 1, column: 1 } };
+    Ok(Document { root: root.unwrap_or_else(nothing), bytes })
 }
 
 impl<'a> Reader<'a> {
@@ -186,7 +114,7 @@ impl<'a> Reader<'a> {
                 let span = self.span(error.marker(), error.marker());
                 // The parser's own bound on flow collections; ours is lower, but it looks ahead.
                 if error.info() == "recursion limit exceeded" {
-                    return Stop::Fault(fault(FaultKind::Limit, TOO_DEEP.to_owned(), span));
+                    return Stop::Fault(fault(FaultKind::Limit, TOO_DEEP, span));
                 }
                 let fault = fault(FaultKind::Syntax, sentence(error.info()), span);
                 let before = self.text.get(..span.start as usize).unwrap_or_default();
@@ -205,7 +133,7 @@ impl<'a> Reader<'a> {
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
-                    let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
+                    let tag = tag.as_deref().map(name);
                     let span =
                         if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
                     let text = self.without_invented_break(text, style, span);
@@ -215,105 +143,21 @@ impl<'a> Reader<'a> {
                     };
                     let kind = self.scalar(text, style, tag.as_deref(), span)?;
                     let bytes = self.cost(&kind);
-                    self.count(1, bytes, span)?;
-                    self.last_end = self.last_end.max(span.end);
-                    let node = Node { kind, span };
-                    if anchor != 0 {
-                        self.anchors.insert(anchor, Anchored::Done { node: node.clone(), events: 1, bytes, height: 0 });
-                    }
-                    self.place(node, 0);
+                    self.tree.scalar(Node { kind, span }, bytes, anchor)?;
                 }
                 Event::SequenceStart(anchor, tag) => {
-                    self.open(
-                        OpenKind::Sequence(Vec::with_capacity(4)),
-                        span,
-                        anchor,
-                        tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)),
-                    )?;
+                    collection_tag(tag.as_deref(), span)?;
+                    self.tree.open(OpenKind::Sequence(Vec::with_capacity(4)), span, anchor)?;
                 }
                 Event::MappingStart(anchor, tag) => {
-                    self.open(
-                        OpenKind::Mapping(Vec::with_capacity(4), None),
-                        span,
-                        anchor,
-                        tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)),
-                    )?;
+                    collection_tag(tag.as_deref(), span)?;
+                    self.tree.open(OpenKind::Mapping(Vec::with_capacity(4), None), span, anchor)?;
                 }
-                Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
-                Event::Alias(anchor) => self.alias(anchor, span)?,
+                Event::SequenceEnd | Event::MappingEnd => self.tree.close(span)?,
+                Event::Alias(anchor) => self.tree.alias(anchor, span)?,
             }
         }
         Ok(())
-    }
-
-    fn open(&mut self, kind: OpenKind<'a>, span: Span, anchor: usize, tag: Option<String>) -> Result<(), YamlFault> {
-        if let Some(tag) =
-            tag.filter(|tag| tag != "!" && tag != "tag:yaml.org,2002:seq" && tag != "tag:yaml.org,2002:map")
-        {
-            return Err(fault(FaultKind::Tag, format!("Unexpected tag '{tag}'"), span));
-        }
-        let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX).saturating_add(1);
-        self.check_depth(depth, span)?;
-        let (events_before, bytes_before) = (self.events, self.bytes);
-        self.count(1, NODE_COST, span)?;
-        if anchor != 0 {
-            self.anchors.insert(anchor, Anchored::Open);
-        }
-        self.stack.push(Open { kind, span, anchor, events_before, bytes_before, height: 0 });
-        Ok(())
-    }
-
-    fn close(&mut self, end: Span) -> Result<(), YamlFault> {
-        self.count(1, 0, end)?;
-        let Some(open) = self.stack.pop() else { return Ok(()) };
-        let flow = self.text.as_bytes().get(open.span.start as usize).is_some_and(|b| matches!(b, b'[' | b'{'))
-            && end.end > end.start;
-        let last = if flow { end.end } else { self.last_end };
-        self.last_end = self.last_end.max(last);
-        let span = Span { end: last.max(open.span.start), ..open.span };
-        let kind = match open.kind {
-            OpenKind::Sequence(items) => NodeKind::Sequence(Rc::new(items)),
-            OpenKind::Mapping(pairs, _) => NodeKind::Mapping(Rc::new(pairs)),
-        };
-        let node = Node { kind, span };
-        let height = open.height + 1;
-        if open.anchor != 0 {
-            let (events, bytes) = (self.events - open.events_before, self.bytes - open.bytes_before);
-            self.anchors.insert(open.anchor, Anchored::Done { node: node.clone(), events, bytes, height });
-        }
-        self.place(node, height);
-        Ok(())
-    }
-
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), YamlFault> {
-        let (node, events, bytes, height) = match self.anchors.get(&anchor) {
-            Some(Anchored::Done { node, events, bytes, height }) => (node.clone(), *events, *bytes, *height),
-            Some(Anchored::Open) => {
-                return Err(fault(FaultKind::Alias, "The alias stands inside the node that it names".to_owned(), span));
-            }
-            None => return Err(fault(FaultKind::Alias, "Unknown anchor".to_owned(), span)),
-        };
-        let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX);
-        self.check_depth(depth.saturating_add(height), span)?;
-        self.count(events, bytes, span)?;
-        self.last_end = self.last_end.max(span.end);
-        self.place(node, height);
-        Ok(())
-    }
-
-    fn place(&mut self, node: Node<'a>, height: u32) {
-        let Some(parent) = self.stack.last_mut() else {
-            self.root = Some(node);
-            return;
-        };
-        parent.height = parent.height.max(height);
-        match &mut parent.kind {
-            OpenKind::Sequence(items) => items.push(node),
-            OpenKind::Mapping(pairs, key) => match key.take() {
-                None => *key = Some(node),
-                Some(key) => pairs.push((key, node)),
-            },
-        }
     }
 
     fn scalar(
@@ -370,26 +214,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn check_depth(&self, depth: u32, span: Span) -> Result<(), YamlFault> {
-        if depth > self.limits.depth {
-            return Err(fault(FaultKind::Limit, TOO_DEEP.to_owned(), span));
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, events: u32, bytes: usize, span: Span) -> Result<(), YamlFault> {
-        self.events = self.events.saturating_add(events);
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.events > self.limits.events {
-            return Err(fault(FaultKind::Limit, "Maximum YAML nodes exceeded".to_owned(), span));
-        }
-        if self.bytes > self.limits.bytes {
-            return Err(fault(FaultKind::Limit, "Maximum object size exceeded".to_owned(), span));
-        }
-        Ok(())
-    }
-
-    /// Where a value stands that is not there: behind its `:` or `-`.
     /// A block scalar stands where its `|` or `>` does; the parser gives the first line of its text.
     fn with_header(&self, span: Span) -> Span {
         let before = self.text.get(..span.start as usize).unwrap_or_default().trim_end();
@@ -411,6 +235,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Where a value stands that is not there: behind its `:` or `-`.
     fn empty_span(&self, span: Span) -> Span {
         let indicator = self.text.as_bytes().get(span.start as usize).is_some_and(|b| matches!(b, b':' | b'-' | b'?'));
         if indicator {
@@ -431,11 +256,19 @@ impl<'a> Reader<'a> {
     }
 }
 
-const NODE_COST: usize = 24;
-const TOO_DEEP: &str = "Maximum object depth exceeded";
+/// The full name of a tag.
+fn name(tag: &saphyr_parser::Tag) -> String {
+    format!("{}{}", tag.handle, tag.suffix)
+}
 
-fn fault(kind: FaultKind, message: String, span: Span) -> YamlFault {
-    YamlFault { kind, message, span }
+/// Collections may carry the tag they have anyway.
+fn collection_tag(tag: Option<&saphyr_parser::Tag>, span: Span) -> Result<(), YamlFault> {
+    match tag.map(name) {
+        Some(tag) if !matches!(tag.as_str(), "!" | "tag:yaml.org,2002:seq" | "tag:yaml.org,2002:map") => {
+            Err(fault(FaultKind::Tag, format!("Unexpected tag '{tag}'"), span))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn sentence(text: &str) -> String {

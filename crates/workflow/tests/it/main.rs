@@ -12,4 +12,5 @@ mod hostile;
 mod language;
 mod lint;
 mod parse_properties;
+mod parse_rules;
 mod run;

@@ -2,6 +2,7 @@
 //! what a shape cannot say (ids, cycles, `uses`) is checked by the converters beside it.
 
 mod action;
+mod activity;
 mod event;
 mod job;
 mod matrix;
@@ -10,7 +11,7 @@ mod step;
 mod workflow;
 
 pub(super) use action::ACTION;
-pub(super) use event::{ACTIVITIES, KNOWN_EVENTS};
+pub(super) use activity::{ACTIVITIES, KNOWN_EVENTS};
 pub(super) use workflow::WORKFLOW;
 
 use crate::expr::Availability;

@@ -1,0 +1,158 @@
+//! A tree in the making: completes nodes, replays aliases, counts everything against its budgets. The reader feeds it; it keeps its
+//! own stack, so nothing recurses.
+
+use super::fault::fault;
+use super::{FaultKind, Limits, Node, NodeKind, Span, YamlFault};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What a node counts for, without its text.
+pub(super) const NODE_COST: usize = 24;
+/// What is said of a tree that is too deep.
+pub(super) const TOO_DEEP: &str = "Maximum object depth exceeded";
+
+/// A collection that is not complete yet.
+struct Open<'a> {
+    kind: OpenKind<'a>,
+    span: Span,
+    anchor: usize,
+    events_before: u32,
+    bytes_before: usize,
+    height: u32,
+}
+
+pub(super) enum OpenKind<'a> {
+    Sequence(Vec<Node<'a>>),
+    Mapping(Vec<(Node<'a>, Node<'a>)>, Option<Node<'a>>),
+}
+
+/// A node with an anchor.
+enum Anchored<'a> {
+    /// Not complete: an alias of it here would hold itself.
+    Open,
+    Done {
+        node: Node<'a>,
+        events: u32,
+        bytes: usize,
+        height: u32,
+    },
+}
+
+/// The tree so far.
+pub(super) struct Tree<'a> {
+    limits: Limits,
+    events: u32,
+    bytes: usize,
+    stack: Vec<Open<'a>>,
+    anchors: HashMap<usize, Anchored<'a>>,
+    root: Option<Node<'a>>,
+    /// The end of the last scalar or flow collection: where an enclosing block collection ends.
+    last_end: u32,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, events: 0, bytes: 0, stack: Vec::new(), anchors: HashMap::new(), root: None, last_end: 0 }
+    }
+
+    /// The tree, and the bytes it counts for.
+    pub(super) fn finish(self) -> (Option<Node<'a>>, usize) {
+        (self.root, self.bytes)
+    }
+
+    /// A scalar that counts for so many bytes.
+    pub(super) fn scalar(&mut self, node: Node<'a>, bytes: usize, anchor: usize) -> Result<(), YamlFault> {
+        self.count(1, bytes, node.span)?;
+        self.last_end = self.last_end.max(node.span.end);
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored::Done { node: node.clone(), events: 1, bytes, height: 0 });
+        }
+        self.place(node, 0);
+        Ok(())
+    }
+
+    /// The start of a collection.
+    pub(super) fn open(&mut self, kind: OpenKind<'a>, span: Span, anchor: usize) -> Result<(), YamlFault> {
+        let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX).saturating_add(1);
+        self.check_depth(depth, span)?;
+        let (events_before, bytes_before) = (self.events, self.bytes);
+        self.count(1, NODE_COST, span)?;
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored::Open);
+        }
+        self.stack.push(Open { kind, span, anchor, events_before, bytes_before, height: 0 });
+        Ok(())
+    }
+
+    /// The end of a collection: of one in flow style where its bracket stands, else behind its last value.
+    pub(super) fn close(&mut self, end: Span) -> Result<(), YamlFault> {
+        self.count(1, 0, end)?;
+        let Some(open) = self.stack.pop() else { return Ok(()) };
+        let last = if end.end > end.start { end.end } else { self.last_end };
+        self.last_end = self.last_end.max(last);
+        let span = Span { end: last.max(open.span.start), ..open.span };
+        let kind = match open.kind {
+            OpenKind::Sequence(items) => NodeKind::Sequence(Rc::new(items)),
+            OpenKind::Mapping(pairs, _) => NodeKind::Mapping(Rc::new(pairs)),
+        };
+        let node = Node { kind, span };
+        let height = open.height + 1;
+        if open.anchor != 0 {
+            let (events, bytes) = (self.events - open.events_before, self.bytes - open.bytes_before);
+            self.anchors.insert(open.anchor, Anchored::Done { node: node.clone(), events, bytes, height });
+        }
+        self.place(node, height);
+        Ok(())
+    }
+
+    /// An alias: the anchored node again.
+    pub(super) fn alias(&mut self, anchor: usize, span: Span) -> Result<(), YamlFault> {
+        let (node, events, bytes, height) = match self.anchors.get(&anchor) {
+            Some(Anchored::Done { node, events, bytes, height }) => (node.clone(), *events, *bytes, *height),
+            Some(Anchored::Open) => {
+                return Err(fault(FaultKind::Alias, "The alias stands inside the node that it names", span));
+            }
+            None => return Err(fault(FaultKind::Alias, "Unknown anchor", span)),
+        };
+        let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX);
+        self.check_depth(depth.saturating_add(height), span)?;
+        self.count(events, bytes, span)?;
+        self.last_end = self.last_end.max(span.end);
+        self.place(node, height);
+        Ok(())
+    }
+
+    fn place(&mut self, node: Node<'a>, height: u32) {
+        let Some(parent) = self.stack.last_mut() else {
+            self.root = Some(node);
+            return;
+        };
+        parent.height = parent.height.max(height);
+        match &mut parent.kind {
+            OpenKind::Sequence(items) => items.push(node),
+            OpenKind::Mapping(pairs, key) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => pairs.push((key, node)),
+            },
+        }
+    }
+
+    fn check_depth(&self, depth: u32, span: Span) -> Result<(), YamlFault> {
+        if depth > self.limits.depth {
+            return Err(fault(FaultKind::Limit, TOO_DEEP, span));
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, events: u32, bytes: usize, span: Span) -> Result<(), YamlFault> {
+        self.events = self.events.saturating_add(events);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.events > self.limits.events {
+            return Err(fault(FaultKind::Limit, "Maximum YAML nodes exceeded", span));
+        }
+        if self.bytes > self.limits.bytes {
+            return Err(fault(FaultKind::Limit, "Maximum object size exceeded", span));
+        }
+        Ok(())
+    }
+}
