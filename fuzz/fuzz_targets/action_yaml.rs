@@ -8,7 +8,7 @@ use workflow::yaml::FileId;
 fuzz_target!(|text: &str| {
     let parsed = workflow::parse::action(FileId(0), text);
     for diagnostic in parsed.diagnostics.iter().take(20) {
-        render(diagnostic, "action.yml", text, Colours::None);
+        let _ = render(diagnostic, "action.yml", text, Colours::None);
     }
     assert!(parsed.value.is_some() || !parsed.diagnostics.is_empty(), "refused without a reason");
 });

@@ -8,7 +8,7 @@ use workflow::yaml::FileId;
 fuzz_target!(|text: &str| {
     let parsed = workflow::parse::workflow(FileId(0), "fuzz.yml", text);
     for diagnostic in parsed.diagnostics.iter().take(20) {
-        render(diagnostic, "fuzz.yml", text, Colours::None);
+        let _ = render(diagnostic, "fuzz.yml", text, Colours::None);
     }
     assert!(parsed.value.is_some() || !parsed.diagnostics.is_empty(), "refused without a reason");
 });

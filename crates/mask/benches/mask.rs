@@ -47,6 +47,21 @@ fn throughput(name: &str, masker: &Masker, text: &[u8]) {
     println!("{name:<46} {:>8.0} MB/s", text.len() as f64 / 1e6 / time.as_secs_f64());
 }
 
+/// Secrets that come one after the other, each in the output at once.
+fn one_by_one(count: u32) -> Duration {
+    let masker = Masker::new();
+    let (mut stream, mut out) = (masker.stream(), Vec::new());
+    let start = Instant::now();
+    for n in 0..count {
+        let secret = format!("secret-number-{n:08}\n");
+        masker.add(&secret);
+        out.clear();
+        stream.push(secret.as_bytes(), &mut out);
+        assert_eq!(out, b"***\n");
+    }
+    start.elapsed()
+}
+
 fn main() {
     let words =
         "compiling the crate of something, with warnings at src/module/file.rs:12:34 and so on and on forever 1234";
@@ -99,4 +114,12 @@ fn main() {
             .collect(),
     );
     println!("{:<46} {:>8.2} ms", "50 secrets: add all, first hit", hit.as_secs_f64() * 1e3);
+    for count in [1_000, 10_000] {
+        let time = median((0..3).map(|_| one_by_one(count)).collect());
+        println!(
+            "{:<46} {:>8.2} us each",
+            format!("{count} secrets, each shown before the next"),
+            time.as_secs_f64() * 1e6 / f64::from(count)
+        );
+    }
 }

@@ -11,8 +11,8 @@ pub(crate) struct Needles {
 }
 
 impl Needles {
-    /// With `added` too. A segment is merged into a new one only when that is at least a quarter of its size, so that each needle
-    /// is moved a logarithmic number of times, and the number of segments stays logarithmic.
+    /// With `added` too. A segment is merged into a new one only when that is at least as large, so that each needle is moved a
+    /// logarithmic number of times, and the number of segments stays logarithmic.
     pub(crate) fn with(mut self, added: impl IntoIterator<Item = String>) -> Self {
         let mut fresh: [Vec<Arc<[u8]>>; 3] = Default::default();
         for needle in added {
@@ -23,9 +23,11 @@ impl Needles {
             if needles.is_empty() {
                 continue;
             }
-            while let Some(at) = self.segments.iter().position(|segment| {
-                segment.class() == class && segment.len() <= needles.len().saturating_mul(4).max(64)
-            }) {
+            while let Some(at) = self
+                .segments
+                .iter()
+                .position(|segment| segment.class() == class && segment.len() <= needles.len().max(64))
+            {
                 needles.extend(self.segments.swap_remove(at).needles().iter().cloned());
             }
             self.segments.push(Arc::new(Segment::new(class, needles)));
