@@ -1,6 +1,7 @@
 //! Tests of `files`: the reference's rules line by line.
 
 use super::*;
+use proptest::prelude::*;
 
 fn read_pairs(text: &str) -> (Vec<(String, String)>, Result<(), CommandFileError>) {
     let mut found = Vec::new();
@@ -109,4 +110,32 @@ fn summaries_have_a_limit_that_fails_nothing() {
     );
     assert_eq!(process(CommandFile::Summary, &Collected::Content(Vec::new())), []);
     assert_eq!(process(CommandFile::Output, &Collected::Absent), []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read(entries in prop::collection::vec(("[A-Za-z_][A-Za-z0-9_ .-]{0,8}", "[ -~\n\ré=<]{0,30}"), 0..8)) {
+        let mut text = String::new();
+        for (name, value) in &entries {
+            if value.contains('\n') || value.len() % 2 == 0 {
+                text.push_str(&format!("{name}<<-end of it-\n{value}\n-end of it-\n"));
+            } else {
+                text.push_str(&format!("{name}={value}\n"));
+            }
+        }
+        let (found, result) = read_pairs(&text);
+        prop_assert_eq!(result, Ok(()));
+        prop_assert_eq!(found, entries);
+    }
+
+    #[test]
+    fn no_file_breaks_it(content in prop::collection::vec(prop_oneof![Just(b'='), Just(b'<'), Just(b'\n'), Just(b'\r'), Just(b'a'), any::<u8>()], 0..80)) {
+        for file in CommandFile::ALL {
+            let said = process(file, &Collected::Content(content.clone()));
+            let failed = said.contains(&Said::Fail);
+            prop_assert_eq!(failed, said.iter().any(|said| matches!(said, Said::Annotate { message, .. } if message.starts_with("Unable to process"))));
+        }
+    }
 }

@@ -153,4 +153,38 @@ mod tests {
     fn percent_signs_are_unescaped_once() {
         assert_eq!(unescape("%250A%0A%25%%2", &[]), "%0A\n%%%2");
     }
+
+    use proptest::prelude::*;
+
+    fn escaped(text: &str, more: &[(char, &str)]) -> String {
+        let always = [('%', "%25"), ('\r', "%0D"), ('\n', "%0A")];
+        let escape = |c: char| {
+            always
+                .iter()
+                .chain(more)
+                .find(|(plain, _)| *plain == c)
+                .map_or(c.to_string(), |(_, escape)| (*escape).to_owned())
+        };
+        text.chars().map(escape).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_escaped_is_read(title in "[!-<>-~é%:,\r\n][ -~é%:,\r\n]{0,20}[!-~]", data in "[ -~é%\r\n]{0,30}") {
+            let line = format!("::error title={}::{}", escaped(&title, &[(':', "%3A"), (',', "%2C")]), escaped(&data, &[]));
+            prop_assert_eq!(read(&line), command("error", &[("title", &title)], &data));
+            let old = [(';', "%3B"), (']', "%5D")];
+            let line = format!("##[error title={}]{}", escaped(&title, &old), escaped(&data, &old));
+            prop_assert_eq!(read(&line), command("error", &[("title", &title)], &data));
+        }
+
+        #[test]
+        fn no_line_breaks_it(line in "(::|##\\[| |error|[\\]=,;%:a-z0-9é]){0,40}") {
+            if read(&line).is_some() {
+                prop_assert!(may_be_command(&line));
+            }
+        }
+    }
 }
