@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use domain::LimitReached;
+use serde::{Deserialize, Serialize};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub struct Stdio {
 }
 
 /// A file to write inside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InsideFile {
     /// Absolute path inside.
     pub path: PathBuf,
@@ -95,7 +96,7 @@ pub enum ExecEnd {
 }
 
 /// One collected file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Collected {
     /// What it held.
     Content(Vec<u8>),

@@ -1,0 +1,223 @@
+//! Messages with descriptors over a SEQPACKET socket: between the parent and its zygote, and between the parent and each init.
+//!
+//! A message is cut into packets, each with the message's number before it, so that processes which share a socket may answer
+//! at the same time.
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Payload of one packet.
+const PACKET: usize = 32 * 1024;
+/// Number (8), whether more follows (1).
+const HEAD: usize = 9;
+/// The most descriptors of one message (the kernel's own limit is 253).
+const MAX_FDS: usize = 200;
+/// The most bytes of one message; a peer that sends more is broken or hostile.
+const MAX_MESSAGE: usize = 1 << 30;
+
+/// A connected pair of sockets.
+pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+}
+
+/// One whole message.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// What it answers, or a number of the sender's choice.
+    pub(crate) number: u64,
+    body: Vec<u8>,
+    /// Descriptors that came with it.
+    pub(crate) fds: Vec<OwnedFd>,
+}
+
+impl Message {
+    /// Makes a message of something serialisable.
+    pub(crate) fn new(number: u64, body: &impl Serialize, fds: Vec<OwnedFd>) -> io::Result<Self> {
+        let body = postcard::to_allocvec(body).map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(Self { number, body, fds })
+    }
+
+    /// What the message holds.
+    pub(crate) fn decode<T: DeserializeOwned>(&self) -> io::Result<T> {
+        postcard::from_bytes(&self.body).map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    /// Sends it, waiting where the socket is full.
+    pub(crate) fn send(&self, socket: impl AsFd) -> io::Result<()> {
+        let fds: Vec<BorrowedFd<'_>> = self.fds.iter().map(AsFd::as_fd).collect();
+        send(socket.as_fd(), self.number, &self.body, &fds)
+    }
+}
+
+/// Sends something serialisable with borrowed descriptors, waiting where the socket is full.
+pub(crate) fn send_value(
+    socket: BorrowedFd<'_>,
+    number: u64,
+    value: &impl Serialize,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let body = postcard::to_allocvec(value).map_err(|error| io::Error::other(error.to_string()))?;
+    send(socket, number, &body, fds)
+}
+
+fn send(socket: BorrowedFd<'_>, number: u64, body: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    if fds.len() > MAX_FDS {
+        return Err(io::Error::other(format!("too many descriptors for one message: {}", fds.len())));
+    }
+    let mut chunks = body.chunks(PACKET).peekable();
+    let mut fds = fds;
+    loop {
+        let chunk = chunks.next().unwrap_or_default();
+        let more = chunks.peek().is_some();
+        let mut head = [0; HEAD];
+        head[..8].copy_from_slice(&number.to_le_bytes());
+        head[8] = u8::from(more);
+        send_packet(socket, &[IoSlice::new(&head), IoSlice::new(chunk)], fds)?;
+        fds = &[];
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+fn send_packet(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    loop {
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+            return Err(io::Error::other("descriptors do not fit into one packet"));
+        }
+        match sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL) {
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN | Errno::NOBUFS) => wait(socket, rustix::event::PollFlags::OUT)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn wait(socket: BorrowedFd<'_>, flags: rustix::event::PollFlags) -> io::Result<()> {
+    let mut polled = [rustix::event::PollFd::from_borrowed_fd(socket, flags)];
+    match rustix::event::poll(&mut polled, None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What receiving a packet gave.
+pub(crate) enum Received {
+    /// A message became whole.
+    Message(Message),
+    /// A part of one.
+    Part,
+    /// The other side is gone.
+    Closed,
+}
+
+/// The receiving end: puts packets together.
+#[derive(Debug, Default)]
+pub(crate) struct Receiver {
+    parts: HashMap<u64, (Vec<u8>, Vec<OwnedFd>)>,
+}
+
+impl Receiver {
+    /// Takes one packet from the socket. On a non-blocking socket without one: `WouldBlock`.
+    pub(crate) fn receive(&mut self, socket: impl AsFd) -> io::Result<Received> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut buffer = [0; HEAD + PACKET];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let got = loop {
+            match recvmsg(&socket, &mut [IoSliceMut::new(&mut buffer)], &mut control, flags) {
+                Err(Errno::INTR) => {}
+                Err(Errno::CONNRESET) => return Ok(Received::Closed),
+                other => break other?,
+            }
+        };
+        if got.bytes == 0 {
+            return Ok(Received::Closed);
+        }
+        let fds: Vec<OwnedFd> = control
+            .drain()
+            .flat_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(fds) => fds.collect(),
+                _ => Vec::new(),
+            })
+            .collect();
+        if got.flags.contains(ReturnFlags::CTRUNC) || got.bytes < HEAD {
+            return Err(io::Error::other("a packet came incomplete"));
+        }
+        let mut number = [0; 8];
+        number.copy_from_slice(&buffer[..8]);
+        let number = u64::from_le_bytes(number);
+        let (mut body, mut all_fds) = self.parts.remove(&number).unwrap_or_default();
+        body.extend_from_slice(&buffer[HEAD..got.bytes]);
+        all_fds.extend(fds);
+        if body.len() > MAX_MESSAGE {
+            return Err(io::Error::other("a message is too large"));
+        }
+        if buffer[8] != 0 {
+            self.parts.insert(number, (body, all_fds));
+            return Ok(Received::Part);
+        }
+        Ok(Received::Message(Message { number, body, fds: all_fds }))
+    }
+
+    /// Waits for a whole message; `None` when the other side is gone.
+    pub(crate) fn wait(&mut self, socket: impl AsFd) -> io::Result<Option<Message>> {
+        loop {
+            match self.receive(&socket) {
+                Ok(Received::Message(message)) => return Ok(Some(message)),
+                Ok(Received::Part) => {}
+                Ok(Received::Closed) => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    wait(socket.as_fd(), rustix::event::PollFlags::IN)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn large_messages_and_descriptors_come_whole() {
+        let (left, right) = pair().unwrap();
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        let body: Vec<u8> = (0..300_000_u32).map(|at| at.to_le_bytes()[0]).collect();
+        let sent = body.clone();
+        let sender = std::thread::spawn(move || {
+            Message::new(7, &sent, vec![write]).unwrap().send(&left).unwrap();
+        });
+        let message = Receiver::default().wait(&right).unwrap().unwrap();
+        sender.join().unwrap();
+        assert_eq!(message.number, 7);
+        assert_eq!(message.decode::<Vec<u8>>().unwrap(), body);
+        let mut pipe = std::fs::File::from(message.fds.into_iter().next().unwrap());
+        pipe.write_all(b"x").unwrap();
+        drop(pipe);
+        let mut text = String::new();
+        std::fs::File::from(read).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+    }
+
+    #[test]
+    fn the_end_of_the_other_side_is_seen() {
+        let (left, right) = pair().unwrap();
+        drop(left);
+        assert!(Receiver::default().wait(&right).unwrap().is_none());
+    }
+}

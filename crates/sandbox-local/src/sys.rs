@@ -1,0 +1,282 @@
+//! The system calls that rustix does not offer, each behind a safe face. Everything of this crate that needs `unsafe` for a
+//! call of the kernel is here (filters and rulesets load themselves in their own modules).
+#![expect(unsafe_code, reason = "raw system calls")]
+
+use rustix::process::Pid;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// The namespaces of a sandbox, always.
+pub(crate) const NAMESPACES: u64 = (libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP) as u64;
+/// A network namespace of its own.
+pub(crate) const NEWNET: u64 = libc::CLONE_NEWNET as u64;
+/// A user namespace of its own.
+pub(crate) const NEWUSER: u64 = libc::CLONE_NEWUSER as u64;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// In which process a fork returned.
+pub(crate) enum Forked {
+    /// The new process.
+    Child,
+    /// The old one, with the child's pid.
+    Parent(Pid),
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+fn checked(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn forked(pid: libc::c_long) -> Forked {
+    match i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        Some(pid) => Forked::Parent(pid),
+        None => Forked::Child,
+    }
+}
+
+/// Forks into new namespaces and, where given, into a v2 control group. Only a process with one thread may call it: the child
+/// goes on with a copy of everything.
+pub(crate) fn clone_into(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Forked> {
+    let mut args = CloneArgs { flags, exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() };
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = cgroup.as_raw_fd() as u64;
+    }
+    // SAFETY: `args` is a valid clone_args of the size given; without CLONE_VM and a stack this is a fork, and the callers have
+    // one thread, so that no lock is held by a thread that the child lacks.
+    let pid = checked(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) })?;
+    Ok(forked(pid))
+}
+
+/// Forks. Only a process with one thread may call it.
+pub(crate) fn fork() -> io::Result<Forked> {
+    // SAFETY: the callers have one thread, so the child may go on as the parent would.
+    let pid = checked(libc::c_long::from(unsafe { libc::fork() }))?;
+    Ok(forked(pid))
+}
+
+/// Ends this process without running anything of the parent's that a fork copied (destructors, exit handlers).
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+/// Replaces this process. Returns only the error.
+pub(crate) fn execve(program: &CStr, argv: &[CString], env: &[CString]) -> io::Error {
+    let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
+        texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (argv, env) = (pointers(argv), pointers(env));
+    // SAFETY: both arrays end with a null pointer and their strings outlive the call.
+    unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// What [`mount_setattr`] changes.
+#[derive(Clone, Copy)]
+pub(crate) enum MountChange<'fd> {
+    /// Read-only, no set-uid, no devices; the mount and all below it.
+    Closed,
+    /// No set-uid, no devices; the mount and all below it.
+    NoPrivileges,
+    /// Read-only, this mount alone.
+    ReadOnly,
+    /// Owners appear through the map of this user namespace; detached mounts only.
+    Mapped(BorrowedFd<'fd>),
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct MountAttr {
+    attr_set: u64,
+    attr_clr: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+/// Changes a mount that is given by a descriptor.
+pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, change: MountChange<'_>) -> io::Result<()> {
+    const RDONLY: u64 = 1;
+    const NOSUID: u64 = 2;
+    const NODEV: u64 = 4;
+    const IDMAP: u64 = 0x0010_0000;
+    const AT_RECURSIVE: libc::c_int = 0x8000;
+    let mut flags = libc::AT_EMPTY_PATH;
+    let mut attr = MountAttr::default();
+    match change {
+        MountChange::Closed => {
+            attr.attr_set = RDONLY | NOSUID | NODEV;
+            flags |= AT_RECURSIVE;
+        }
+        MountChange::NoPrivileges => {
+            attr.attr_set = NOSUID | NODEV;
+            flags |= AT_RECURSIVE;
+        }
+        MountChange::ReadOnly => attr.attr_set = RDONLY,
+        MountChange::Mapped(user_namespace) => {
+            attr.attr_set = IDMAP;
+            attr.userns_fd = user_namespace.as_raw_fd() as u64;
+        }
+    }
+    // SAFETY: the path is an empty C string and `attr` is a valid mount_attr of the size given.
+    checked(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size_of::<MountAttr>(),
+        )
+    })?;
+    Ok(())
+}
+
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
+    close_range(first, 0)
+}
+
+/// Lets every descriptor from `first` on be closed by the next `execve`.
+pub(crate) fn close_from_on_exec(first: RawFd) -> io::Result<()> {
+    const CLOSE_RANGE_CLOEXEC: u32 = 4;
+    close_range(first, CLOSE_RANGE_CLOEXEC)
+}
+
+fn close_range(first: RawFd, flags: u32) -> io::Result<()> {
+    // SAFETY: the callers own all descriptors of their process (a fork of the zygote) and use none of those that they close.
+    checked(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) })?;
+    Ok(())
+}
+
+/// Closes all descriptors from 3 on but `keep`.
+pub(crate) fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
+    let mut keep: Vec<RawFd> = keep.iter().copied().filter(|fd| *fd >= 3).collect();
+    keep.sort_unstable();
+    let mut first: RawFd = 3;
+    for fd in keep {
+        if fd > first {
+            // SAFETY: as in `close_range`.
+            checked(unsafe { libc::syscall(libc::SYS_close_range, first, fd - 1, 0) })?;
+        }
+        first = fd + 1;
+    }
+    close_from(first)
+}
+
+/// Makes `fd` the descriptor `number`, open across `execve`.
+pub(crate) fn put_at(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
+    if fd.as_raw_fd() == number {
+        // SAFETY: plain fcntl on a descriptor that is open.
+        checked(libc::c_long::from(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }))?;
+        return Ok(());
+    }
+    // SAFETY: whatever was at `number` is given up by the caller, who is about to exec or sets up its own descriptors.
+    checked(libc::c_long::from(unsafe { libc::dup2(fd.as_raw_fd(), number) }))?;
+    Ok(())
+}
+
+/// Takes a descriptor that this process inherited by its number.
+pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD only looks.
+    checked(libc::c_long::from(unsafe { libc::fcntl(number, libc::F_GETFD) }))?;
+    // SAFETY: it is open, and by the contract of the marker nobody else in this fresh process owns it.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(fd)
+}
+
+fn set_of(signals: &[libc::c_int]) -> libc::sigset_t {
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set; the signals are valid numbers.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        set.assume_init()
+    }
+}
+
+/// Blocks SIGCHLD (and nothing else) and gives a descriptor that becomes readable when a child ends.
+pub(crate) fn child_signals() -> io::Result<OwnedFd> {
+    let set = set_of(&[libc::SIGCHLD]);
+    // SAFETY: the set is initialised; the descriptor returned is ours.
+    unsafe {
+        checked(libc::c_long::from(libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut())))?;
+        let fd = checked(libc::c_long::from(libc::signalfd(
+            -1,
+            &raw const set,
+            libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
+        )))?;
+        Ok(OwnedFd::from_raw_fd(fd as RawFd))
+    }
+}
+
+/// Gives a process that is about to exec the signals of a fresh one: nothing blocked, SIGPIPE deadly.
+pub(crate) fn fresh_signals() {
+    let none = set_of(&[]);
+    // SAFETY: the set is initialised and SIG_DFL is a valid disposition. SIGPIPE is the only one that Rust's start-up changes.
+    unsafe {
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}
+
+/// Ignores the signals that a terminal or a person sends to a whole group.
+pub(crate) fn ignore_terminal_signals() {
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP] {
+        // SAFETY: SIG_IGN is a valid disposition.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// `kill(2)` with its special targets: negative is a process group, -1 everything that this process may signal.
+pub(crate) fn kill(target: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: kill has no preconditions on memory.
+    checked(libc::c_long::from(unsafe { libc::kill(target, signal) }))?;
+    Ok(())
+}
+
+/// A descriptor of the calling process itself, by which others can see its end.
+pub(crate) fn own_pidfd() -> io::Result<OwnedFd> {
+    Ok(rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())?)
+}
+
+/// Gives a detached copy of the mount at a path; with `below`, of the mounts below it too.
+pub(crate) fn detached(path: &std::path::Path, below: bool) -> io::Result<OwnedFd> {
+    use rustix::mount::OpenTreeFlags;
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if below {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    Ok(rustix::mount::open_tree(rustix::fs::CWD, path, flags)?)
+}
+
+/// Attaches a detached mount to an open place.
+pub(crate) fn attach(mount: impl AsFd, to: impl AsFd) -> io::Result<()> {
+    use rustix::mount::MoveMountFlags;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(rustix::mount::move_mount(mount, "", to, "", flags)?)
+}

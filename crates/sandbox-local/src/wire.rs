@@ -1,0 +1,307 @@
+//! What the parent, the zygote and the inits say to each other. All sides are the same binary, so the format has no version.
+
+use sandbox::{Collected, InsideFile};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Parent to zygote.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToZygote {
+    /// Make a sandbox. The first descriptor is the init's end of its socket.
+    Prepare(Box<Prepare>),
+    /// The parent has given everything of this sandbox back; there is nothing left to clean up for it.
+    Forget {
+        /// The sandbox's name.
+        name: String,
+    },
+}
+
+/// A sandbox to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Prepare {
+    /// Its name.
+    pub(crate) name: String,
+    /// The name of its control group, already made.
+    pub(crate) group: Option<String>,
+    /// The descriptor of the v2 group to be born in.
+    pub(crate) group_fd: Option<usize>,
+    /// A directory to delete when the parent dies.
+    pub(crate) directory: Option<PathBuf>,
+    /// Which ids exist inside.
+    pub(crate) map: IdMap,
+    /// Detached mounts (by descriptor) whose owners are to be mapped.
+    pub(crate) mapped: Vec<(usize, Owners)>,
+    /// What the child does.
+    pub(crate) setup: Setup,
+}
+
+/// Which ids exist in a sandbox's user namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum IdMap {
+    /// Ids from 0 on are ids from `base` on outside, users and groups alike; written by root.
+    Range {
+        /// First id outside.
+        base: u32,
+        /// How many.
+        count: u32,
+    },
+    /// One user and one group: the caller's.
+    Own {
+        /// The id inside.
+        inside: u32,
+        /// The caller's user id.
+        uid: u32,
+        /// The caller's group id.
+        gid: u32,
+    },
+    /// The caller as 0, and ranges that belong to the caller above it; written by `newuidmap` and `newgidmap`.
+    Helped {
+        /// The caller's user id.
+        uid: u32,
+        /// The caller's group id.
+        gid: u32,
+        /// First id and length of the caller's user id range.
+        users: (u32, u32),
+        /// First id and length of the caller's group id range.
+        groups: (u32, u32),
+    },
+}
+
+/// How owners on a file system appear in a mapped mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Owners {
+    /// As the sandbox's own ids: the host's root is root inside.
+    Sandbox,
+    /// One owner appears as the job's user; nobody else appears.
+    Job {
+        /// That user on the file system.
+        uid: u32,
+        /// That group on the file system.
+        gid: u32,
+    },
+}
+
+/// Everything the new process needs to become a sandbox's init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// Where trees come from; the other parts name them by position.
+    pub(crate) sources: Vec<Source>,
+    /// The writable file system (or directory) of this sandbox.
+    pub(crate) upper: usize,
+    /// Overlays, the root first (`at` empty), then those below it.
+    pub(crate) layers: Vec<Layer>,
+    /// Mounts in the finished root.
+    pub(crate) binds: Vec<Bind>,
+    /// Directories made in the finished root.
+    pub(crate) directories: Vec<(PathBuf, Owner)>,
+    /// Trees for `place`.
+    pub(crate) views: Vec<ViewSetup>,
+    /// The init's user and group: root inside where a range is mapped, else the only ones there are.
+    pub(crate) init: Identity,
+    /// The job's user and group.
+    pub(crate) job: Identity,
+    /// How far it is trusted.
+    pub(crate) profile: Profile,
+    /// Its network.
+    pub(crate) network: Net,
+    /// Its host name.
+    pub(crate) host_name: String,
+    /// What Landlock lets it write.
+    pub(crate) writable: Vec<PathBuf>,
+    /// What tests have switched off.
+    pub(crate) off: Vec<Protection>,
+}
+
+impl Setup {
+    /// Whether a source is a layer of an overlay, not a mount of its own.
+    pub(crate) fn is_lower(&self, source: usize) -> bool {
+        self.upper == source
+            || self.layers.iter().any(|layer| layer.lowers.iter().any(|(at, _)| *at == source))
+            || self.binds.iter().any(|bind| bind.source == source && bind.access == Access::Layered)
+            || self.views.iter().any(|view| view.parts.iter().any(|(at, _)| *at == source))
+    }
+}
+
+/// One tree of the host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Source {
+    /// A detached mount that came with the message.
+    Mount(usize),
+    /// A path of the host, to be a layer.
+    Path(PathBuf),
+    /// A path of the host, to be mounted with the mounts below it.
+    Tree(PathBuf),
+}
+
+/// One overlay.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    /// Where, relative to the root.
+    pub(crate) at: PathBuf,
+    /// Source and path in it, topmost first.
+    pub(crate) lowers: Vec<(usize, PathBuf)>,
+}
+
+/// One mount in the root.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Bind {
+    /// What.
+    pub(crate) source: usize,
+    /// Where, relative to the root.
+    pub(crate) at: PathBuf,
+    /// How.
+    pub(crate) access: Access,
+}
+
+/// How a mount may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Access {
+    /// Read only.
+    Read,
+    /// Changed for real.
+    Write,
+    /// Read-only below a throw-away layer.
+    Layered,
+}
+
+/// Whose a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Owner {
+    /// The init's user.
+    Root,
+    /// The job's user.
+    Job,
+}
+
+/// One view.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ViewSetup {
+    pub(crate) name: String,
+    /// Source and path in the view.
+    pub(crate) parts: Vec<(usize, PathBuf)>,
+    pub(crate) files: Vec<(PathBuf, Vec<u8>)>,
+    pub(crate) hidden: Vec<PathBuf>,
+}
+
+/// A user and its group, as numbers inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// `sandbox::Profile` on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Profile {
+    Hardened,
+    Root,
+}
+
+/// `sandbox::Network` on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Net {
+    Relayed,
+    Loopback,
+    Host,
+}
+
+/// A protection that a test can switch off, to see that its attack then succeeds. Only tests build such values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Protection {
+    /// The system call filter.
+    Seccomp,
+    /// The ruleset of writable paths.
+    Landlock,
+    /// Dropping of capabilities.
+    Capabilities,
+    /// The namespaces' hiding of private files of the host.
+    HiddenFiles,
+    /// Closing of descriptors before a step starts.
+    CloseDescriptors,
+    /// That the init cannot be traced.
+    Undumpable,
+}
+
+/// Parent to init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// Starts a command; stdout and stderr come with it.
+    Exec(ExecRequest),
+    /// Puts a view in its place.
+    Place { view: String, at: PathBuf },
+    /// Reads a file.
+    Read { path: PathBuf, limit: u64 },
+    /// Writes files.
+    Write { files: Vec<InsideFile> },
+    /// Removes files and directories.
+    Remove { paths: Vec<PathBuf> },
+    /// Digests files.
+    Hash { patterns: Vec<String>, workspace: PathBuf, home: PathBuf },
+    /// Signals what came from the exec of that number.
+    Signal { exec: u64, signal: i32 },
+    /// Signals everything.
+    SignalAll { signal: i32 },
+}
+
+/// A command to start.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ExecRequest {
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) files: Vec<InsideFile>,
+    pub(crate) collect: Vec<PathBuf>,
+    pub(crate) collect_limit: u64,
+}
+
+/// Init to parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    /// The sandbox stands. With a relayed network its sockets come along.
+    Ready {
+        /// Protections that only the inside knows of: name, and why not when it is off.
+        protections: Vec<(String, Option<String>)>,
+    },
+    /// What was asked could not be done.
+    Failed(Fault),
+    /// The command runs.
+    Started,
+    /// The command ended.
+    Ended { end: End, collected: Vec<Collected>, micros: u64 },
+    /// A file, if there is one.
+    Content(Option<Vec<u8>>),
+    /// A digest.
+    Digest(String),
+    /// Done.
+    Done,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum End {
+    Exited(i32),
+    Signalled(i32),
+}
+
+/// Why not.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    /// No such program.
+    NotFound { program: String },
+    /// What was asked cannot be.
+    Invalid(String),
+    /// The system refused.
+    System { what: String, errno: i32 },
+}
+
+impl Fault {
+    /// A refusal of the system.
+    pub(crate) fn system(what: impl Into<String>, error: impl Into<std::io::Error>) -> Self {
+        let error = error.into();
+        match error.raw_os_error() {
+            Some(errno) => Self::System { what: what.into(), errno },
+            None => Self::Invalid(format!("could not {}: {error}", what.into())),
+        }
+    }
+}
