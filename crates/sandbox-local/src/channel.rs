@@ -46,6 +46,11 @@ impl Message {
         Ok(Self { number, body, fds })
     }
 
+    /// Whether it goes into one packet, which an idle socket always takes.
+    pub(crate) fn is_small(&self) -> bool {
+        self.body.len() <= PACKET
+    }
+
     /// What the message holds.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> io::Result<T> {
         postcard::from_bytes(&self.body).map_err(|error| io::Error::other(error.to_string()))

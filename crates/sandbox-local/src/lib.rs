@@ -1,4 +1,8 @@
-//! Linux namespaces and plain host mode.
+//! Where jobs run on this machine: Linux namespaces made by our own code, and plain host mode.
+//!
+//! `main` calls [`Zygote::start`] first, then makes [`Namespaces`] (or [`Host`]), which the engine drives through the traits of
+//! `sandbox`. A prepared sandbox is three processes' work: the parent (`namespaces`) makes control group, disk and spec; the
+//! zygote (`zygote`) forks; the init (`init`) builds the root, binds itself and starts commands.
 
 pub mod cgroup;
 pub mod disk;
@@ -6,3 +10,14 @@ pub mod landlock;
 pub mod netns;
 mod owner;
 pub mod seccomp;
+
+mod channel;
+mod files;
+mod hash;
+mod init;
+mod sys;
+mod wire;
+mod zygote;
+
+pub use wire::Protection;
+pub use zygote::{Zygote, ZygoteError};

@@ -280,3 +280,38 @@ pub(crate) fn attach(mount: impl AsFd, to: impl AsFd) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(rustix::mount::move_mount(mount, "", to, "", flags)?)
 }
+
+/// Sets the ids that files are opened and made with.
+pub(crate) fn set_file_ids(uid: u32, gid: u32) {
+    // SAFETY: both calls have no preconditions; they tell of no failure, and what they could not set stays weaker.
+    unsafe {
+        libc::setfsgid(gid);
+        libc::setfsuid(uid);
+    }
+}
+
+/// Locks one byte of a file for this open file; false when another one has it.
+pub(crate) fn lock_byte(file: impl AsFd, byte: u32) -> io::Result<bool> {
+    match byte_lock(file.as_fd(), byte, libc::F_WRLCK) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a byte back.
+pub(crate) fn unlock_byte(file: impl AsFd, byte: u32) -> io::Result<()> {
+    byte_lock(file.as_fd(), byte, libc::F_UNLCK)
+}
+
+fn byte_lock(file: BorrowedFd<'_>, byte: u32, kind: libc::c_int) -> io::Result<()> {
+    // SAFETY: all-zero is a valid flock.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    lock.l_start = libc::off_t::from(byte);
+    lock.l_len = 1;
+    // SAFETY: `lock` is a valid flock for the duration of the call.
+    checked(libc::c_long::from(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }))?;
+    Ok(())
+}

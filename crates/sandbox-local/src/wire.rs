@@ -9,6 +9,13 @@ use std::path::PathBuf;
 pub(crate) enum ToZygote {
     /// Make a sandbox. The first descriptor is the init's end of its socket.
     Prepare(Box<Prepare>),
+    /// Put a view into a sandbox. The first descriptor is the view, the second a socket for the answer.
+    Place {
+        /// The sandbox's name.
+        name: String,
+        /// Where, inside.
+        at: PathBuf,
+    },
     /// The parent has given everything of this sandbox back; there is nothing left to clean up for it.
     Forget {
         /// The sandbox's name.
@@ -191,14 +198,14 @@ pub(crate) struct Identity {
 }
 
 /// `sandbox::Profile` on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Profile {
     Hardened,
     Root,
 }
 
 /// `sandbox::Network` on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Net {
     Relayed,
     Loopback,
@@ -228,8 +235,6 @@ pub enum Protection {
 pub(crate) enum Request {
     /// Starts a command; stdout and stderr come with it.
     Exec(ExecRequest),
-    /// Puts a view in its place.
-    Place { view: String, at: PathBuf },
     /// Reads a file.
     Read { path: PathBuf, limit: u64 },
     /// Writes files.
@@ -258,10 +263,12 @@ pub(crate) struct ExecRequest {
 /// Init to parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
-    /// The sandbox stands. With a relayed network its sockets come along.
+    /// The sandbox stands. The init's pidfd comes along, then its sockets, then its views.
     Ready {
         /// Protections that only the inside knows of: name, and why not when it is off.
         protections: Vec<(String, Option<String>)>,
+        /// How many of the descriptors are sockets.
+        sockets: usize,
     },
     /// What was asked could not be done.
     Failed(Fault),

@@ -4,6 +4,7 @@
 //! backends follow. The engine is its only user.
 
 mod command;
+pub mod glob;
 mod limits;
 mod spec;
 

@@ -2,11 +2,9 @@
 //! then starts, reaps and signals commands, and reads, writes and digests files for the engine, as the job's user.
 //!
 //! Order: [`tree`] builds and enters the root, the network comes up, [`privileges`] are settled, [`serve`] answers. Nothing of
-//! the job runs before the last of them.
+//! the job runs before the last of them, and by then the init has no more rights than the job.
 
 mod device;
-mod files;
-mod hash;
 mod place;
 mod privileges;
 mod serve;
@@ -15,11 +13,8 @@ mod step;
 mod tree;
 mod view;
 
-pub(crate) use files::{make_parents, read_file, write_file};
-pub(crate) use hash::digest;
-pub(crate) use step::StepRules;
-
-use crate::channel::{self, Receiver};
+use crate::channel::{self, Message, Receiver};
+use crate::seccomp::Filters;
 use crate::sys;
 use crate::wire::{Reply, Setup};
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,13 +22,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Becomes the init of a sandbox. `fds`: those of the spec, the init's socket first. Waits for `go`, which the zygote sends when
 /// ids and groups are in place.
-pub(crate) fn run(setup: Setup, fds: Vec<OwnedFd>, go: &OwnedFd, rules: &StepRules) -> ! {
+pub(crate) fn run(setup: &Setup, fds: Vec<OwnedFd>, go: &OwnedFd, filters: &Filters) -> ! {
     // A panic must not unwind into the zygote's frames, which this process has a copy of.
-    let code = catch_unwind(AssertUnwindSafe(|| live(setup, fds, go, rules))).unwrap_or(101);
+    let code = catch_unwind(AssertUnwindSafe(|| live(setup, fds, go, filters))).unwrap_or(101);
     sys::exit_now(code)
 }
 
-fn live(setup: Setup, fds: Vec<OwnedFd>, go: &OwnedFd, rules: &StepRules) -> i32 {
+fn live(setup: &Setup, fds: Vec<OwnedFd>, go: &OwnedFd, filters: &Filters) -> i32 {
     // If the zygote is killed, the sandbox dies with it.
     if rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).is_err() {
         return 1;
@@ -43,23 +38,22 @@ fn live(setup: Setup, fds: Vec<OwnedFd>, go: &OwnedFd, rules: &StepRules) -> i32
     }
     let mut fds = fds.into_iter();
     let Some(socket) = fds.next() else { return 1 };
-    let fds: Vec<OwnedFd> = fds.collect();
-    let ready = tree::enter(&setup, fds).and_then(|views| {
-        let sockets = privileges::network(&setup)?;
-        let protections = privileges::settle(&setup, rules)?;
-        Ok((views, sockets, protections))
+    let ready = tree::enter(setup, fds.collect()).and_then(|views| {
+        let sockets = privileges::network(setup)?;
+        let children = sys::child_signals().map_err(|error| crate::wire::Fault::system("watch for children", error))?;
+        let protections = privileges::settle(setup, filters)?;
+        Ok((views, sockets, children, protections))
     });
     match ready {
-        Ok((views, sockets, protections)) => {
-            let sockets: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
-            if channel::send_value(socket.as_fd(), 0, &Reply::Ready { protections: protections.shown }, &sockets).is_err() {
+        Ok((views, sockets, children, protections)) => {
+            let reply = Reply::Ready { protections, sockets: sockets.len() };
+            // Its own end, then the sockets, then the views; the init keeps none of them.
+            let handed = sys::own_pidfd()
+                .and_then(|own| Message::new(0, &reply, [own].into_iter().chain(sockets).chain(views).collect()));
+            if handed.and_then(|message| message.send(&socket)).is_err() {
                 return 1;
             }
-            drop(sockets);
-            match serve::serve(&socket, &setup, &views, &protections.rules, rules) {
-                Ok(()) => 0,
-                Err(_) => 1,
-            }
+            i32::from(serve::serve(&socket, &children).is_err())
         }
         Err(fault) => {
             let _ = channel::send_value(socket.as_fd(), 0, &Reply::Failed(fault), &[]);

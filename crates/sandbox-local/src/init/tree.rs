@@ -14,14 +14,6 @@ use std::path::{Path, PathBuf};
 /// Where the parts wait before they are put together; a tmpfs over the host's `/tmp`, in this mount namespace alone.
 const SCRATCH: &str = "/tmp";
 
-/// A view that waits to be placed.
-pub(super) struct View {
-    /// Its name.
-    pub(super) name: String,
-    /// The detached mount.
-    pub(super) mount: OwnedFd,
-}
-
 /// The state of building.
 pub(super) struct Builder<'a> {
     pub(super) setup: &'a Setup,
@@ -34,8 +26,8 @@ pub(super) struct Builder<'a> {
     scratch: OwnedFd,
 }
 
-/// Builds the root, enters it, and gives the views.
-pub(super) fn enter(setup: &Setup, fds: Vec<OwnedFd>) -> Result<Vec<View>, Fault> {
+/// Builds the root, enters it, and gives the views as detached mounts, in the order of the spec.
+pub(super) fn enter(setup: &Setup, fds: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, Fault> {
     become_owner(setup)?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(|error| Fault::system("make the mounts private", error))?;

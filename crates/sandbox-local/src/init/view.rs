@@ -1,7 +1,7 @@
 //! Prepares a view: an overlay of a host tree, out of the job's sight until `place` puts it somewhere.
 
 use super::place::{directory, find};
-use super::tree::{Builder, Upper, View, owner_of};
+use super::tree::{Builder, Upper, owner_of};
 use crate::sys;
 use crate::wire::{Fault, Owner, ViewSetup};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, mkdirat, mknodat, openat2, statat};
@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 /// Builds a view and gives it as a detached mount.
-pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<View, Fault> {
+pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<OwnedFd, Fault> {
     let failed = |error: io::Error| Fault::system(format!("prepare the view {}", view.name), error);
     let (place, path) = builder.scratch_directory(&format!("v-{}", view.name))?;
     // The shallow parts first: the deep ones are mounted in them.
@@ -41,8 +41,7 @@ pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<Vie
             write(builder, root.as_fd(), at, content).map_err(failed)?;
         }
     }
-    let mount = sys::detached(&path, true).map_err(failed)?;
-    Ok(View { name: view.name.clone(), mount })
+    sys::detached(&path, true).map_err(failed)
 }
 
 /// The deepest part that a path of the view lies in.

@@ -16,6 +16,8 @@ pub(super) fn write(pid: Pid, map: &IdMap) -> Result<(), Fault> {
         fs::write(format!("/proc/{pid}/{file}"), text)
             .map_err(|error| Fault::system(format!("write the {file} of the sandbox's user namespace"), error))
     };
+    // Where memory runs out, the job's processes go before the host's; raising it needs no right.
+    put("oom_score_adj", "500".to_owned())?;
     match map {
         IdMap::Range { base, count } => {
             put("uid_map", format!("0 {base} {count}"))?;

@@ -4,11 +4,9 @@
 //! So `main` calls [`Zygote::start`] before anything else. The zygote watches the parent: when that dies, at any moment and in
 //! any way, it kills and cleans up whatever sandboxes are left, and ends.
 
+mod inside;
 mod map;
 mod serve;
-mod tree;
-
-pub(crate) use tree::remove_tree;
 
 use crate::channel;
 use crate::sys::{self, Forked};

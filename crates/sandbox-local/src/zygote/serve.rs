@@ -1,11 +1,13 @@
 //! The zygote's life: take specs, fork inits, reap them, and clean up when the parent is gone.
 
 use super::map::{self, Mapper};
-use super::tree::remove_tree;
+use super::inside::Inside;
 use super::{MARK, PARENT_FD, SOCKET_FD};
 use crate::cgroup::Cgroups;
 use crate::channel::{self, Message, Received, Receiver};
+use crate::files::remove_tree;
 use crate::init;
+use crate::seccomp::Filters;
 use crate::sys::{self, Forked};
 use crate::wire::{Fault, IdMap, Net, Prepare, Reply, ToZygote};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -23,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What is left to do for a sandbox when the parent dies.
 struct Entry {
     init: Option<Pid>,
+    /// For `place`.
+    inside: Option<Inside>,
     group: Option<String>,
     directory: Option<PathBuf>,
 }
@@ -32,7 +36,7 @@ struct Server {
     parent: OwnedFd,
     children: OwnedFd,
     cgroups: Cgroups,
-    step: init::StepRules,
+    filters: Filters,
     mapper: Mapper,
     entries: HashMap<String, Entry>,
 }
@@ -58,13 +62,12 @@ fn serve() -> io::Result<()> {
         rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     }
     let children = sys::child_signals()?;
-    let step = init::StepRules::compile().map_err(|error| io::Error::other(error.to_string()))?;
     let mut server = Server {
         socket,
         parent,
         children,
         cgroups: Cgroups::detect(),
-        step,
+        filters: Filters::compile(),
         mapper: Mapper::default(),
         entries: HashMap::new(),
     };
@@ -112,6 +115,18 @@ impl Server {
                 drop(message);
                 self.prepare(*prepare, fds);
             }
+            Ok(ToZygote::Place { name, at }) => {
+                let fds = std::mem::take(&mut message.fds);
+                if let [view, answer] = &fds[..] {
+                    let fault = match self.entries.get(&name).and_then(|entry| entry.inside.as_ref()) {
+                        Some(inside) => inside.place(view, &at, answer).err(),
+                        None => Some(Fault::Invalid("the sandbox is gone".to_owned())),
+                    };
+                    if let Some(fault) = fault {
+                        let _ = channel::send_value(answer.as_fd(), 0, &Reply::Failed(fault), &[]);
+                    }
+                }
+            }
             Ok(ToZygote::Forget { name }) => {
                 self.entries.remove(&name);
             }
@@ -122,7 +137,7 @@ impl Server {
 
     fn prepare(&mut self, prepare: Prepare, fds: Vec<OwnedFd>) {
         let name = prepare.name.clone();
-        let entry = Entry { init: None, group: prepare.group.clone(), directory: prepare.directory.clone() };
+        let entry = Entry { init: None, inside: None, group: prepare.group.clone(), directory: prepare.directory.clone() };
         self.entries.insert(name.clone(), entry);
         // The child never returns from here.
         let answer = fds.first().and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3).ok());
@@ -145,15 +160,20 @@ impl Server {
             Forked::Child => {
                 drop(go);
                 let keep: Vec<i32> =
-                    fds.iter().chain([&wait_for_go]).map(std::os::fd::AsRawFd::as_raw_fd).collect();
+                    fds.iter().chain([&wait_for_go]).map(AsRawFd::as_raw_fd).collect();
                 let _ = sys::close_all_but(&keep);
-                init::run(prepare.setup, fds, &wait_for_go, &self.step)
+                init::run(&prepare.setup, fds, &wait_for_go, &self.filters)
             }
             Forked::Parent(pid) => pid,
         };
         drop(wait_for_go);
         if let Some(entry) = self.entries.get_mut(name) {
             entry.init = Some(pid);
+            if !prepare.setup.views.is_empty() {
+                // Opened now: once the init is bound, an ordinary user's zygote could not.
+                let inside = Inside::of(pid, prepare.setup.job);
+                entry.inside = Some(inside.map_err(|error| Fault::system("open the sandbox's namespaces", error))?);
+            }
         }
         let done = self.equip(pid, &prepare, &fds).and_then(|()| {
             channel::send_value(go.as_fd(), 0, &(), &[]).map_err(|error| Fault::system("start the sandbox's init", error))
@@ -224,6 +244,5 @@ impl Server {
         }
         // What the parent had begun to make when it died.
         self.cgroups.sweep();
-        let _ = self.socket.as_raw_fd();
     }
 }

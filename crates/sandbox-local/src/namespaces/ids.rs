@@ -1,0 +1,177 @@
+//! Which ids a sandbox gets: for root a range of its own that nobody uses, for an ordinary user their own id, or their
+//! subordinate range.
+
+use crate::sys;
+use crate::wire::{Identity, IdMap, Profile};
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Ids per sandbox.
+const COUNT: u32 = 65_536;
+/// The first id of the first range. From here to 2^31 no known tool takes ids (systemd's list of ranges).
+const FIRST: u32 = 0x7000_0000;
+/// How many ranges fit.
+const RANGES: u32 = 4_094;
+/// The job's user in the profile `hardened`.
+pub(super) const RUNNER: u32 = 1001;
+
+/// Hands out ranges, none of them twice at a time on this machine: a byte of one file is locked for each, and the kernel
+/// unlocks it when the process is gone.
+#[derive(Debug)]
+pub(super) struct Ranges {
+    file: Option<File>,
+    taken: Mutex<BTreeSet<u32>>,
+}
+
+/// A range in use. Dropping it gives it back.
+#[derive(Debug)]
+pub(super) struct Range {
+    ranges: Arc<Ranges>,
+    slot: u32,
+}
+
+impl Ranges {
+    /// `places`: where the lock file may lie, the first that works.
+    pub(super) fn open(places: &[&Path]) -> Self {
+        let file = places.iter().find_map(|place| {
+            std::fs::create_dir_all(place).ok()?;
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(place.join("ids")).ok()
+        });
+        Self { file, taken: Mutex::default() }
+    }
+
+    /// Takes a free range.
+    pub(super) fn take(self: &Arc<Self>) -> io::Result<Range> {
+        let file = self.file.as_ref().ok_or_else(|| io::Error::other("the file that id ranges are locked in could not be made"))?;
+        // Another process starts elsewhere, so that they seldom meet.
+        let start = std::process::id().wrapping_mul(61) % RANGES;
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in (0..RANGES).map(|offset| (start + offset) % RANGES) {
+            if !taken.contains(&slot) && sys::lock_byte(file, slot)? {
+                taken.insert(slot);
+                return Ok(Range { ranges: self.clone(), slot });
+            }
+        }
+        Err(io::Error::other("all id ranges are in use"))
+    }
+}
+
+impl Range {
+    fn base(&self) -> u32 {
+        FIRST + self.slot * COUNT
+    }
+}
+
+impl Drop for Range {
+    fn drop(&mut self) {
+        let mut taken = self.ranges.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.remove(&self.slot);
+        if let Some(file) = &self.ranges.file {
+            let _ = sys::unlock_byte(file, self.slot);
+        }
+    }
+}
+
+/// The ids of one sandbox.
+#[derive(Debug)]
+pub(super) struct Ids {
+    /// The map.
+    pub(super) map: IdMap,
+    /// The init's user.
+    pub(super) init: Identity,
+    /// The job's user.
+    pub(super) job: Identity,
+    /// The job's user and group as the host sees them.
+    pub(super) outside: (u32, u32),
+    /// Held for as long as the sandbox lives.
+    _range: Option<Range>,
+}
+
+const ROOT: Identity = Identity { uid: 0, gid: 0 };
+const JOB: Identity = Identity { uid: RUNNER, gid: RUNNER };
+
+impl Ids {
+    /// For a caller who is root.
+    pub(super) fn range(ranges: &Arc<Ranges>, profile: Profile) -> io::Result<Self> {
+        let range = ranges.take()?;
+        let base = range.base();
+        let job = if profile == Profile::Root { ROOT } else { JOB };
+        Ok(Self {
+            map: IdMap::Range { base, count: COUNT },
+            init: ROOT,
+            job,
+            outside: (base + job.uid, base + job.gid),
+            _range: Some(range),
+        })
+    }
+
+    /// For an ordinary user.
+    pub(super) fn own(profile: Profile) -> Self {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let helped = (profile == Profile::Root).then(|| subordinate(uid)).flatten();
+        let (map, job) = match (profile, helped) {
+            (Profile::Hardened, _) => (IdMap::Own { inside: RUNNER, uid, gid }, JOB),
+            (Profile::Root, Some((users, groups))) => (IdMap::Helped { uid, gid, users, groups }, ROOT),
+            (Profile::Root, None) => (IdMap::Own { inside: 0, uid, gid }, ROOT),
+        };
+        Self { map, init: job, job, outside: (uid, gid), _range: None }
+    }
+
+    /// What to tell about it.
+    pub(super) fn described(&self) -> String {
+        match &self.map {
+            IdMap::Range { base, count } => format!("ids {base} to {}", base + (count - 1)),
+            IdMap::Own { uid, .. } => format!("one id, {uid}"),
+            IdMap::Helped { uid, users: (first, count), .. } => format!("{uid} and ids {first} to {}", first + (count - 1)),
+        }
+    }
+}
+
+/// The caller's ranges in `/etc/subuid` and `/etc/subgid`, when both and the helpers are there.
+fn subordinate(uid: u32) -> Option<((u32, u32), (u32, u32))> {
+    let helper = |name: &str| ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|place| Path::new(place).join(name).exists());
+    if !helper("newuidmap") || !helper("newgidmap") {
+        return None;
+    }
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    let range = |file: &str| {
+        let text = std::fs::read_to_string(file).ok()?;
+        text.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let owner = fields.next()?;
+            if Some(owner) != name.as_deref() && owner.parse() != Ok(uid) {
+                return None;
+            }
+            let (first, count): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+            (count >= 1000).then_some((first, count))
+        })
+    };
+    Some((range("/etc/subuid")?, range("/etc/subgid")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_range_is_handed_out_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = Arc::new(Ranges::open(&[dir.path()]));
+        let theirs = Arc::new(Ranges::open(&[dir.path()]));
+        let (one, two, three) = (ours.take().unwrap(), ours.take().unwrap(), theirs.take().unwrap());
+        let bases = BTreeSet::from([one.base(), two.base(), three.base()]);
+        assert_eq!(bases.len(), 3);
+        let freed = two.base();
+        drop(two);
+        assert_eq!(theirs.take().unwrap().base(), freed);
+        assert!(FIRST.checked_add(RANGES * COUNT).is_some_and(|end| end <= 1 << 31));
+    }
+}

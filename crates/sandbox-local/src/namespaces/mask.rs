@@ -1,0 +1,383 @@
+//! The layer that lies over the host's (or an image's) root and under the job's throw-away layer: it hides what is private,
+//! and brings what a job needs (its user, its home, names, `sudo`). Made once per content, kept, shared read-only by all
+//! sandboxes of the machine.
+
+use super::ids::RUNNER;
+use super::sudo;
+use crate::wire::{Net, Owner, Profile};
+use crate::files::remove_tree;
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid, XattrFlags, chownat, mknodat};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Directories of the host's root that a job sees; nothing else at the top is shown.
+pub(super) const SHOWN: [&str; 15] = [
+    "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "var", "srv", "nix", "gnu", "libexec", "snap",
+];
+/// The sandbox's host name.
+pub(super) const HOST_NAME: &str = "ekiden";
+/// Where tools are cached, as on the servers' machines.
+pub(super) const TOOL_CACHE: &str = "/opt/hostedtoolcache";
+/// Directories that every sandbox has, empty and its own.
+const FRESH: [(&str, u32); 22] = [
+    ("boot", 0o755), ("dev", 0o755), ("home", 0o755), ("media", 0o755), ("mnt", 0o755), ("proc", 0o555), ("root", 0o755),
+    ("run", 0o755), ("run/lock", 0o1777), ("run/shm", 0o1777), ("sys", 0o755), ("sys/devices", 0o755), ("sys/devices/system", 0o755),
+    ("sys/devices/system/cpu", 0o755), ("tmp", 0o1777), ("var/backups", 0o755), ("var/crash", 0o1777), ("var/log", 0o755),
+    ("var/log/apt", 0o755), ("var/mail", 0o1777), ("var/spool", 0o755), ("var/tmp", 0o1777),
+];
+/// What of `/etc` is credentials, or tells of the host and its people.
+const PRIVATE_ETC: &str = "shadow shadow- gshadow gshadow- passwd- group- subuid subgid subuid- subgid- sudoers sudoers.d krb5.keytab \
+    security/opasswd ssl/private ssh/ssh_host_rsa_key ssh/ssh_host_ecdsa_key ssh/ssh_host_ed25519_key ssh/ssh_host_dsa_key \
+    NetworkManager/system-connections wireguard openvpn ipsec.secrets ipsec.d/private ppp/chap-secrets ppp/pap-secrets docker \
+    containers/auth.json kubernetes rancher ekiden gitea forgejo forgejo-runner gitlab-runner act_runner letsencrypt credstore \
+    credstore.encrypted exim4/passwd.client postfix/sasl_passwd msmtprc netrc fstab crypttab mtab cron.d machine-id";
+/// What of `/var` is other services' state.
+const PRIVATE_VAR: &str = "cache/ekiden cache/private lib/private lib/ekiden lib/docker lib/containerd lib/containers lib/kubelet \
+    lib/rancher lib/cni lib/etcd lib/postgresql lib/mysql lib/redis lib/mongodb lib/gitea lib/forgejo lib/gitlab-runner lib/jenkins \
+    lib/act_runner lib/systemd lib/NetworkManager lib/bluetooth lib/sss lib/samba lib/tor lib/tailscale lib/cloud lib/amazon \
+    lib/google lib/waagent lib/lxc lib/lxd lib/incus lib/libvirt lib/machines lib/fail2ban lib/rabbitmq lib/elasticsearch lib/grafana \
+    lib/prometheus lib/vault lib/consul lib/nomad lib/acme lib/step lib/snapd lib/sudo lib/polkit-1 lib/AccountsService db";
+
+/// Whether the layer hides a path of a directory that is shown.
+pub(super) fn is_hidden(path: &Path) -> bool {
+    let below = |top: &str, names: &str| {
+        let rest = path.strip_prefix(top).ok();
+        rest.is_some_and(|rest| names.split_whitespace().any(|name| rest.starts_with(name)))
+    };
+    let fresh = path.strip_prefix("/").is_ok_and(|path| FRESH.iter().any(|(name, _)| path.starts_with(name)));
+    fresh || below("/etc", PRIVATE_ETC) || below("/var", PRIVATE_VAR)
+}
+
+/// One thing in the layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Entry {
+    /// A directory; an opaque one hides what lies below it.
+    Directory { mode: u32, owner: Owner, cover: Cover },
+    File { mode: u32, content: Vec<u8> },
+    /// Hides what lies below it.
+    Whiteout,
+    Link(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cover {
+    /// What lies below shows through.
+    Merge,
+    /// Nothing shows through.
+    Opaque,
+}
+
+/// What the layer is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    /// The root below: `/`, or a directory.
+    pub(super) base: PathBuf,
+    /// Whether the caller is root.
+    pub(super) caller: Caller,
+    pub(super) profile: Profile,
+    pub(super) network: Net,
+}
+
+/// Who makes sandboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Caller {
+    Root,
+    User,
+}
+
+/// The layer's entries by path; parents come before what they hold.
+struct Layer<'a> {
+    kind: &'a Kind,
+    entries: BTreeMap<PathBuf, Entry>,
+}
+
+/// Makes the layer, or finds it made, in `folder`; gives its directory.
+pub(super) fn layer(kind: &Kind, folder: &Path) -> io::Result<PathBuf> {
+    let entries = entries(kind);
+    let mut digest = Sha256::new();
+    // The owner's number is part of what is on disk.
+    digest.update(format!("1 {:?} {}", kind.caller, rustix::process::geteuid().as_raw()));
+    for (path, entry) in &entries {
+        digest.update(format!("{}\0{entry:?}\0", path.display()));
+    }
+    let mut name = String::new();
+    for byte in &digest.finalize()[..16] {
+        let _ = write!(name, "{byte:02x}");
+    }
+    let place = folder.join(&name);
+    if place.is_dir() {
+        return Ok(place);
+    }
+    std::fs::create_dir_all(folder)?;
+    let fresh = folder.join(format!("new-{}-{:?}", std::process::id(), std::thread::current().id()));
+    remove_tree(&fresh)?;
+    std::fs::create_dir(&fresh)?;
+    let made = entries.iter().try_for_each(|(path, entry)| make(&fresh, path, entry, kind.caller));
+    let made = made.and_then(|()| std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755)));
+    match made.and_then(|()| std::fs::rename(&fresh, &place)) {
+        Ok(()) => Ok(place),
+        // Another process was faster.
+        Err(_) if place.is_dir() => remove_tree(&fresh).map(|()| place),
+        Err(error) => {
+            let _ = remove_tree(&fresh);
+            Err(error)
+        }
+    }
+}
+
+fn make(folder: &Path, path: &Path, entry: &Entry, caller: Caller) -> io::Result<()> {
+    let at = folder.join(path);
+    match entry {
+        Entry::Directory { mode, owner, cover } => {
+            std::fs::create_dir(&at)?;
+            if *cover == Cover::Opaque {
+                rustix::fs::setxattr(&at, "user.overlay.opaque", b"y", XattrFlags::empty())?;
+            }
+            // An ordinary user's own id is the only one there is.
+            if (*owner, caller) == (Owner::Job, Caller::Root) {
+                let (uid, gid) = (Uid::from_raw(RUNNER), Gid::from_raw(RUNNER));
+                chownat(CWD, &at, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+            }
+            std::fs::set_permissions(&at, std::fs::Permissions::from_mode(*mode))
+        }
+        Entry::File { mode, content } => {
+            std::fs::write(&at, content)?;
+            std::fs::set_permissions(&at, std::fs::Permissions::from_mode(*mode))
+        }
+        Entry::Whiteout => Ok(mknodat(CWD, &at, FileType::CharacterDevice, Mode::empty(), 0)?),
+        Entry::Link(target) => std::os::unix::fs::symlink(target, &at),
+    }
+}
+
+fn entries(kind: &Kind) -> BTreeMap<PathBuf, Entry> {
+    let mut layer = Layer { kind, entries: BTreeMap::new() };
+    for (path, mode) in FRESH {
+        layer.directory(path, mode, Owner::Root, Cover::Opaque);
+    }
+    let on_host = kind.base == Path::new("/");
+    if on_host {
+        layer.top();
+        layer.private("etc", PRIVATE_ETC);
+        layer.private("var", PRIVATE_VAR);
+        if kind.profile == Profile::Root && kind.caller == Caller::Root {
+            // Root of a mapped root could read what the host's people cannot.
+            for top in ["etc", "var/lib", "var/cache", "opt", "srv", "usr/local/etc"] {
+                layer.unreadable(Path::new(top), 0);
+            }
+        }
+    }
+    layer.homes();
+    layer.names();
+    for place in ["usr/local/bin/sudo", "usr/bin/sudo"] {
+        layer.file(place, 0o755, sudo::script(kind.profile));
+    }
+    layer.entries
+}
+
+impl Layer<'_> {
+    fn below(&self, path: &Path) -> PathBuf {
+        self.kind.base.join(path)
+    }
+
+    /// A directory and, where they lack, its parents, which look as they do below.
+    fn directory(&mut self, path: impl AsRef<Path>, mode: u32, owner: Owner, cover: Cover) {
+        let path = path.as_ref();
+        self.parents(path);
+        self.entries.insert(path.to_owned(), Entry::Directory { mode, owner, cover });
+    }
+
+    fn parents(&mut self, path: &Path) {
+        let parents: Vec<PathBuf> = path.ancestors().skip(1).filter(|at| !at.as_os_str().is_empty()).map(Path::to_owned).collect();
+        for parent in parents {
+            if !self.entries.contains_key(&parent) {
+                let mode = std::fs::metadata(self.below(&parent)).map_or(0o755, |meta| meta.mode() & 0o7777);
+                self.entries.insert(parent, Entry::Directory { mode: mode | 0o555, owner: Owner::Root, cover: Cover::Merge });
+            }
+        }
+    }
+
+    fn file(&mut self, path: impl AsRef<Path>, mode: u32, content: impl Into<Vec<u8>>) {
+        let path = path.as_ref();
+        self.parents(path);
+        self.entries.insert(path.to_owned(), Entry::File { mode, content: content.into() });
+    }
+
+    /// Hides what is there, if anything is.
+    fn hide(&mut self, path: &Path) {
+        let covered = path.ancestors().skip(1).any(|at| {
+            matches!(self.entries.get(at), Some(Entry::Whiteout | Entry::Directory { cover: Cover::Opaque, .. }))
+        });
+        if !covered && !self.entries.contains_key(path) && std::fs::symlink_metadata(self.below(path)).is_ok() {
+            self.parents(path);
+            self.entries.insert(path.to_owned(), Entry::Whiteout);
+        }
+    }
+
+    /// The top of the host's root: only what is listed.
+    fn top(&mut self) {
+        let Ok(listed) = std::fs::read_dir(&self.kind.base) else { return };
+        for entry in listed.filter_map(Result::ok) {
+            let name = PathBuf::from(entry.file_name());
+            let shown = name.to_str().is_some_and(|name| SHOWN.contains(&name));
+            match entry.file_type() {
+                Ok(kind) if shown && kind.is_symlink() => {
+                    if let Ok(target) = std::fs::read_link(entry.path()) {
+                        self.entries.insert(name, Entry::Link(target));
+                    }
+                }
+                Ok(kind) if shown && kind.is_dir() => self.directory(&name, 0o755, Owner::Root, Cover::Merge),
+                _ => self.hide(&name),
+            }
+        }
+        for name in ["etc", "opt", "usr", "var"] {
+            if !self.entries.contains_key(Path::new(name)) {
+                self.directory(name, 0o755, Owner::Root, Cover::Merge);
+            }
+        }
+    }
+
+    fn private(&mut self, top: &str, names: &str) {
+        for name in names.split_whitespace() {
+            self.hide(&Path::new(top).join(name));
+        }
+    }
+
+    /// Hides everything that not everybody may read on the host.
+    fn unreadable(&mut self, path: &Path, depth: usize) {
+        const DEPTH: usize = 4;
+        let Ok(listed) = std::fs::read_dir(self.below(path)) else { return };
+        for entry in listed.filter_map(Result::ok) {
+            let Ok(meta) = entry.metadata() else { continue };
+            let at = path.join(entry.file_name());
+            if meta.is_symlink() || matches!(self.entries.get(&at), Some(Entry::File { .. } | Entry::Whiteout)) {
+                continue;
+            }
+            let open = if meta.is_dir() { 0o005 } else { 0o004 };
+            if meta.mode() & open != open {
+                if meta.is_dir() {
+                    self.directory(&at, meta.mode() & 0o7777, Owner::Root, Cover::Opaque);
+                } else {
+                    self.hide(&at);
+                }
+            } else if meta.is_dir() && depth < DEPTH {
+                self.unreadable(&at, depth + 1);
+            }
+        }
+    }
+
+    /// The job's home and work folders.
+    fn homes(&mut self) {
+        let owner = if self.kind.profile == Profile::Root { Owner::Root } else { Owner::Job };
+        for path in ["home/runner", "home/runner/work", "home/runner/work/_temp", TOOL_CACHE.trim_start_matches('/')] {
+            self.directory(path, 0o755, owner, Cover::Opaque);
+        }
+    }
+
+    /// Who is who, and where what is.
+    fn names(&mut self) {
+        let read = |path: &str| std::fs::read_to_string(self.below(Path::new(path))).unwrap_or_default();
+        let shell = if self.below(Path::new("bin/bash")).exists() { "/bin/bash" } else { "/bin/sh" };
+        let users = accounts(&read("etc/passwd"), "root:x:0:0:root:/root:/bin/sh");
+        let groups = accounts(&read("etc/group"), "root:x:0:");
+        let known: Vec<&str> = users.iter().filter_map(|line| line.split(':').next()).collect();
+        let mut passwd = users.join("\n");
+        let _ = writeln!(passwd, "\nrunner:x:{RUNNER}:{RUNNER}:runner:/home/runner:{shell}");
+        let mut group = String::new();
+        for line in &groups {
+            let (head, members) = line.rsplit_once(':').unwrap_or((line, ""));
+            let members: Vec<&str> = members.split(',').filter(|member| known.contains(member)).collect();
+            let _ = writeln!(group, "{head}:{}", members.join(","));
+        }
+        let _ = writeln!(group, "runner:x:{RUNNER}:");
+        let names = |text: &str| -> Vec<String> {
+            text.lines().filter_map(|line| line.split(':').next()).map(str::to_owned).collect()
+        };
+        if self.kind.profile == Profile::Root {
+            let lines = |names: Vec<String>, rest: &str| names.iter().map(|name| format!("{name}:*:{rest}\n")).collect::<String>();
+            self.file("etc/shadow", 0o640, lines(names(&passwd), "20000:0:99999:7:::"));
+            self.file("etc/gshadow", 0o640, lines(names(&group), ":"));
+            self.file("etc/subuid", 0o644, "");
+            self.file("etc/subgid", 0o644, "");
+        }
+        let resolver = match self.kind.network {
+            Net::Relayed => crate::netns::RESOLV_CONF.to_owned(),
+            Net::Loopback => String::new(),
+            Net::Host => std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+        };
+        let hosts = format!("127.0.0.1\tlocalhost {HOST_NAME}\n::1\tlocalhost ip6-localhost ip6-loopback {HOST_NAME}\n");
+        let switch = "passwd: files\ngroup: files\nshadow: files\ngshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\nethers: files\nrpc: files\n";
+        for (path, content) in [
+            ("etc/passwd", passwd),
+            ("etc/group", group),
+            ("etc/hostname", format!("{HOST_NAME}\n")),
+            ("etc/hosts", hosts),
+            ("etc/nsswitch.conf", switch.to_owned()),
+            ("etc/resolv.conf", resolver),
+            ("etc/machine-id", "656b6964656e656b6964656e656b6964\n".to_owned()),
+        ] {
+            self.file(path, 0o644, content);
+        }
+        self.entries.insert(PathBuf::from("etc/mtab"), Entry::Link(PathBuf::from("/proc/self/mounts")));
+    }
+}
+
+/// The accounts that programs need: those of the system. People's are not shown.
+fn accounts(text: &str, root: &str) -> Vec<String> {
+    let mut kept: Vec<String> = text
+        .lines()
+        .filter(|line| {
+            let mut fields = line.split(':');
+            let (name, id) = (fields.next(), fields.nth(1).and_then(|id| id.parse::<u32>().ok()));
+            name != Some("runner") && id.is_some_and(|id| (id < 1000 || id == 65_534) && id != RUNNER)
+        })
+        .map(str::to_owned)
+        .collect();
+    if !kept.iter().any(|line| line.starts_with("root:")) {
+        kept.insert(0, root.to_owned());
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(base: &Path, profile: Profile) -> Kind {
+        Kind { base: base.to_owned(), caller: Caller::User, profile, network: Net::Relayed }
+    }
+
+    #[test]
+    fn people_are_left_out_and_the_runner_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("etc")).unwrap();
+        std::fs::write(
+            dir.path().join("etc/passwd"),
+            "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/zsh\nnobody:x:65534:65534::/:/bin/false\nrunner:x:500:5::/x:/y\n",
+        )
+        .unwrap();
+        std::fs::write(dir.path().join("etc/group"), "root:x:0:alice,root\nalice:x:1000:\n").unwrap();
+        let entries = entries(&kind(dir.path(), Profile::Root));
+        let text = |path: &str| match &entries[Path::new(path)] {
+            Entry::File { content, .. } => String::from_utf8(content.clone()).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        let passwd = text("etc/passwd");
+        assert!(!passwd.contains("alice") && passwd.matches("runner:").count() == 1 && passwd.contains("nobody"));
+        assert!(text("etc/group").starts_with("root:x:0:root\n"));
+        assert!(text("etc/shadow").contains("runner:*:"));
+    }
+
+    #[test]
+    fn the_same_content_is_made_once() {
+        let (base, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let kind = kind(base.path(), Profile::Hardened);
+        let first = layer(&kind, folder.path()).unwrap();
+        assert_eq!(layer(&kind, folder.path()).unwrap(), first);
+        assert!(first.join("usr/bin/sudo").is_file() && first.join("home/runner/work/_temp").is_dir());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
