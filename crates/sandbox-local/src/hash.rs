@@ -112,8 +112,8 @@ fn walk(globs: &Globs, links: Links, take: &mut dyn FnMut(&Path) -> Result<(), F
 fn file(path: &Path) -> Result<Option<[u8; 32]>, Fault> {
     let failed = |error: io::Error| Fault::system(format!("hash {}", path.display()), error);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
-        .map_err(|error| failed(error.into()))?;
+    let opened =
+        openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(|error| failed(error.into()))?;
     let kind = FileType::from_raw_mode(fstat(&opened).map_err(|error| failed(error.into()))?.st_mode);
     if kind == FileType::Directory {
         return Ok(None);

@@ -15,9 +15,11 @@ mod channel;
 mod files;
 mod hash;
 mod init;
+mod namespaces;
 mod sys;
 mod wire;
 mod zygote;
 
+pub use namespaces::{HostVariables, Namespaces, Options, default_limits};
 pub use wire::Protection;
 pub use zygote::{Zygote, ZygoteError};

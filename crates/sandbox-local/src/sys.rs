@@ -225,28 +225,30 @@ pub(crate) fn child_signals() -> io::Result<OwnedFd> {
     // SAFETY: the set is initialised; the descriptor returned is ours.
     unsafe {
         checked(libc::c_long::from(libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut())))?;
-        let fd = checked(libc::c_long::from(libc::signalfd(
-            -1,
-            &raw const set,
-            libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
-        )))?;
+        let fd =
+            checked(libc::c_long::from(libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)))?;
         Ok(OwnedFd::from_raw_fd(fd as RawFd))
     }
 }
 
-/// Gives a process that is about to exec the signals of a fresh one: nothing blocked, SIGPIPE deadly.
+/// What the zygote ignores, since a terminal or a person sends it to a whole group.
+const TERMINAL: [libc::c_int; 5] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP];
+
+/// Gives a process that is about to exec the signals of a fresh one: nothing blocked, nothing ignored.
 pub(crate) fn fresh_signals() {
     let none = set_of(&[]);
-    // SAFETY: the set is initialised and SIG_DFL is a valid disposition. SIGPIPE is the only one that Rust's start-up changes.
+    // SAFETY: the set is initialised and SIG_DFL is a valid disposition. SIGPIPE is the one that Rust's start-up changes.
     unsafe {
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        for signal in TERMINAL.into_iter().chain([libc::SIGPIPE]) {
+            libc::signal(signal, libc::SIG_DFL);
+        }
     }
 }
 
-/// Ignores the signals that a terminal or a person sends to a whole group.
+/// Ignores them.
 pub(crate) fn ignore_terminal_signals() {
-    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP] {
+    for signal in TERMINAL {
         // SAFETY: SIG_IGN is a valid disposition.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
@@ -314,4 +316,17 @@ fn byte_lock(file: BorrowedFd<'_>, byte: u32, kind: libc::c_int) -> io::Result<(
     // SAFETY: `lock` is a valid flock for the duration of the call.
     checked(libc::c_long::from(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }))?;
     Ok(())
+}
+
+/// Gives another detached copy of a mount that a descriptor holds.
+pub(crate) fn cloned(mount: impl AsFd) -> io::Result<OwnedFd> {
+    use rustix::mount::OpenTreeFlags;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    Ok(rustix::mount::open_tree(mount, "", flags)?)
+}
+
+/// Lets the runtime watch a descriptor.
+pub(crate) fn watched(fd: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` gives the same open descriptor for as long as it lives, and it lives in the `AsyncFd`.
+    unsafe { tokio::io::unix::AsyncFd::register(fd) }.map_err(Into::into)
 }

@@ -182,6 +182,10 @@ impl Group {
     pub fn attach(&self, pid: u32, cloned_into: bool) -> Result<(), CgroupError> {
         let v2 = self.v2.as_ref().filter(|_| !cloned_into);
         for place in v2.into_iter().chain(self.v1.values()) {
+            // An adopted group does not know whether it has a cpu limit; without one its directory was not made.
+            if self.v1.get("cpu") == Some(place) && !place.exists() {
+                continue;
+            }
             std::fs::write(place.join("cgroup.procs"), pid.to_string())
                 .map_err(|error| CgroupError::new("move the sandbox into", place, error))?;
         }

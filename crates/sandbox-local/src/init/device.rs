@@ -38,7 +38,8 @@ pub(super) fn devices(root: BorrowedFd<'_>) -> Result<(), Fault> {
     for name in ["pts", "shm", "mqueue"] {
         mkdirat(at, name, Mode::from_raw_mode(0o755)).map_err(|error| failed("/dev")(error.into()))?;
     }
-    let terminals = file_system("devpts", &[("mode", "0620"), ("ptmxmode", "0666")], QUIET).map_err(failed("/dev/pts"))?;
+    let terminals =
+        file_system("devpts", &[("mode", "0620"), ("ptmxmode", "0666")], QUIET).map_err(failed("/dev/pts"))?;
     attach(root, Path::new("dev/pts"), &terminals)?;
     let shared = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     let memory = file_system("tmpfs", &[("mode", "1777")], shared).map_err(failed("/dev/shm"))?;

@@ -38,7 +38,9 @@ pub(super) fn network(setup: &Setup) -> Result<Vec<OwnedFd>, Fault> {
     };
     let sockets = netns::set_up(way).map_err(|error| Fault::Invalid(error.to_string()))?;
     Ok(sockets
-        .map(|sockets| [Some(sockets.tcp4), Some(sockets.udp4), sockets.tcp6, sockets.udp6].into_iter().flatten().collect())
+        .map(|sockets| {
+            [Some(sockets.tcp4), Some(sockets.udp4), sockets.tcp6, sockets.udp6].into_iter().flatten().collect()
+        })
         .unwrap_or_default())
 }
 

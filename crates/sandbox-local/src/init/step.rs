@@ -51,7 +51,8 @@ struct Prepared {
 impl Prepared {
     fn new(request: &ExecRequest) -> Result<Self, Fault> {
         let text = |text: String| {
-            CString::new(text).map_err(|_| Fault::Invalid("an argument or variable of a command holds a NUL".to_owned()))
+            CString::new(text)
+                .map_err(|_| Fault::Invalid("an argument or variable of a command holds a NUL".to_owned()))
         };
         let program = request.argv.first().ok_or_else(|| Fault::Invalid("a command needs a program".to_owned()))?;
         let path = request.env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());

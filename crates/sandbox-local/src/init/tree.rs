@@ -156,8 +156,8 @@ impl<'a> Builder<'a> {
     }
 
     fn root(&mut self) -> Result<OwnedFd, Fault> {
-        let place = directory(self.scratch.as_fd(), Path::new("r"))
-            .map_err(|error| Fault::system("make the root", error))?;
+        let place =
+            directory(self.scratch.as_fd(), Path::new("r")).map_err(|error| Fault::system("make the root", error))?;
         let mut root = None;
         for Layer { at, lowers } in &self.setup.layers {
             let upper = self.fresh_upper(Owner::Root, 0o755)?;
@@ -182,8 +182,7 @@ impl<'a> Builder<'a> {
         let shown = bind.at.display();
         match bind.access {
             Access::Read | Access::Write => {
-                let change =
-                    if bind.access == Access::Read { MountChange::Closed } else { MountChange::NoPrivileges };
+                let change = if bind.access == Access::Read { MountChange::Closed } else { MountChange::NoPrivileges };
                 let mount = self.source(bind.source)?;
                 place::attach(root.as_fd(), &bind.at, mount)?;
                 sys::mount_setattr(mount.as_fd(), change)

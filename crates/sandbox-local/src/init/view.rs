@@ -54,7 +54,8 @@ fn part_of<'a>(view: &'a ViewSetup, path: &Path) -> &'a Path {
 fn hide(builder: &Builder<'_>, upper: &Upper, source: usize, path: &Path) -> io::Result<()> {
     let lower = builder.source(source).map_err(|_| io::ErrorKind::InvalidInput)?;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let open = |path: &Path| openat2(lower, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty(), resolve);
+    let open =
+        |path: &Path| openat2(lower, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty(), resolve);
     if open(path).is_err() {
         return Ok(());
     }

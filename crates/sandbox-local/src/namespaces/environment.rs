@@ -8,14 +8,28 @@ use std::path::{Path, PathBuf};
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Variables that name a file or directory of certificate authorities.
 const AUTHORITIES: [&str; 13] = [
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO",
-    "AWS_CA_BUNDLE", "NIX_SSL_CERT_FILE", "CARGO_HTTP_CAINFO", "HTTPLIB2_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "GIT_SSL_CAINFO",
+    "AWS_CA_BUNDLE",
+    "NIX_SSL_CERT_FILE",
+    "CARGO_HTTP_CAINFO",
+    "HTTPLIB2_CA_CERTS",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
     "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
 ];
 const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
 /// Tools that find their home by a variable when it is not below `HOME`: the last part of their directory, and the variable.
 const TOOL_HOMES: [(&str, &str); 6] = [
-    (".rustup", "RUSTUP_HOME"), (".pyenv", "PYENV_ROOT"), (".nvm", "NVM_DIR"), (".rbenv", "RBENV_ROOT"), (".sdkman", "SDKMAN_DIR"),
+    (".rustup", "RUSTUP_HOME"),
+    (".pyenv", "PYENV_ROOT"),
+    (".nvm", "NVM_DIR"),
+    (".rbenv", "RBENV_ROOT"),
+    (".sdkman", "SDKMAN_DIR"),
     (".volta", "VOLTA_HOME"),
 ];
 
@@ -54,11 +68,11 @@ impl Caller {
         Self { path, home, listed }
     }
 
-    /// The `PATH` inside: what is exposed first, as the caller has it, then a fresh machine's.
-    pub(super) fn path_inside(&self, exposed: &[PathBuf]) -> String {
+    /// The `PATH` inside: what was asked for, what is exposed, as the caller has it, then a fresh machine's.
+    pub(super) fn path_inside(&self, first: &[PathBuf], exposed: &[PathBuf]) -> String {
         let inside = self.path.iter().filter(|entry| exposed.iter().any(|path| entry.starts_with(path)));
         let mut entries: Vec<String> = Vec::new();
-        for entry in inside.filter_map(|entry| entry.to_str()).chain(PATH.split(':')) {
+        for entry in first.iter().chain(inside).filter_map(|entry| entry.to_str()).chain(PATH.split(':')) {
             if !entries.iter().any(|known| known == entry) {
                 entries.push(entry.to_owned());
             }
@@ -92,7 +106,9 @@ impl Caller {
 
     /// What would bring a program that the sandbox lacks, to follow `command not found in the sandbox`.
     pub(super) fn hint(&self, program: &str, exposed: &[PathBuf]) -> String {
-        let places = if program.contains('/') { vec![PathBuf::from(program)] } else {
+        let places = if program.contains('/') {
+            vec![PathBuf::from(program)]
+        } else {
             self.path.iter().map(|entry| entry.join(program)).collect()
         };
         let found = places.into_iter().find(|place| {
@@ -102,8 +118,13 @@ impl Caller {
         });
         match found {
             Some(place) if !is_visible(&place) && !is_exposed(&place, exposed) => {
-                let trees: Vec<String> = self.trees_of(&place).iter().map(|tree| format!("--expose {}", tree.display())).collect();
-                format!("; it is at {} on this machine, which jobs do not see: add {}", place.display(), trees.join(" "))
+                let trees: Vec<String> =
+                    self.trees_of(&place).iter().map(|tree| format!("--expose {}", tree.display())).collect();
+                format!(
+                    "; it is at {} on this machine, which jobs do not see: add {}",
+                    place.display(),
+                    trees.join(" ")
+                )
             }
             _ => String::new(),
         }
@@ -188,8 +209,8 @@ mod tests {
     fn exposed_tools_come_first_in_the_path() {
         let caller = caller(&[], &["/root/.cargo/bin", "/usr/bin", "/root/other"], "/root");
         let exposed = [PathBuf::from("/root/.cargo"), PathBuf::from("/root/.rustup")];
-        assert!(caller.path_inside(&exposed).starts_with("/root/.cargo/bin:/usr/local/sbin:"));
-        assert!(!caller.path_inside(&exposed).contains("other"));
+        assert!(caller.path_inside(&[], &exposed).starts_with("/root/.cargo/bin:/usr/local/sbin:"));
+        assert!(!caller.path_inside(&[], &exposed).contains("other"));
         assert_eq!(caller.variables(&exposed, true), [("RUSTUP_HOME".to_owned(), "/root/.rustup".to_owned())]);
     }
 

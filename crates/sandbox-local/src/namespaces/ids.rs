@@ -2,7 +2,7 @@
 //! subordinate range.
 
 use crate::sys;
-use crate::wire::{Identity, IdMap, Profile};
+use crate::wire::{IdMap, Identity, Profile};
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -45,7 +45,10 @@ impl Ranges {
 
     /// Takes a free range.
     pub(super) fn take(self: &Arc<Self>) -> io::Result<Range> {
-        let file = self.file.as_ref().ok_or_else(|| io::Error::other("the file that id ranges are locked in could not be made"))?;
+        let file = self
+            .file
+            .as_ref()
+            .ok_or_else(|| io::Error::other("the file that id ranges are locked in could not be made"))?;
         // Another process starts elsewhere, so that they seldom meet.
         let start = std::process::id().wrapping_mul(61) % RANGES;
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,14 +128,17 @@ impl Ids {
         match &self.map {
             IdMap::Range { base, count } => format!("ids {base} to {}", base + (count - 1)),
             IdMap::Own { uid, .. } => format!("one id, {uid}"),
-            IdMap::Helped { uid, users: (first, count), .. } => format!("{uid} and ids {first} to {}", first + (count - 1)),
+            IdMap::Helped { uid, users: (first, count), .. } => {
+                format!("{uid} and ids {first} to {}", first + (count - 1))
+            }
         }
     }
 }
 
 /// The caller's ranges in `/etc/subuid` and `/etc/subgid`, when both and the helpers are there.
 fn subordinate(uid: u32) -> Option<((u32, u32), (u32, u32))> {
-    let helper = |name: &str| ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|place| Path::new(place).join(name).exists());
+    let helper =
+        |name: &str| ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|place| Path::new(place).join(name).exists());
     if !helper("newuidmap") || !helper("newgidmap") {
         return None;
     }

@@ -35,7 +35,7 @@ impl Link {
     /// Waits for a new sandbox to stand.
     pub(super) async fn open(socket: OwnedFd) -> Result<(Self, Ready), SandboxError> {
         rustix::io::ioctl_fionbio(&socket, true).map_err(|error| io_error("talk to the sandbox", error.into()))?;
-        let socket = AsyncFd::new(socket).map_err(|error| io_error("talk to the sandbox", error))?;
+        let socket = crate::sys::watched(socket).map_err(|error| io_error("talk to the sandbox", error))?;
         let mut receiver = Receiver::default();
         let mut message = next(&socket, &mut receiver).await?.ok_or(SandboxError::Gone)?;
         let ready = match message.decode().map_err(|error| io_error("understand the sandbox", error))? {

@@ -4,19 +4,23 @@
 
 use super::ids::RUNNER;
 use super::sudo;
-use crate::wire::{Net, Owner, Profile};
 use crate::files::remove_tree;
+use crate::sys;
+use crate::wire::{Net, Owner, Profile};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid, XattrFlags, chownat, mknodat};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Directories of the host's root that a job sees; nothing else at the top is shown.
 pub(super) const SHOWN: [&str; 15] = [
-    "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "var", "srv", "nix", "gnu", "libexec", "snap",
+    "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt", "var", "srv", "nix", "gnu", "libexec",
+    "snap",
 ];
 /// The sandbox's host name.
 pub(super) const HOST_NAME: &str = "ekiden";
@@ -24,10 +28,28 @@ pub(super) const HOST_NAME: &str = "ekiden";
 pub(super) const TOOL_CACHE: &str = "/opt/hostedtoolcache";
 /// Directories that every sandbox has, empty and its own.
 const FRESH: [(&str, u32); 22] = [
-    ("boot", 0o755), ("dev", 0o755), ("home", 0o755), ("media", 0o755), ("mnt", 0o755), ("proc", 0o555), ("root", 0o755),
-    ("run", 0o755), ("run/lock", 0o1777), ("run/shm", 0o1777), ("sys", 0o755), ("sys/devices", 0o755), ("sys/devices/system", 0o755),
-    ("sys/devices/system/cpu", 0o755), ("tmp", 0o1777), ("var/backups", 0o755), ("var/crash", 0o1777), ("var/log", 0o755),
-    ("var/log/apt", 0o755), ("var/mail", 0o1777), ("var/spool", 0o755), ("var/tmp", 0o1777),
+    ("boot", 0o755),
+    ("dev", 0o755),
+    ("home", 0o755),
+    ("media", 0o755),
+    ("mnt", 0o755),
+    ("proc", 0o555),
+    ("root", 0o755),
+    ("run", 0o755),
+    ("run/lock", 0o1777),
+    ("run/shm", 0o1777),
+    ("sys", 0o755),
+    ("sys/devices", 0o755),
+    ("sys/devices/system", 0o755),
+    ("sys/devices/system/cpu", 0o755),
+    ("tmp", 0o1777),
+    ("var/backups", 0o755),
+    ("var/crash", 0o1777),
+    ("var/log", 0o755),
+    ("var/log/apt", 0o755),
+    ("var/mail", 0o1777),
+    ("var/spool", 0o755),
+    ("var/tmp", 0o1777),
 ];
 /// What of `/etc` is credentials, or tells of the host and its people.
 const PRIVATE_ETC: &str = "shadow shadow- gshadow gshadow- passwd- group- subuid subgid subuid- subgid- sudoers sudoers.d krb5.keytab \
@@ -56,8 +78,15 @@ pub(super) fn is_hidden(path: &Path) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Entry {
     /// A directory; an opaque one hides what lies below it.
-    Directory { mode: u32, owner: Owner, cover: Cover },
-    File { mode: u32, content: Vec<u8> },
+    Directory {
+        mode: u32,
+        owner: Owner,
+        cover: Cover,
+    },
+    File {
+        mode: u32,
+        content: Vec<u8>,
+    },
     /// Hides what lies below it.
     Whiteout,
     Link(PathBuf),
@@ -82,6 +111,21 @@ pub(super) struct Kind {
     pub(super) network: Net,
 }
 
+/// When what a layer is made from was last changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp(Vec<Option<(i64, i64)>>);
+
+impl Stamp {
+    pub(super) fn of(kind: &Kind) -> Self {
+        let files = ["", "etc", "var", "var/lib", "etc/passwd", "etc/group", "etc/resolv.conf"];
+        let times = files.iter().map(|file| {
+            let meta = std::fs::metadata(kind.base.join(file)).ok()?;
+            Some((meta.ctime(), meta.ctime_nsec()))
+        });
+        Self(times.collect())
+    }
+}
+
 /// Who makes sandboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Caller {
@@ -95,13 +139,53 @@ struct Layer<'a> {
     entries: BTreeMap<PathBuf, Entry>,
 }
 
-/// Makes the layer, or finds it made, in `folder`; gives its directory.
-pub(super) fn layer(kind: &Kind, folder: &Path) -> io::Result<PathBuf> {
+/// A layer that is made.
+#[derive(Debug)]
+pub(super) enum Made {
+    /// A detached mount of a file system in memory. Root's: over the whole of the host's root a layer may not lie in that root.
+    Mount(OwnedFd),
+    /// A directory.
+    Directory(PathBuf),
+}
+
+impl Made {
+    /// Another handle on it, for one sandbox.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Mount(mount) => sys::cloned(mount).map(Self::Mount),
+            Self::Directory(path) => Ok(Self::Directory(path.clone())),
+        }
+    }
+
+    /// Whether somebody removed it.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Directory(path) if !path.is_dir())
+    }
+}
+
+/// Makes the layer: for root in memory, for an ordinary user in `folder`, where it may lie made already.
+pub(super) fn layer(kind: &Kind, folder: &Path) -> io::Result<Made> {
     let entries = entries(kind);
+    match kind.caller {
+        Caller::Root => mount(&entries).map(Made::Mount),
+        Caller::User => directory(&entries, folder).map(Made::Directory),
+    }
+}
+
+fn mount(entries: &BTreeMap<PathBuf, Entry>) -> io::Result<OwnedFd> {
+    let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(context.as_fd(), "mode", "0755")?;
+    fsconfig_create(context.as_fd())?;
+    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let mount = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)?;
+    let folder = PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
+    entries.iter().try_for_each(|(path, entry)| make(&folder, path, entry, Caller::Root))?;
+    Ok(mount)
+}
+
+fn directory(entries: &BTreeMap<PathBuf, Entry>, folder: &Path) -> io::Result<PathBuf> {
     let mut digest = Sha256::new();
-    // The owner's number is part of what is on disk.
-    digest.update(format!("1 {:?} {}", kind.caller, rustix::process::geteuid().as_raw()));
-    for (path, entry) in &entries {
+    for (path, entry) in entries {
         digest.update(format!("{}\0{entry:?}\0", path.display()));
     }
     let mut name = String::new();
@@ -116,7 +200,7 @@ pub(super) fn layer(kind: &Kind, folder: &Path) -> io::Result<PathBuf> {
     let fresh = folder.join(format!("new-{}-{:?}", std::process::id(), std::thread::current().id()));
     remove_tree(&fresh)?;
     std::fs::create_dir(&fresh)?;
-    let made = entries.iter().try_for_each(|(path, entry)| make(&fresh, path, entry, kind.caller));
+    let made = entries.iter().try_for_each(|(path, entry)| make(&fresh, path, entry, Caller::User));
     let made = made.and_then(|()| std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755)));
     match made.and_then(|()| std::fs::rename(&fresh, &place)) {
         Ok(()) => Ok(place),
@@ -191,11 +275,13 @@ impl Layer<'_> {
     }
 
     fn parents(&mut self, path: &Path) {
-        let parents: Vec<PathBuf> = path.ancestors().skip(1).filter(|at| !at.as_os_str().is_empty()).map(Path::to_owned).collect();
+        let parents: Vec<PathBuf> =
+            path.ancestors().skip(1).filter(|at| !at.as_os_str().is_empty()).map(Path::to_owned).collect();
         for parent in parents {
             if !self.entries.contains_key(&parent) {
                 let mode = std::fs::metadata(self.below(&parent)).map_or(0o755, |meta| meta.mode() & 0o7777);
-                self.entries.insert(parent, Entry::Directory { mode: mode | 0o555, owner: Owner::Root, cover: Cover::Merge });
+                self.entries
+                    .insert(parent, Entry::Directory { mode: mode | 0o555, owner: Owner::Root, cover: Cover::Merge });
             }
         }
     }
@@ -297,7 +383,9 @@ impl Layer<'_> {
             text.lines().filter_map(|line| line.split(':').next()).map(str::to_owned).collect()
         };
         if self.kind.profile == Profile::Root {
-            let lines = |names: Vec<String>, rest: &str| names.iter().map(|name| format!("{name}:*:{rest}\n")).collect::<String>();
+            let lines = |names: Vec<String>, rest: &str| {
+                names.iter().map(|name| format!("{name}:*:{rest}\n")).collect::<String>()
+            };
             self.file("etc/shadow", 0o640, lines(names(&passwd), "20000:0:99999:7:::"));
             self.file("etc/gshadow", 0o640, lines(names(&group), ":"));
             self.file("etc/subuid", 0o644, "");
@@ -308,7 +396,8 @@ impl Layer<'_> {
             Net::Loopback => String::new(),
             Net::Host => std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
         };
-        let hosts = format!("127.0.0.1\tlocalhost {HOST_NAME}\n::1\tlocalhost ip6-localhost ip6-loopback {HOST_NAME}\n");
+        let hosts =
+            format!("127.0.0.1\tlocalhost {HOST_NAME}\n::1\tlocalhost ip6-localhost ip6-loopback {HOST_NAME}\n");
         let switch = "passwd: files\ngroup: files\nshadow: files\ngshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\nethers: files\nrpc: files\n";
         for (path, content) in [
             ("etc/passwd", passwd),
@@ -375,8 +464,9 @@ mod tests {
     fn the_same_content_is_made_once() {
         let (base, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let kind = kind(base.path(), Profile::Hardened);
-        let first = layer(&kind, folder.path()).unwrap();
-        assert_eq!(layer(&kind, folder.path()).unwrap(), first);
+        let entries = entries(&kind);
+        let first = directory(&entries, folder.path()).unwrap();
+        assert_eq!(directory(&entries, folder.path()).unwrap(), first);
         assert!(first.join("usr/bin/sudo").is_file() && first.join("home/runner/work/_temp").is_dir());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

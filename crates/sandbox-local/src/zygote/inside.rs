@@ -80,14 +80,17 @@ fn put(view: &OwnedFd, at: &Path) -> Result<(), Fault> {
         }
     }
     let place = open(at, flags | OFlags::DIRECTORY).map_err(|error| failed(error.into()))?;
-    let listed = open(at, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
+    let listed =
+        open(at, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
     let entries = Dir::read_from(&listed).map_err(|error| failed(error.into()))?;
-    let mut names = entries.filter_map(Result::ok).filter(|entry| !matches!(entry.file_name().to_bytes(), b"." | b".."));
+    let mut names =
+        entries.filter_map(Result::ok).filter(|entry| !matches!(entry.file_name().to_bytes(), b"." | b".."));
     if let Some(entry) = names.next() {
         let name = entry.file_name().to_string_lossy();
         return Err(Fault::Invalid(format!("{} is not empty: it holds {name}", at.display())));
     }
     // The view is the job's own; where the job may not look is no place for it.
-    rustix::fs::accessat(CWD, at, rustix::fs::Access::WRITE_OK, AtFlags::EACCESS).map_err(|error| failed(error.into()))?;
+    rustix::fs::accessat(CWD, at, rustix::fs::Access::WRITE_OK, AtFlags::EACCESS)
+        .map_err(|error| failed(error.into()))?;
     sys::attach(view, place).map_err(failed)
 }

@@ -63,7 +63,8 @@ impl Mapper {
         job: (u32, u32),
     ) -> Result<(), Fault> {
         let failed = |error: io::Error| {
-            let why = "the file system below does not support mapped mounts; ext4, xfs, btrfs do, tmpfs from Linux 6.3 on";
+            let why =
+                "the file system below does not support mapped mounts; ext4, xfs, btrfs do, tmpfs from Linux 6.3 on";
             Fault::Invalid(format!("could not map the owners of a mount: {error} ({why})"))
         };
         match owners {
@@ -75,8 +76,8 @@ impl Mapper {
                     self.known.clear();
                 }
                 if !self.known.contains_key(&key) {
-                    let made =
-                        namespace(key).map_err(|error| Fault::system("make a user namespace for a mapped mount", error))?;
+                    let made = namespace(key)
+                        .map_err(|error| Fault::system("make a user namespace for a mapped mount", error))?;
                     self.known.insert(key, made);
                 }
                 match self.known.get(&key) {
@@ -93,7 +94,11 @@ impl Mapper {
 /// The user namespace of a process.
 pub(super) fn of(pid: Pid) -> io::Result<OwnedFd> {
     use rustix::fs::{Mode, OFlags};
-    Ok(rustix::fs::open(format!("/proc/{}/ns/user", pid.as_raw_nonzero()), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+    Ok(rustix::fs::open(
+        format!("/proc/{}/ns/user", pid.as_raw_nonzero()),
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
 
 /// A user namespace that maps one user and one group.

@@ -1,7 +1,7 @@
 //! The zygote's life: take specs, fork inits, reap them, and clean up when the parent is gone.
 
-use super::map::{self, Mapper};
 use super::inside::Inside;
+use super::map::{self, Mapper};
 use super::{MARK, PARENT_FD, SOCKET_FD};
 use crate::cgroup::Cgroups;
 use crate::channel::{self, Message, Received, Receiver};
@@ -137,7 +137,8 @@ impl Server {
 
     fn prepare(&mut self, prepare: Prepare, fds: Vec<OwnedFd>) {
         let name = prepare.name.clone();
-        let entry = Entry { init: None, inside: None, group: prepare.group.clone(), directory: prepare.directory.clone() };
+        let entry =
+            Entry { init: None, inside: None, group: prepare.group.clone(), directory: prepare.directory.clone() };
         self.entries.insert(name.clone(), entry);
         // The child never returns from here.
         let answer = fds.first().and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3).ok());
@@ -159,8 +160,7 @@ impl Server {
         let pid = match forked {
             Forked::Child => {
                 drop(go);
-                let keep: Vec<i32> =
-                    fds.iter().chain([&wait_for_go]).map(AsRawFd::as_raw_fd).collect();
+                let keep: Vec<i32> = fds.iter().chain([&wait_for_go]).map(AsRawFd::as_raw_fd).collect();
                 let _ = sys::close_all_but(&keep);
                 init::run(&prepare.setup, fds, &wait_for_go, &self.filters)
             }
@@ -176,7 +176,8 @@ impl Server {
             }
         }
         let done = self.equip(pid, &prepare, &fds).and_then(|()| {
-            channel::send_value(go.as_fd(), 0, &(), &[]).map_err(|error| Fault::system("start the sandbox's init", error))
+            channel::send_value(go.as_fd(), 0, &(), &[])
+                .map_err(|error| Fault::system("start the sandbox's init", error))
         });
         if done.is_err() {
             let _ = sys::kill(pid.as_raw_nonzero().get(), libc::SIGKILL);

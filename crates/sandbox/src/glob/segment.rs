@@ -50,10 +50,8 @@ impl Segment {
             }
             at += 1;
         }
-        let text: Option<String> = tokens
-            .iter()
-            .map(|token| if let Token::Letter(letter) = token { Some(*letter) } else { None })
-            .collect();
+        let text: Option<String> =
+            tokens.iter().map(|token| if let Token::Letter(letter) = token { Some(*letter) } else { None }).collect();
         text.map_or(Self::Glob(tokens), Self::Text)
     }
 

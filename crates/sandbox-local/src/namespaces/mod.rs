@@ -1,0 +1,305 @@
+//! Sandboxes of Linux namespaces: the default backend. The parent's side: everything that needs the caller's rights or may
+//! take time (control group, disk, masks, spec) is made here, in threads; the zygote only forks.
+
+mod environment;
+mod ids;
+mod link;
+mod mask;
+mod process;
+mod receipt;
+mod sandbox;
+mod spec;
+mod sudo;
+
+pub use environment::HostVariables;
+
+use crate::cgroup::{Cgroups, Group};
+use crate::channel::{self, Message};
+use crate::disk::{Disk, DiskLimit, Pool, round_down};
+use crate::wire::{Net, Profile, Protection, ToZygote};
+use crate::zygote::Zygote;
+use ::sandbox::{Backend, Limits, Network, Sandbox, SandboxError, SandboxSpec};
+use async_trait::async_trait;
+use ids::{Ids, Ranges};
+use link::{Link, error_of, io_error};
+use mask::{Caller, Kind};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// How sandboxes are made on this machine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where disks and layers lie; made when absent. [`Options::default_state`] is the usual place.
+    pub state: PathBuf,
+    /// What of the caller's environment is passed on.
+    pub variables: HostVariables,
+}
+
+impl Options {
+    /// `/var/lib/ekiden` for root, else `ekiden` in the user's data directory.
+    #[must_use]
+    pub fn default_state() -> PathBuf {
+        if rustix::process::geteuid().is_root() {
+            return PathBuf::from("/var/lib/ekiden");
+        }
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+        data.or_else(home).unwrap_or_else(std::env::temp_dir).join("ekiden")
+    }
+}
+
+/// Makes sandboxes of Linux namespaces. Shared by all jobs of a process.
+#[derive(Debug, Clone)]
+pub struct Namespaces {
+    shared: Arc<Shared>,
+}
+
+/// What all sandboxes of a process share.
+#[derive(Debug)]
+struct Shared {
+    zygote: Zygote,
+    messages: AtomicU64,
+    cgroups: Cgroups,
+    pool: Pool,
+    ranges: Arc<Ranges>,
+    caller: Caller,
+    environment: environment::Caller,
+    masks: PathBuf,
+    /// Masks made, with what they depend on.
+    known_masks: Mutex<HashMap<Kind, (mask::Stamp, mask::Made)>>,
+    off: Vec<Protection>,
+}
+
+impl Namespaces {
+    /// Gets ready to make sandboxes; gives back what dead processes of earlier runs have left.
+    ///
+    /// # Errors
+    /// When the state directory cannot be made.
+    pub fn new(zygote: Zygote, options: &Options) -> Result<Self, SandboxError> {
+        Self::without(zygote, options, Vec::new())
+    }
+
+    /// [`Namespaces::new`] with protections switched off, to see in a test that their attacks then succeed.
+    ///
+    /// # Errors
+    /// As [`Namespaces::new`].
+    #[doc(hidden)]
+    pub fn without(zygote: Zygote, options: &Options, off: Vec<Protection>) -> Result<Self, SandboxError> {
+        let state = &options.state;
+        let failed = |error| io_error(format!("make the state directory {}", state.display()), error);
+        std::fs::create_dir_all(state).map_err(failed)?;
+        let pool = Pool::open(&state.join("disks")).map_err(|error| SandboxError::Invalid(error.to_string()))?;
+        let cgroups = Cgroups::detect();
+        cgroups.sweep();
+        let is_root = rustix::process::geteuid().is_root();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                zygote,
+                messages: AtomicU64::new(1),
+                cgroups,
+                pool,
+                ranges: Arc::new(Ranges::open(&[Path::new("/run/ekiden"), state])),
+                caller: if is_root { Caller::Root } else { Caller::User },
+                environment: environment::Caller::read(options.variables),
+                masks: state.join("masks"),
+                known_masks: Mutex::default(),
+                off,
+            }),
+        })
+    }
+
+    /// Makes disks ready for so many sandboxes at once with these limits, in the background.
+    pub fn expect(&self, limits: &Limits, count: usize) {
+        self.shared.pool.keep_ready(disk_limit(limits, &self.shared.masks), count);
+    }
+}
+
+/// The usual limits: 40 % of the memory that is available, 25 % of the disk that is free where `state` lies, 4,096 processes.
+#[must_use]
+pub fn default_limits(state: &Path) -> Limits {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    Limits {
+        memory: available.map(|kib| kib * 1024 / 10 * 4),
+        processes: Some(4096),
+        cpu_millis: None,
+        disk: free_disk(state).map(|bytes| round_down(bytes / 4)),
+        inodes: None,
+    }
+}
+
+/// Free bytes of the file system that a directory lies in, or will.
+fn free_disk(place: &Path) -> Option<u64> {
+    let stat = place.ancestors().find_map(|place| rustix::fs::statvfs(place).ok())?;
+    Some(stat.f_bavail * stat.f_frsize)
+}
+
+fn disk_limit(limits: &Limits, place: &Path) -> DiskLimit {
+    // Without a limit: what the host has.
+    let bytes = limits.disk.or_else(|| free_disk(place).map(round_down)).unwrap_or(1 << 30);
+    DiskLimit::new(bytes, limits.inodes)
+}
+
+#[async_trait]
+impl Backend for Namespaces {
+    fn name(&self) -> &'static str {
+        "namespaces"
+    }
+
+    async fn prepare(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let asked = Instant::now();
+        let shared = self.shared.clone();
+        let begun = tokio::task::spawn_blocking(move || shared.begin(spec))
+            .await
+            .map_err(|error| SandboxError::Invalid(error.to_string()))??;
+        let sandbox = begun.finish(self.shared.clone(), asked).await?;
+        Ok(Box::new(sandbox))
+    }
+}
+
+/// A sandbox whose init is on its way.
+struct Begun {
+    spec: SandboxSpec,
+    layout: ::sandbox::Layout,
+    ids: Ids,
+    held: Held,
+    socket: OwnedFd,
+}
+
+/// What a sandbox holds outside; dropping it gives everything back.
+#[derive(Debug)]
+struct Held {
+    shared: Arc<Shared>,
+    name: String,
+    group: Option<Group>,
+    disk: Option<Disk>,
+}
+
+impl Shared {
+    fn begin(self: &Arc<Self>, spec: SandboxSpec) -> Result<Begun, SandboxError> {
+        check(&spec)?;
+        let profile = match spec.profile {
+            ::sandbox::Profile::Hardened => Profile::Hardened,
+            ::sandbox::Profile::Root => Profile::Root,
+        };
+        let network = match spec.network {
+            Network::Outbound { .. } => Net::Relayed,
+            Network::None => Net::Loopback,
+            Network::Host => Net::Host,
+        };
+        let mut layout = spec::places(&spec, profile).map_err(error_of)?;
+        let on_host_root = spec.root == ::sandbox::Root::Host;
+        layout.path = self.environment.path_inside(&spec.path, &spec.expose);
+        layout.env = self.environment.variables(&spec.expose, on_host_root);
+        let ids = match self.caller {
+            Caller::Root => Ids::range(&self.ranges, profile)
+                .map_err(|error| io_error("take an id range for the sandbox", error))?,
+            Caller::User => Ids::own(profile),
+        };
+        let mask = self.mask(spec::mask_kind(&spec, self.caller, profile, network))?;
+        let mut held = Held { shared: self.clone(), name: spec.name.clone(), group: None, disk: None };
+        let group = self
+            .cgroups
+            .create(&spec.name, &spec.limits)
+            .map_err(|error| SandboxError::Unsupported(error.to_string()))?;
+        let disk = self
+            .pool
+            .take(disk_limit(&spec.limits, &self.masks), &spec.name)
+            .map_err(|error| SandboxError::Unsupported(error.to_string()));
+        let group = held.group.insert(group);
+        let disk = held.disk.insert(disk?);
+        let (socket, theirs) = channel::pair().map_err(|error| io_error("make a socket", error))?;
+        let given = spec::Given {
+            spec: &spec,
+            caller: self.caller,
+            ids: &ids,
+            layout: &layout,
+            mask,
+            disk,
+            group: Some((group.name().to_owned(), group.clone_into())),
+            off: self.off.clone(),
+        };
+        let assembled = spec::assemble(given, profile, network, theirs).map_err(error_of)?;
+        self.tell(&ToZygote::Prepare(Box::new(assembled.prepare)), assembled.fds)?;
+        Ok(Begun { spec, layout, ids, held, socket })
+    }
+
+    /// Sends the zygote a message.
+    fn tell(&self, message: &ToZygote, fds: Vec<OwnedFd>) -> Result<(), SandboxError> {
+        let number = self.messages.fetch_add(1, Ordering::Relaxed);
+        Message::new(number, message, fds)
+            .and_then(|message| message.send(self.zygote.socket()))
+            .map_err(|error| io_error("reach the zygote, which has ended", error))
+    }
+
+    fn mask(&self, kind: Kind) -> Result<mask::Made, SandboxError> {
+        let failed = |error| io_error(format!("make a layer in {}", self.masks.display()), error);
+        let stamp = mask::Stamp::of(&kind);
+        let mut known = self.known_masks.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = match known.remove(&kind) {
+            Some((made_at, made)) if made_at == stamp && !made.is_gone() => made,
+            _ => mask::layer(&kind, &self.masks).map_err(failed)?,
+        };
+        let own = match made.try_clone() {
+            Ok(own) => own,
+            // Kernels before 6.15 copy no mount that is in nobody's tree: then each sandbox has a layer of its own.
+            Err(_) => return Ok(made),
+        };
+        known.insert(kind, (stamp, made));
+        Ok(own)
+    }
+}
+
+impl Begun {
+    async fn finish(self, shared: Arc<Shared>, asked: Instant) -> Result<sandbox::NamespaceSandbox, SandboxError> {
+        let (link, ready) = Link::open(self.socket).await?;
+        let start = asked.elapsed();
+        sandbox::NamespaceSandbox::new(sandbox::Parts {
+            shared,
+            spec: self.spec,
+            layout: self.layout,
+            ids: self.ids,
+            held: self.held,
+            link,
+            ready,
+            start,
+        })
+    }
+}
+
+fn check(spec: &SandboxSpec) -> Result<(), SandboxError> {
+    let sane = |name: &str| {
+        !name.is_empty() && name.len() < 100 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if !sane(&spec.name) {
+        let text = format!("the sandbox name {:?} must hold only letters, digits and -", spec.name);
+        return Err(SandboxError::Invalid(text));
+    }
+    let relative = spec.expose.iter().chain(spec.mounts.iter().flat_map(|mount| [&mount.host, &mount.inside]));
+    if let Some(path) = relative.into_iter().find(|path| !path.is_absolute()) {
+        return Err(SandboxError::Invalid(format!("the path {} must be absolute", path.display())));
+    }
+    Ok(())
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+        let mut clean = true;
+        if let Some(group) = self.group.take() {
+            clean &= group.kill(PATIENCE).and_then(|()| group.remove()).is_ok();
+        }
+        if let Some(disk) = self.disk.take() {
+            clean &= disk.discard().is_ok();
+        }
+        if clean {
+            let _ = self.shared.tell(&ToZygote::Forget { name: std::mem::take(&mut self.name) }, Vec::new());
+        }
+    }
+}

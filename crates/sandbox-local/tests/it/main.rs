@@ -1,0 +1,20 @@
+//! Real sandboxes. The zygote must start before any thread, so this binary brings its own `main`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod basics;
+mod bench_support;
+
+use bench_support::Machine;
+use libtest_mimic::{Arguments, Trial};
+use std::sync::Arc;
+
+fn main() {
+    let zygote = sandbox_local::Zygote::start().unwrap();
+    let arguments = Arguments::from_args();
+    let machine = Arc::new(Machine::new(zygote));
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(basics::trials(&machine));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(machine);
+    conclusion.exit();
+}
