@@ -111,6 +111,8 @@ pub(crate) struct Setup {
     pub(crate) profile: Profile,
     /// Its network.
     pub(crate) network: Net,
+    /// Targets that are open although their addresses are refused.
+    pub(crate) allow: Vec<String>,
     /// Its host name.
     pub(crate) host_name: String,
     /// What Landlock lets it write.

@@ -204,6 +204,7 @@ impl Sandbox for PlainSandbox {
             peak_memory: None,
             cpu_micros: None,
             limit_reached: None,
+            kept: None,
         })
     }
 }

@@ -6,6 +6,7 @@ use crate::netns::{self, Way};
 use crate::seccomp::Filters;
 use crate::wire::{Fault, Identity, Net, Profile, Protection, Setup};
 use domain::Enforcement;
+use egress::Policy;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 use std::os::fd::OwnedFd;
@@ -36,7 +37,8 @@ pub(super) fn network(setup: &Setup) -> Result<Vec<OwnedFd>, Fault> {
         Net::Loopback => Way::LoopbackOnly,
         Net::Relayed => Way::Relayed,
     };
-    let sockets = netns::set_up(way).map_err(|error| Fault::Invalid(error.to_string()))?;
+    let policy = Policy::new(&setup.allow).map_err(|error| Fault::Invalid(error.to_string()))?;
+    let sockets = netns::set_up_for(way, &policy).map_err(|error| Fault::Invalid(error.to_string()))?;
     Ok(sockets
         .map(|sockets| {
             [Some(sockets.tcp4), Some(sockets.udp4), sockets.tcp6, sockets.udp6].into_iter().flatten().collect()

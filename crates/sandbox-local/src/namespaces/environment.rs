@@ -168,6 +168,21 @@ fn is_exposed(path: &Path, exposed: &[PathBuf]) -> bool {
     exposed.iter().any(|tree| path.starts_with(tree))
 }
 
+/// The targets of the proxies among the variables that a job gets: they are open without being asked for.
+pub(super) fn proxies(variables: &[(String, String)]) -> Vec<String> {
+    let names = ["http_proxy", "https_proxy", "all_proxy"];
+    let mut targets = Vec::new();
+    for (_, url) in variables.iter().filter(|(name, _)| names.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))) {
+        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let target = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        // Not everything that stands in such a variable is an address; then there is nothing to open.
+        if egress::Policy::new(&[target]).is_ok() && !targets.iter().any(|known| known == target) {
+            targets.push(target.to_owned());
+        }
+    }
+    targets
+}
+
 /// `http://user:password@host`.
 fn has_credentials(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

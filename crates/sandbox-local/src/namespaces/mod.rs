@@ -20,6 +20,7 @@ use crate::wire::{Net, Profile, Protection, ToZygote};
 use crate::zygote::Zygote;
 use ::sandbox::{Backend, Limits, Network, Sandbox, SandboxError, SandboxSpec};
 use async_trait::async_trait;
+use egress::Policy;
 use ids::{Ids, Ranges};
 use link::{Link, error_of, io_error};
 use mask::{Caller, Kind};
@@ -170,6 +171,7 @@ struct Begun {
     ids: Ids,
     held: Held,
     socket: OwnedFd,
+    policy: Option<Policy>,
 }
 
 /// What a sandbox holds outside; dropping it gives everything back.
@@ -197,6 +199,15 @@ impl Shared {
         let on_host_root = spec.root == ::sandbox::Root::Host;
         layout.path = self.environment.path_inside(&spec.path, &spec.expose);
         layout.env = self.environment.variables(&spec.expose, on_host_root);
+        let policy = match &spec.network {
+            Network::Outbound { allow } => {
+                let allow: Vec<String> = allow.iter().cloned().chain(environment::proxies(&layout.env)).collect();
+                let policy = Policy::new(&allow).map_err(|error| SandboxError::Invalid(error.to_string()))?;
+                Some((allow, policy))
+            }
+            Network::None | Network::Host => None,
+        };
+        let (allow, policy) = policy.unzip();
         let ids = match self.caller {
             Caller::Root => Ids::range(&self.ranges, profile)
                 .map_err(|error| io_error("take an id range for the sandbox", error))?,
@@ -223,11 +234,12 @@ impl Shared {
             mask,
             disk,
             group: Some((group.name().to_owned(), group.clone_into())),
+            allow: allow.unwrap_or_default(),
             off: self.off.clone(),
         };
         let assembled = spec::assemble(given, profile, network, theirs).map_err(error_of)?;
         self.tell(&ToZygote::Prepare(Box::new(assembled.prepare)), assembled.fds)?;
-        Ok(Begun { spec, layout, ids, held, socket })
+        Ok(Begun { spec, layout, ids, held, socket, policy })
     }
 
     /// Sends the zygote a message.
@@ -258,8 +270,12 @@ impl Shared {
 
 impl Begun {
     async fn finish(self, shared: Arc<Shared>, asked: Instant) -> Result<sandbox::NamespaceSandbox, SandboxError> {
-        let (link, ready) = Link::open(self.socket).await?;
+        let (link, mut ready) = Link::open(self.socket).await?;
         let start = asked.elapsed();
+        let relay = match self.policy {
+            Some(policy) => relay(std::mem::take(&mut ready.sockets), policy)?,
+            None => None,
+        };
         sandbox::NamespaceSandbox::new(sandbox::Parts {
             shared,
             spec: self.spec,
@@ -268,9 +284,18 @@ impl Begun {
             held: self.held,
             link,
             ready,
+            relay,
             start,
         })
     }
+}
+
+/// Serves the sandbox's sockets, in the order in which the init sends them.
+fn relay(sockets: Vec<OwnedFd>, policy: Policy) -> Result<Option<egress::Handle>, SandboxError> {
+    let mut sockets = sockets.into_iter();
+    let (Some(tcp4), Some(udp4)) = (sockets.next(), sockets.next()) else { return Ok(None) };
+    let sockets = egress::Sockets { tcp4, udp4, tcp6: sockets.next(), udp6: sockets.next() };
+    egress::serve(sockets, policy).map(Some).map_err(|error| io_error("serve the sandbox's network", error))
 }
 
 fn check(spec: &SandboxSpec) -> Result<(), SandboxError> {

@@ -32,6 +32,7 @@ pub(super) struct Parts {
     pub(super) held: Held,
     pub(super) link: Link,
     pub(super) ready: Ready,
+    pub(super) relay: Option<egress::Handle>,
     pub(super) start: Duration,
 }
 
@@ -47,6 +48,8 @@ pub(super) struct NamespaceSandbox {
     life: Arc<Life>,
     views: Mutex<HashMap<String, OwnedFd>>,
     facts: Facts,
+    /// The job's way out; ends with the sandbox.
+    relay: Mutex<Option<egress::Handle>>,
     end: tokio::sync::Mutex<Option<Receipt>>,
 }
 
@@ -66,7 +69,7 @@ pub(super) struct Life {
 
 impl NamespaceSandbox {
     pub(super) fn new(parts: Parts) -> Result<Self, SandboxError> {
-        let Parts { shared, spec, layout, ids, held, link, ready, start } = parts;
+        let Parts { shared, spec, layout, ids, held, link, ready, relay, start } = parts;
         let facts =
             Facts::new(&spec, shared.caller, &ids, &ready.protections, held.group.as_ref(), held.disk.as_ref(), start);
         let views = spec.views.iter().map(|view| view.name.clone()).zip(ready.views).collect();
@@ -91,6 +94,7 @@ impl NamespaceSandbox {
             life,
             views: Mutex::new(views),
             facts,
+            relay: Mutex::new(relay),
             end: tokio::sync::Mutex::default(),
         })
     }
@@ -206,6 +210,7 @@ impl Sandbox for NamespaceSandbox {
                 self.name
             )));
         }
+        drop(self.relay.lock().unwrap_or_else(PoisonError::into_inner).take());
         let life = self.life.clone();
         let kept_at = keep.then(|| self.shared.masks.with_file_name("kept").join(&self.name));
         let used = tokio::task::spawn_blocking(move || life.end(kept_at))

@@ -44,6 +44,8 @@ pub(super) struct Given<'a> {
     pub(super) mask: mask::Made,
     pub(super) disk: &'a Disk,
     pub(super) group: Option<(String, Option<BorrowedFd<'a>>)>,
+    /// Targets that are open.
+    pub(super) allow: Vec<String>,
     pub(super) off: Vec<Protection>,
 }
 
@@ -124,6 +126,7 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
         job: given.ids.job,
         profile,
         network,
+        allow: given.allow.clone(),
         host_name: mask::HOST_NAME.to_owned(),
         writable,
         off: given.off.clone(),
