@@ -151,7 +151,12 @@ fn git_folder(view: &mut View, repository: &Repository, linked: &[Submodule]) {
     }
     let objects = Objects::open(&repository.common_dir);
     let mut lines = String::new();
-    for (number, folder) in objects.alternates().iter().filter(|folder| folder.is_dir()).enumerate() {
+    // Only what is the object folder of a git folder: the file that names it may have come with the repository.
+    let borrowed = objects
+        .alternates()
+        .iter()
+        .filter(|folder| folder.ends_with("objects") && folder.with_file_name("HEAD").is_file());
+    for (number, folder) in borrowed.enumerate() {
         let at = format!(".git/borrowed/{number}");
         lines.push_str(&format!("../borrowed/{number}\n"));
         view.parts.push(part(folder, &at));

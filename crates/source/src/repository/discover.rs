@@ -79,10 +79,10 @@ impl Repository {
         let from = fs_err::canonicalize(from)?;
         for top in from.ancestors() {
             let dot_git = top.join(".git");
-            match std::fs::metadata(&dot_git) {
+            match std::fs::symlink_metadata(&dot_git) {
                 Ok(found) if found.is_dir() && is_git_dir(&dot_git) => return Self::at(top, dot_git, false),
-                Ok(found) if found.is_file() => {
-                    let target = linked(&dot_git)?;
+                Ok(found) if found.is_file() || found.is_symlink() => {
+                    let target = if found.is_file() { linked(&dot_git)? } else { followed(&dot_git) };
                     if !is_git_dir(&target) {
                         return Err(RepositoryError::Dangling { file: dot_git, target });
                     }
@@ -150,6 +150,11 @@ pub(crate) fn read_config(path: &Path) -> super::Config {
 
 fn is_git_dir(path: &Path) -> bool {
     std::fs::symlink_metadata(path.join("HEAD")).is_ok()
+}
+
+/// Where a `.git` that is a symbolic link leads.
+fn followed(link: &Path) -> PathBuf {
+    fs_err::canonicalize(link).unwrap_or_else(|_| fs_err::read_link(link).unwrap_or_default())
 }
 
 /// Where a `.git` file points.

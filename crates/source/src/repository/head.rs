@@ -100,6 +100,8 @@ impl Repository {
             match loose.as_deref().map(str::trim) {
                 Some(text) => match text.strip_prefix("ref:") {
                     Some(next) => name = next.trim().to_owned(),
+                    // A branch is a commit; only tags may have something behind them.
+                    None if is_branch(&name) => return CommitId::parse(text).ok(),
                     None => return self.peel(text),
                 },
                 None => {
@@ -108,6 +110,7 @@ impl Repository {
                     let found = all.iter().find(|packed| packed.name == name)?;
                     return match found.peeled {
                         Some(commit) => CommitId::parse(commit).ok(),
+                        None if is_branch(&name) => CommitId::parse(found.id).ok(),
                         None => self.peel(found.id),
                     };
                 }
@@ -174,6 +177,10 @@ impl Repository {
             .map_err(|error| failed(error.to_string()))?;
         Commit::read(id.clone(), &output).ok_or_else(|| failed("it is not a commit".to_owned()))
     }
+}
+
+fn is_branch(name: &str) -> bool {
+    name.starts_with("refs/heads/") || name.starts_with("refs/remotes/")
 }
 
 /// A full name that stays inside the folder of references.

@@ -113,7 +113,7 @@ fn alternates(folder: &Path) -> Vec<PathBuf> {
     let Ok(text) = fs_err::read_to_string(folder.join("info/alternates")) else { return Vec::new() };
     text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with(['#', '"']))
-        .map(|line| folder.join(line))
+        .filter_map(|line| fs_err::canonicalize(folder.join(line)).ok())
         .collect()
 }
 

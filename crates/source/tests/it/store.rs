@@ -4,7 +4,7 @@ use source::store::{Access, FileUnavailable, History, Prune, WantedRepository};
 use source::{Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use testkit::{GitDaemon, TempRepository};
+use testkit::{GitDaemon, GitHttp, TempRepository};
 use workflow::action_source::{ActionRef, ActionSource, FetchedRepository};
 
 pub(crate) fn action(repository: &str, reference: &str) -> ActionRef {
@@ -144,6 +144,24 @@ fn a_git_server_gives_single_commits() {
     let store = Store::open(options(&temp, &daemon.url("{owner}/{repo}.git"))).unwrap();
     assert_eq!(read(&fetch(&store, &first).tree, "action.yml"), "1");
     assert_eq!(read(&fetch(&store, "main").tree, "action.yml"), "2");
+}
+
+#[test]
+fn a_token_goes_to_its_server_and_nowhere_else() {
+    let temp = TempRepository::with(&[("action.yml", "1")]);
+    let _url = temp.mirror("mirrors/owner/action");
+    // base64 of `x-access-token:t0ken`.
+    let private = GitHttp::start(&temp.around().join("mirrors"), Some("basic eC1hY2Nlc3MtdG9rZW46dDBrZW4="));
+    let other = GitHttp::start(&temp.around().join("mirrors"), Some("never"));
+    let mirrors = vec![format!("{}/{{owner}}/{{repo}}", other.url())];
+    let base = StoreOptions { mirrors, server: Some(private.url()), ..options(&temp, "/x/{repo}") };
+    let refused = Store::open(base.clone()).unwrap().fetch(&action("owner/action", "main")).unwrap_err();
+    assert_eq!(refused.tried.len(), 3, "{refused}");
+    let tokens = vec![(private.url(), domain::Secret::new("t0ken"))];
+    let fetched = Store::open(StoreOptions { tokens, ..base }).unwrap().fetch(&action("owner/action", "main")).unwrap();
+    assert_eq!((read(&fetched.tree, "action.yml").as_str(), fetched.from), ("1", private.url()));
+    assert!(other.requests().len() >= 2, "the mirror is asked first");
+    assert!(!refused.to_string().contains("t0ken"));
 }
 
 #[test]

@@ -174,3 +174,32 @@ fn views_are_numbered_and_cheap() {
     names.sort_unstable();
     assert_eq!(names, ["checkout-objects-0", "checkout-tree-0", "checkout-tree-1"]);
 }
+
+#[test]
+fn a_repository_does_not_open_other_folders() {
+    let temp = TempRepository::with(&[("a", "1")]);
+    let private = temp.around().join("private");
+    std::fs::create_dir_all(private.join("pack")).unwrap();
+    temp.write(".git/objects/info/alternates", format!("{}\n/etc\n", private.display()));
+    temp.write(".gitmodules", "[submodule \"x\"]\n\tpath = ../private\n[submodule \"y\"]\n\tpath = /etc\n");
+    let views = checkout(&temp, temp.path()).views(1, 1).unwrap();
+    let empty = temp.around().join("store/empty");
+    for part in views.iter().flat_map(|view| &view.parts) {
+        assert!(part.host.starts_with(temp.path()) || part.host == empty, "{}", part.host.display());
+    }
+    let places = views.iter().flat_map(|view| view.files.iter().map(|file| &file.at).chain(&view.hidden));
+    for place in places {
+        assert!(place.components().all(|part| matches!(part, std::path::Component::Normal(_))), "{}", place.display());
+    }
+}
+
+#[test]
+fn a_git_folder_behind_a_link_is_laid_in() {
+    let temp = TempRepository::with(&[("a", "1")]);
+    let elsewhere = temp.around().join("elsewhere");
+    std::fs::rename(temp.path().join(".git"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", temp.path().join(".git")).unwrap();
+    let views = checkout(&temp, temp.path()).views(1, 0).unwrap();
+    assert!(views[0].parts.iter().any(|part| part.host == elsewhere && part.at == Path::new(".git")), "{views:?}");
+    assert_eq!(git(&shown(&temp, temp.path()), ["status", "--porcelain"]), "");
+}
