@@ -35,7 +35,11 @@ pub(crate) fn run(args: &[String]) -> Result<Outcome> {
     let mut tally = Tally::default();
 
     let mut command = cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]).args(args);
+    command.args(["test", "--no-fail-fast"]);
+    if !args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package")) {
+        command.arg("--workspace");
+    }
+    command.args(args);
     if !args.iter().any(|arg| arg == "--") {
         command.arg("--");
     }
@@ -81,7 +85,11 @@ impl Tally {
         let output = child.stdout.take().context("no output")?;
         for line in BufReader::new(output).split(b'\n') {
             let line = line.context("cannot read the output of tests")?;
-            self.line(&String::from_utf8_lossy(&line), &mut part);
+            let line = String::from_utf8_lossy(&line);
+            self.line(&line, &mut part);
+            if part == Part::Results {
+                say(&line);
+            }
         }
         let status = child.wait()?;
         // Failed tests say so themselves; anything else that fails must not pass unseen.
@@ -106,9 +114,6 @@ impl Tally {
             self.passed += count(counts, "passed");
             self.failed += count(counts, "failed");
             self.ignored += count(counts, "ignored");
-        }
-        if *part == Part::Results {
-            say(line);
         }
     }
 }
