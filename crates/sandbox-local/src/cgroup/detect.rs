@@ -1,6 +1,7 @@
 //! What control groups this host offers to this process; read once. Called at start by whoever makes sandboxes.
 
 use super::group::{CgroupError, Group};
+use crate::owner::PREFIX;
 use sandbox::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,13 +63,20 @@ impl Cgroups {
             let mounted =
                 hierarchies.iter().find(|hierarchy| hierarchy.controllers.iter().any(|name| name == controller));
             match mounted {
-                Some(hierarchy) => match [&hierarchy.own, &hierarchy.at].into_iter().find(|place| writable(place)) {
-                    Some(place) => drop(v1.insert(controller, place.clone())),
-                    None => {
-                        let own = hierarchy.own.display();
-                        drop(missing.insert(controller, format!("{own} is not writable; as root, once: mkdir {own}/jobs && chown -R $USER {own}/jobs, and start ekiden from a process in it")));
+                Some(hierarchy) => {
+                    // A v1 group takes any process of its owner, so root can give an ordinary user one.
+                    let uid = rustix::process::geteuid().as_raw();
+                    let given = hierarchy.at.join(format!("{PREFIX}{uid}"));
+                    match [&hierarchy.own, &hierarchy.at, &given].into_iter().find(|place| writable(place)) {
+                        Some(place) => drop(v1.insert(controller, place.clone())),
+                        None => {
+                            let (own, given) = (hierarchy.own.display(), given.display());
+                            let reason =
+                                format!("{own} is not writable; as root, once: mkdir {given} && chown {uid} {given}");
+                            missing.insert(controller, reason);
+                        }
                     }
-                },
+                }
                 None => drop(missing.insert(controller, reason_without_v1(controller, v2_mount, v2.as_ref()))),
             }
         }
@@ -200,7 +208,7 @@ fn hierarchies(mountinfo: &str, own: &str) -> Vec<Hierarchy> {
         let below = path
             .and_then(|path| Path::new(path).strip_prefix(unescape(root)).ok().map(Path::to_owned))
             .unwrap_or_default();
-        let own = at.join(below);
+        let own = if below.as_os_str().is_empty() { at.clone() } else { at.join(below) };
         let own = if own.is_dir() { own } else { at.clone() };
         found.push(Hierarchy { controllers, at, own });
     }
