@@ -41,6 +41,11 @@ fn main() -> ExitCode {
     }
 }
 
+fn start_zygote() -> Result<sandbox_local::Zygote, Failure> {
+    sandbox_local::Zygote::start()
+        .map_err(|error| Failure::platform("could not start the process that makes sandboxes").cause(&error))
+}
+
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Completion(args) => commands::completion::run(&args),
@@ -49,6 +54,13 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Whoami(args) => commands::whoami::run(&args),
-        _ => Err(Failure::usage("not wired")),
+        Command::Exec(args) => {
+            // Before any thread, and before any secret is read.
+            let zygote = match args.sandbox.backend {
+                args::BackendName::Namespaces => Some(start_zygote()?),
+                args::BackendName::Host => None,
+            };
+            commands::exec::run(&args, zygote)
+        }
     }
 }

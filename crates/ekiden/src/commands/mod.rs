@@ -4,5 +4,6 @@ pub(crate) mod action;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+pub(crate) mod exec;
 pub(crate) mod lint;
 pub(crate) mod whoami;

@@ -7,8 +7,6 @@ use crate::failure::Failure;
 use sandbox::{Limits, Network, Profile, Root};
 use std::path::{Path, PathBuf};
 
-/// Processes of a job, by default.
-const PROCESSES: u64 = 4096;
 /// Output of a step that is shown on a terminal, by default.
 const LOG_LIMIT: u64 = 100_000_000;
 
@@ -173,11 +171,10 @@ fn settle_limits(args: &LimitArgs, config: &ConfigFile, machine: &Limits) -> Res
     let cpu_millis = cpus.map(|cpus| (cpus * 1000.0) as u64);
     Ok(Limits {
         memory: size(args.memory, "memory", table.memory.as_deref(), machine.memory)?,
-        processes: Some(args.processes.or(table.processes).unwrap_or(PROCESSES)),
+        processes: args.processes.or(table.processes).or(machine.processes),
         cpu_millis,
         disk,
-        // As many files as small ones could fill the disk with.
-        inodes: disk.map(|bytes| (bytes / 8192).max(10_000)),
+        inodes: machine.inodes,
     })
 }
 
@@ -208,7 +205,7 @@ mod tests {
     }
 
     fn machine() -> Limits {
-        Limits { memory: Some(1 << 30), processes: None, cpu_millis: None, disk: Some(8 << 30), inodes: None }
+        Limits { memory: Some(1 << 30), processes: Some(4096), cpu_millis: None, disk: Some(8 << 30), inodes: None }
     }
 
     #[test]

@@ -88,3 +88,39 @@ pub(crate) fn summary_json(record: &RunRecord, conclusion: Conclusion, micros: u
         "jobs": jobs,
     })
 }
+
+/// `-o json`: nothing until the end.
+#[derive(Debug)]
+pub(crate) struct Quiet;
+
+impl View for Quiet {
+    fn event(&mut self, _: &JobEvent, _: &RunRecord) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn idle(&mut self, _: &RunRecord) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &RunRecord, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl View for Box<dyn View> {
+    fn event(&mut self, event: &JobEvent, record: &RunRecord) -> io::Result<()> {
+        (**self).event(event, record)
+    }
+
+    fn idle(&mut self, record: &RunRecord) -> io::Result<()> {
+        (**self).idle(record)
+    }
+
+    fn wants_ticks(&self) -> bool {
+        (**self).wants_ticks()
+    }
+
+    fn finish(&mut self, record: &RunRecord, closing: &str) -> io::Result<()> {
+        (**self).finish(record, closing)
+    }
+}

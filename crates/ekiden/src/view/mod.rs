@@ -9,7 +9,7 @@ mod record;
 mod report;
 mod tree;
 
-pub(crate) use json::{Jsonl, summary_json};
+pub(crate) use json::{Jsonl, Quiet, summary_json};
 pub(crate) use log_file::LogFiles;
 pub(crate) use plain::{Jobs, Plain};
 pub(crate) use record::RunRecord;

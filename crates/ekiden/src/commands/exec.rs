@@ -1,0 +1,224 @@
+//! `ekiden exec`: the workflows of a repository, run on this machine.
+
+use crate::args::{ExecArgs, OutputFormat, ProgressMode};
+use crate::exec::event::{Occasion, read_payload};
+use crate::exec::facts::Facts;
+use crate::exec::reader::{Reader, Stream};
+use crate::exec::run::Ground;
+use crate::exec::{interrupt, listing, machine, select, session, stores, values};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::{self, Palette};
+use crate::view::{self, Closing, Jobs, Jsonl, LogFiles, Plain, Quiet, TailShown, Tree, View};
+use domain::{Clock, Conclusion, SystemClock};
+use engine::local::RunReport;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+use workflow::plan::Plan;
+
+/// Runs, lists or draws. `zygote` was started before anything else.
+pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Result<Exit, Failure> {
+    let only_looking = args.pick.list || args.pick.graph;
+    let facts = match Facts::read(&args.directory, args.event.actor.as_deref()) {
+        Ok(facts) => Some(facts),
+        // A file alone can be looked at without a repository around it.
+        Err(_) if only_looking && !args.pick.workflows.is_empty() => None,
+        Err(failure) => return Err(failure),
+    };
+    let project = session::project(&args.directory, facts.as_ref());
+    let (settings, _) = session::settings(args, &project, &machine::limits())?;
+    let server = facts.as_ref().map_or("https://github.com", |facts| facts.server.as_str());
+    let store = || stores::open(&settings.actions, server, None);
+
+    let files = if args.pick.workflows.is_empty() {
+        session::all_files(&project)?
+    } else {
+        session::named_files(args, &project)?
+    };
+    let candidates = select::parse(files)?;
+    let event = args.event_name.as_deref().or(args.event.event.as_deref());
+    let named = !args.pick.workflows.is_empty();
+    let (candidates, occasion) = match &facts {
+        Some(facts) if !(only_looking && (named || event.is_none())) => {
+            let name = event.map_or_else(|| select::usual_event(&candidates, named), str::to_owned);
+            let payload = args.event.event_path.as_deref().map(read_payload).transpose()?;
+            let occasion = Occasion::new(&name, payload, facts)?;
+            let started = if named { candidates } else { select::started(candidates, &occasion, facts)? };
+            (started, Some(occasion))
+        }
+        _ => (candidates, None),
+    };
+    let plans = select::pick(select::plan(candidates, &store)?, &args.pick.job)?;
+    if only_looking {
+        return look(args, &plans);
+    }
+    let (Some(facts), Some(occasion)) = (facts, occasion) else {
+        return Err(Failure::platform("there is no repository to run in"));
+    };
+    if args.pick.dry_run {
+        return dry_run(&plans, &occasion);
+    }
+    for warning in plans.iter().flat_map(|plan| &plan.warnings) {
+        style::warn(&warning.message);
+    }
+    let values = values::read(&args.values)?;
+    let inputs = values::inputs(&args.event)?;
+    let token = values.secrets.iter().find(|(name, _)| name == "GITHUB_TOKEN").map(|(_, token)| token);
+    let store = stores::open(&settings.actions, &facts.server, token)?;
+    let backend = machine::backend(settings.backend, zygote)?;
+    let (canceller, cancel) = engine::cancel::channel();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ground = Ground { facts, settings, values, occasion, inputs, backend, store, cancel, clock };
+    execute(args, &ground, plans, &canceller)
+}
+
+fn look(args: &ExecArgs, plans: &[Plan]) -> Result<Exit, Failure> {
+    let palette = Palette::stdout();
+    let text = match args.show.output {
+        OutputFormat::Json | OutputFormat::Jsonl => listing::json(plans).to_string() + "\n",
+        OutputFormat::Text if args.pick.graph => listing::graph(palette, plans),
+        OutputFormat::Text => listing::table(palette, plans),
+    };
+    style::data(&text)?;
+    Ok(Exit::Ok)
+}
+
+fn dry_run(plans: &[Plan], occasion: &Occasion) -> Result<Exit, Failure> {
+    style::note(format!("{} on {}; these jobs would run", occasion.name, occasion.reference));
+    style::data(&listing::table(Palette::stdout(), plans))?;
+    Ok(Exit::Ok)
+}
+
+fn execute(
+    args: &ExecArgs,
+    ground: &Ground,
+    plans: Vec<Plan>,
+    canceller: &engine::cancel::Canceller,
+) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::platform("could not start the runtime").cause(&error))?;
+    let (view, tail) = view_for(args, ground, &plans)?;
+    let closed = canceller.clone();
+    let reader = Reader::start(view, move || interrupt::output_closed(&closed))
+        .map_err(|error| Failure::platform("could not start the thread of the view").cause(&error))?;
+    let several = plans.len() > 1;
+    let (reports, interrupts) = runtime.block_on(async {
+        let interrupts = interrupt::watch(canceller.clone());
+        let mut reports = Vec::new();
+        for plan in plans {
+            let workflow = &plan.root.workflow;
+            let name = workflow.name.as_ref().map_or(workflow.path.as_str(), |name| name.value.as_str()).to_owned();
+            let (sender, events) = engine::events::channel();
+            reader.add(Stream { events, workflow: several.then_some(name) });
+            reports.push(engine::local::run(ground.run(plan, &args.sandbox, sender)?).await);
+        }
+        Ok::<_, Failure>((reports, interrupts))
+    })?;
+    let mut read = reader.finish();
+    runtime.shutdown_background();
+
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let conclusion = conclusion(&reports);
+    let summary = view::summary_json(&read.record, conclusion, micros);
+    if let Some(path) = &args.show.summary {
+        write_summary(path, &summary)?;
+    }
+    let remarks = machine::remarks(&read.record, &reports);
+    let closing = Closing { conclusion, micros, tail, remarks: &remarks };
+    let text = view::closing_text(Palette::stdout(), &read.record, &closing);
+    if read.shown.is_ok() {
+        read.shown = read.view.finish(&read.record, &text);
+    }
+    if args.show.output == OutputFormat::Json {
+        style::data(&(summary.to_string() + "\n"))?;
+    }
+    match read.shown {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => {}
+    }
+    Ok(exit(conclusion, &reports, interrupts.count()))
+}
+
+/// The worst of all workflows.
+fn conclusion(reports: &[RunReport]) -> Conclusion {
+    reports.iter().map(|report| report.conclusion).fold(Conclusion::Success, Conclusion::merge)
+}
+
+/// The exit code of a run: the user's own failure first, then a platform's.
+fn exit(conclusion: Conclusion, reports: &[RunReport], interrupts: usize) -> Exit {
+    if interrupts > 0 {
+        return Exit::Interrupted;
+    }
+    let failed = |report: &&RunReport| report.conclusion == Conclusion::Failure;
+    let jobs = reports.iter().filter(failed).flat_map(|report| &report.jobs);
+    let faults = jobs.filter(|job| job.conclusion == Conclusion::Failure).collect::<Vec<_>>();
+    match conclusion {
+        Conclusion::Success | Conclusion::Skipped => Exit::Ok,
+        Conclusion::Failure if !faults.is_empty() && faults.iter().all(|job| job.fault.is_some()) => Exit::Platform,
+        Conclusion::Failure | Conclusion::Cancelled => Exit::Failed,
+    }
+}
+
+fn write_summary(path: &Path, summary: &serde_json::Value) -> Result<(), Failure> {
+    std::fs::write(path, summary.to_string() + "\n")
+        .map_err(|error| Failure::platform(format!("could not write the summary {}", path.display())).cause(&error))
+}
+
+/// The view that the flags and stdout ask for.
+fn view_for(args: &ExecArgs, ground: &Ground, plans: &[Plan]) -> Result<(Box<dyn View>, TailShown), Failure> {
+    let palette = Palette::stdout();
+    let terminal = std::io::stdout().is_terminal();
+    let tree = match args.show.progress {
+        ProgressMode::Auto => terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        ProgressMode::Tree => true,
+        ProgressMode::Plain => false,
+    };
+    let limit = ground.settings.log_limit;
+    Ok(match args.show.output {
+        OutputFormat::Jsonl => (Box::new(Jsonl::new()), TailShown::No),
+        OutputFormat::Json => (Box::new(Quiet), TailShown::No),
+        OutputFormat::Text if tree => {
+            let files = log_files(ground).map_err(|error| style::warn(format!("logs are not kept: {error}"))).ok();
+            let tree = Tree::new(palette, files, limit.on_terminal(), Arc::clone(&ground.clock));
+            (Box::new(tree), TailShown::No)
+        }
+        OutputFormat::Text => {
+            let limit = match limit.elsewhere() {
+                None => None,
+                Some(bytes) => {
+                    let files = log_files(ground)
+                        .map_err(|error| Failure::platform("could not keep logs in files").cause(&error))?;
+                    Some((bytes, files))
+                }
+            };
+            let jobs = if several_jobs(plans) { Jobs::Many } else { Jobs::One };
+            (
+                Box::new(Plain::new(palette, jobs, limit)),
+                if several_jobs(plans) { TailShown::Yes } else { TailShown::No },
+            )
+        }
+    })
+}
+
+/// Whether more than one job may speak: several jobs, a matrix, or a called workflow.
+fn several_jobs(plans: &[Plan]) -> bool {
+    let jobs: usize = plans.iter().map(|plan| plan.root.jobs.len()).sum();
+    jobs > 1
+        || plans.iter().any(|plan| {
+            plan.root.jobs.iter().any(|job| job.callee.is_some())
+                || plan.root.workflow.jobs.iter().any(|job| job.strategy.is_some())
+        })
+}
+
+fn log_files(ground: &Ground) -> std::io::Result<LogFiles> {
+    let parent = machine::state_folder().join("logs");
+    let run = format!("{}-{}", ground.clock.now().0, std::process::id());
+    // A job must not fill the disk through its log: a share of what the sandbox may take, or 10 GiB.
+    LogFiles::create(&parent, &run, ground.settings.limits.disk.unwrap_or(10 << 30))
+}

@@ -1,0 +1,83 @@
+//! What this machine gives to a run: default limits, the backend, folders; and what to say about it at the end.
+
+use super::expose;
+use crate::args::BackendName;
+use crate::failure::Failure;
+use crate::style;
+use crate::view::RunRecord;
+use engine::local::RunReport;
+use sandbox::{Backend, Limits};
+use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The defaults: 40 % of the memory that is available, 25 % of the disk that is free.
+pub(crate) fn limits() -> Limits {
+    sandbox_local::default_limits(&Options::default_state())
+}
+
+/// Where this user's logs lie.
+pub(crate) fn state_folder() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .unwrap_or_else(|| PathBuf::from("/var/lib"))
+        .join("ekiden")
+}
+
+/// The backend that was asked for.
+pub(crate) fn backend(name: BackendName, zygote: Option<Zygote>) -> Result<Arc<dyn Backend>, Failure> {
+    match (name, zygote) {
+        (BackendName::Host, _) => {
+            style::warn("--backend host: jobs run as you, on this machine itself, with no isolation at all");
+            Ok(Arc::new(Host::new()))
+        }
+        (BackendName::Namespaces, Some(zygote)) => {
+            let options = Options { state: Options::default_state(), variables: HostVariables::Passed };
+            let namespaces = Namespaces::new(zygote, &options).map_err(|error| {
+                Failure::platform("could not get ready to isolate jobs").cause(&error).fix("ekiden doctor")
+            })?;
+            Ok(Arc::new(namespaces))
+        }
+        (BackendName::Namespaces, None) => Err(Failure::platform("the zygote was not started")),
+    }
+}
+
+/// What the end of a run should say beside its summary.
+pub(crate) fn remarks(record: &RunRecord, reports: &[RunReport]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for job in reports.iter().flat_map(|report| &report.jobs) {
+        if let Some(fault) = &job.fault {
+            remarks.push(format!("{}: a fault of the machine or of ekiden: {fault}", job.name));
+        }
+    }
+    let (home, path) = (std::env::var_os("HOME"), std::env::var_os("PATH"));
+    if let (Some((_, step)), Some(home), Some(path)) = (record.first_failure(), home, path) {
+        let missing = step.tail.lines(5).into_iter().rev().find_map(missing_command);
+        if let Some(program) = missing
+            && let Some(flag) = expose::flag_for(program, Path::new(&home), &path)
+        {
+            remarks.push(format!("{program} lies in your home directory, which jobs do not see; {flag} brings it in"));
+        }
+    }
+    remarks
+}
+
+/// The program that a shell did not find.
+fn missing_command(line: &str) -> Option<&str> {
+    let before =
+        line.trim_end().strip_suffix(": command not found").or_else(|| line.trim_end().strip_suffix(": not found"))?;
+    before.rsplit(": ").next().filter(|program| !program.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing_command;
+
+    #[test]
+    fn shells_say_what_they_did_not_find() {
+        assert_eq!(missing_command("/work/_temp/x.sh: line 1: cargo: command not found"), Some("cargo"));
+        assert_eq!(missing_command("x.sh: 1: node: not found\n"), Some("node"));
+        assert_eq!(missing_command("error: no such file"), None);
+    }
+}

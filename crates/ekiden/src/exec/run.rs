@@ -1,0 +1,165 @@
+//! Joins a plan and everything else into the engine's `LocalRun`, one after the other for each workflow.
+
+use super::event::Occasion;
+use super::facts::Facts;
+use super::github::{WorkflowFacts, github};
+use super::labels;
+use super::settings::Settings;
+use super::values::Values;
+use crate::args::SandboxArgs;
+use crate::failure::Failure;
+use domain::{Clock, JobEvent, Secret};
+use engine::cancel::CancelSignal;
+use engine::job::{CheckoutRules, CheckoutTime, Keep, RunnerFacts};
+use engine::local::{Labels, LocalRun};
+use sandbox::{Backend, SandboxSpec, Workspace};
+use source::{Checkout, Store};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use workflow::expr::Value;
+use workflow::model::TriggerKind;
+use workflow::plan::Plan;
+
+/// What is the same for all workflows of an `exec`.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    /// The repository.
+    pub(crate) facts: Facts,
+    /// How jobs run.
+    pub(crate) settings: Settings,
+    /// What workflows read.
+    pub(crate) values: Values,
+    /// What happened.
+    pub(crate) occasion: Occasion,
+    /// Inputs of a dispatch, as given.
+    pub(crate) inputs: BTreeMap<String, String>,
+    /// Makes sandboxes.
+    pub(crate) backend: Arc<dyn Backend>,
+    /// Where actions come from.
+    pub(crate) store: Arc<Store>,
+    /// How a run hears that it shall end.
+    pub(crate) cancel: CancelSignal,
+    /// The clock.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Ground {
+    /// The run of one plan.
+    pub(crate) fn run(
+        &self,
+        plan: Plan,
+        args: &SandboxArgs,
+        events: mpsc::Sender<JobEvent>,
+    ) -> Result<LocalRun, Failure> {
+        let workflow = Arc::clone(&plan.root.workflow);
+        let mut occasion = self.occasion.clone();
+        let inputs = dispatch_inputs(&plan, &self.inputs, &mut occasion)?;
+        let name = workflow.name.as_ref().map_or(workflow.path.as_str(), |name| name.value.as_str());
+        let run_id = self.clock.now().0 / 1000;
+        let context = github(&self.facts, &occasion, WorkflowFacts { name, path: &workflow.path }, run_id);
+        let (mut secrets, mut token) = (Vec::new(), None);
+        for (name, value) in &self.values.secrets {
+            if name == "GITHUB_TOKEN" {
+                token = Some(value.clone())
+            } else {
+                secrets.push((name.clone(), value.clone()))
+            }
+        }
+        let checkout = self.checkout(args, &occasion)?;
+        let mut environment = self.settings.exposed.env.clone();
+        environment.extend(self.values.env.iter().cloned());
+        Ok(LocalRun {
+            plan: Arc::new(plan),
+            github: Value::from_json(&context),
+            vars: Value::from_json(&serde_json::json!(self.values.vars)),
+            inputs,
+            secrets,
+            token,
+            environment,
+            action_environment: Vec::<(String, Secret)>::new(),
+            runner: RunnerFacts {
+                name: "ekiden".to_owned(),
+                os: "Linux".to_owned(),
+                arch: labels::arch().to_owned(),
+                environment: "self-hosted".to_owned(),
+            },
+            backend: Arc::clone(&self.backend),
+            sandbox: self.spec(args),
+            keep: if args.keep { Keep::Failed } else { Keep::Never },
+            actions: Arc::clone(&self.store) as Arc<_>,
+            checkout: Some(checkout),
+            labels: Labels { served: labels::own().into_iter().chain(self.settings.labels.iter().cloned()).collect() },
+            jobs: self.settings.jobs,
+            events,
+            cancel: self.cancel.clone(),
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
+    fn checkout(&self, args: &SandboxArgs, occasion: &Occasion) -> Result<CheckoutRules, Failure> {
+        let Facts { repository, name, server, .. } = &self.facts;
+        let checkout = Checkout::new(repository.clone(), name.clone(), server.clone(), Arc::clone(&self.store))
+            .map_err(|error| Failure::invalid("could not read what is checked out").cause(&error))?
+            .standing_for([occasion.reference.clone(), occasion.sha.clone(), occasion.head_ref.clone()]);
+        let when = match (args.bind, args.checkout) {
+            (true, _) => CheckoutTime::Present,
+            (false, true) => CheckoutTime::First,
+            (false, false) => CheckoutTime::Step,
+        };
+        Ok(CheckoutRules { source: Arc::new(checkout), when })
+    }
+
+    /// What every sandbox is made like; the engine fills in names, mounts and views.
+    fn spec(&self, args: &SandboxArgs) -> SandboxSpec {
+        let (_, name) = self.facts.owner_and_name();
+        SandboxSpec {
+            name: String::new(),
+            root: self.settings.root.clone(),
+            profile: self.settings.profile,
+            network: self.settings.network.clone(),
+            limits: self.settings.limits.clone(),
+            repository_name: name.to_owned(),
+            workspace: if args.bind { Workspace::Bind(self.facts.repository.top.clone()) } else { Workspace::Empty },
+            expose: self.settings.exposed.paths.clone(),
+            path: self.settings.exposed.bins.clone(),
+            mounts: Vec::new(),
+            views: Vec::new(),
+            tool_cache: None,
+        }
+    }
+}
+
+/// The `inputs` context; the texts go into the payload.
+fn dispatch_inputs(plan: &Plan, given: &BTreeMap<String, String>, occasion: &mut Occasion) -> Result<Value, Failure> {
+    let declared = plan.root.workflow.on.iter().find_map(|trigger| match &trigger.kind {
+        TriggerKind::Dispatch(inputs) if occasion.name == "workflow_dispatch" => Some(inputs),
+        _ => None,
+    });
+    let Some(declared) = declared else {
+        if given.is_empty() {
+            return Ok(Value::Null);
+        }
+        return Err(Failure::usage(format!("{} takes no inputs from this event", plan.root.workflow.path))
+            .fact(format!("inputs belong to workflow_dispatch; the event is {}", occasion.name))
+            .fix("ekiden exec workflow_dispatch --input NAME=VALUE"));
+    };
+    // A payload file may hold inputs too; those of the command line win.
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    if let Some(serde_json::Value::Object(inputs)) = occasion.payload.get("inputs") {
+        for (name, value) in inputs {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            all.insert(name.clone(), text);
+        }
+    }
+    all.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let inputs = workflow::dispatch::inputs(declared, &all).map_err(|errors| {
+        let mut failure = Failure::usage(format!("the inputs of {} are not right", plan.root.workflow.path));
+        failure.facts = errors.iter().map(ToString::to_string).collect();
+        failure.fix("ekiden exec workflow_dispatch --input NAME=VALUE")
+    })?;
+    if let serde_json::Value::Object(payload) = &mut occasion.payload {
+        payload.insert("inputs".to_owned(), serde_json::json!(inputs.texts));
+    }
+    Ok(inputs.typed)
+}
