@@ -23,6 +23,10 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // First of all, before any thread and before anything secret is read: sandboxes are forked from this process. The zygote itself
+    // comes here too, with no argument, and does not go on.
+    let wanted = std::env::args_os().len() < 2 || std::env::args_os().skip(1).any(|argument| argument == "exec");
+    let zygote = wanted.then(sandbox_local::Zygote::start);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -32,7 +36,7 @@ fn main() -> ExitCode {
         }
     };
     style::choose(cli.color);
-    match dispatch(cli.command) {
+    match dispatch(cli.command, zygote) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             style::report(&failure);
@@ -41,12 +45,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_zygote() -> Result<sandbox_local::Zygote, Failure> {
-    sandbox_local::Zygote::start()
-        .map_err(|error| Failure::platform("could not start the process that makes sandboxes").cause(&error))
-}
-
-fn dispatch(command: Command) -> Result<Exit, Failure> {
+fn dispatch(
+    command: Command,
+    zygote: Option<Result<sandbox_local::Zygote, sandbox_local::ZygoteError>>,
+) -> Result<Exit, Failure> {
     match command {
         Command::Completion(args) => commands::completion::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
@@ -55,11 +57,9 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Whoami(args) => commands::whoami::run(&args),
         Command::Exec(args) => {
-            // Before any thread, and before any secret is read.
-            let zygote = match args.sandbox.backend {
-                args::BackendName::Namespaces => Some(start_zygote()?),
-                args::BackendName::Host => None,
-            };
+            let zygote = zygote.transpose().map_err(|error| {
+                Failure::platform("could not start the process that makes sandboxes").cause(&error)
+            })?;
             commands::exec::run(&args, zygote)
         }
     }
