@@ -57,9 +57,9 @@ fn dispatch(
         Command::Eval(args) => commands::eval::run(&args),
         Command::Whoami(args) => commands::whoami::run(&args),
         Command::Exec(args) => {
-            let zygote = zygote.transpose().map_err(|error| {
-                Failure::platform("could not start the process that makes sandboxes").cause(&error)
-            })?;
+            let zygote = zygote
+                .transpose()
+                .map_err(|error| Failure::platform("could not start the process that makes sandboxes").cause(&error))?;
             commands::exec::run(&args, zygote)
         }
     }

@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use workflow::plan::Plan;
+use workflow::run::WantedCell;
 
 /// Runs, lists or draws. `zygote` was started before anything else.
 pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Result<Exit, Failure> {
@@ -70,7 +71,9 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
     let backend = machine::backend(settings.backend, zygote)?;
     let (canceller, cancel) = engine::cancel::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ground = Ground { facts, settings, values, occasion, inputs, backend, store, cancel, clock };
+    let cells =
+        args.pick.matrix.iter().map(|pair| WantedCell { key: pair.key.clone(), value: pair.value.clone() }).collect();
+    let ground = Ground { facts, settings, values, occasion, inputs, cells, backend, store, cancel, clock };
     execute(args, &ground, plans, &canceller)
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use workflow::expr::Value;
 use workflow::model::TriggerKind;
 use workflow::plan::Plan;
+use workflow::run::WantedCell;
 
 /// What is the same for all workflows of an `exec`.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Ground {
     pub(crate) occasion: Occasion,
     /// Inputs of a dispatch, as given.
     pub(crate) inputs: BTreeMap<String, String>,
+    /// Which configurations of matrices run; empty: all.
+    pub(crate) cells: Vec<WantedCell>,
     /// Makes sandboxes.
     pub(crate) backend: Arc<dyn Backend>,
     /// Where actions come from.
@@ -74,6 +77,7 @@ impl Ground {
             github: Value::from_json(&context),
             vars: Value::from_json(&serde_json::json!(self.values.vars)),
             inputs,
+            cells: self.cells.clone(),
             secrets,
             token,
             environment,

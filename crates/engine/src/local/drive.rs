@@ -13,7 +13,12 @@ use workflow::run::{Decision, ReadyJob, Run, RunChange, RunInputs};
 
 /// Runs all jobs of a plan on this machine; every event is on the stream before this returns.
 pub async fn run(run: LocalRun) -> RunReport {
-    let inputs = RunInputs { github: run.github.clone(), vars: run.vars.clone(), inputs: run.inputs.clone() };
+    let inputs = RunInputs {
+        github: run.github.clone(),
+        vars: run.vars.clone(),
+        inputs: run.inputs.clone(),
+        cells: run.cells.clone(),
+    };
     let (machine, decisions) = Run::start(Arc::clone(&run.plan), inputs);
     let cancel = run.cancel.clone();
     let drive = Drive {

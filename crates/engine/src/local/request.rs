@@ -23,6 +23,8 @@ pub struct LocalRun {
     pub vars: Value,
     /// `inputs` of the workflow.
     pub inputs: Value,
+    /// Which configurations of matrices run; empty: all.
+    pub cells: Vec<workflow::run::WantedCell>,
     /// All secrets of the run.
     pub secrets: Vec<(String, Secret)>,
     /// The run's token, when there is one.

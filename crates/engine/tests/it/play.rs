@@ -124,6 +124,7 @@ impl Play {
             "ref_name": "main", "actor": "somebody", "server_url": "https://github.com", "run_id": "7", "event": {"word": "payload"},
         });
         let run = local::run(LocalRun {
+            cells: Vec::new(),
             plan,
             github: Value::from_json(&github),
             vars: Value::from_json(&self.vars),

@@ -45,7 +45,15 @@ impl Run {
                     format!("the run would have more than {MAX_JOBS} jobs, matrices and called workflows counted");
                 self.fail_job(graph, index, job, fault_text(&workflow, "strategy", job.id.span, &problem));
             }
-            Ok(strategy) => {
+            Ok(mut strategy) => {
+                let has_matrix = !strategy.configurations.is_empty();
+                strategy.configurations.retain(|configuration| self.is_wanted(&configuration.matrix));
+                if has_matrix && strategy.configurations.is_empty() {
+                    let reason = "none of its configurations has the values that were asked for".to_owned();
+                    let (job, name) = self.unexpanded(graph, job);
+                    self.decisions.push(Decision::Skipped { job, name, reason });
+                    return self.end_job(graph, index, Conclusion::Skipped, Value::object(Object::new()));
+                }
                 let expansion = self.expand_cells(graph, index, job, scope, strategy);
                 self.graphs[graph].jobs[index].phase = Phase::Open(Box::new(expansion));
                 self.fail_fast_at_start(graph, index);
@@ -53,6 +61,18 @@ impl Run {
             }
             Err(message) => self.fail_job(graph, index, job, message),
         }
+    }
+
+    /// Whether a configuration has, for each of its keys that values were asked for, one of them.
+    fn is_wanted(&self, matrix: &Value) -> bool {
+        let Value::Object(matrix) = matrix else { return true };
+        self.wanted.iter().all(|wanted| {
+            matrix.get(&wanted.key).is_none_or(|value| {
+                let text = value.to_text();
+                let of_key = self.wanted.iter().filter(|other| other.key.eq_ignore_ascii_case(&wanted.key));
+                of_key.into_iter().any(|other| other.value == *text)
+            })
+        })
     }
 
     fn fail_job(&mut self, graph: usize, index: usize, job: &Job, message: String) {

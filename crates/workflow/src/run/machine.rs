@@ -4,7 +4,7 @@ use super::scope::{JobScope, job_entry};
 use super::state::{
     CellAt, CellState, Course, FailFast, GraphHandle, GraphState, JobEnd, JobState, Order, Phase, Tolerance, Work,
 };
-use super::{ConcurrencyGroup, Decision, RunChange, RunInputs, SecretsView};
+use super::{ConcurrencyGroup, Decision, RunChange, RunInputs, SecretsView, WantedCell};
 use crate::expr::{Object, Value};
 use crate::plan::Plan;
 use domain::{Conclusion, JobId};
@@ -17,6 +17,8 @@ pub struct Run {
     pub(super) graphs: Vec<GraphState>,
     pub(super) cells: HashMap<JobId, CellAt>,
     pub(super) decisions: Vec<Decision>,
+    /// Which configurations run; empty: all.
+    pub(super) wanted: Vec<WantedCell>,
     todo: VecDeque<Todo>,
     conclusion: Option<Conclusion>,
 }
@@ -51,14 +53,15 @@ impl Run {
     /// Starts a run: gives it and its first decisions.
     #[must_use]
     pub fn start(plan: Arc<Plan>, inputs: RunInputs) -> (Self, Vec<Decision>) {
+        let RunInputs { github, vars, inputs, cells: wanted } = inputs;
         let mut run = Self {
             graphs: Vec::new(),
             cells: HashMap::new(),
             decisions: Vec::new(),
+            wanted,
             todo: VecDeque::new(),
             conclusion: None,
         };
-        let RunInputs { github, vars, inputs } = inputs;
         let inputs = if matches!(inputs, Value::Null) { Value::object(Object::new()) } else { inputs };
         run.open(Opening {
             handle: GraphHandle::Root(plan),

@@ -17,6 +17,18 @@ pub struct RunInputs {
     pub vars: Value,
     /// The `inputs` context of the workflow that was started: typed, of a dispatch; else an empty mapping.
     pub inputs: Value,
+    /// Which configurations of matrices run (`exec --matrix`); empty: all. A configuration must have one of the values wanted for each
+    /// key that it has; keys that it does not have do not count.
+    pub cells: Vec<WantedCell>,
+}
+
+/// A value that a configuration must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedCell {
+    /// A key of matrices.
+    pub key: String,
+    /// The value, as text.
+    pub value: String,
 }
 
 /// What happened to a job.

@@ -3,9 +3,9 @@
 use domain::{Conclusion, JobId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use workflow::expr::{Value, parse_json};
+use workflow::expr::parse_json;
 use workflow::plan::{FileReference, Files, Plan, PlanOutcome, plan};
-use workflow::run::{Decision, ReadyJob, Run, RunChange, RunInputs};
+use workflow::run::{Decision, ReadyJob, Run, RunChange, RunInputs, WantedCell};
 
 pub(crate) const MAIN: &str = ".github/workflows/main.yml";
 
@@ -39,8 +39,15 @@ impl Driven {
 
     /// Starts with inputs as JSON.
     pub(crate) fn start_with(files: &[(&str, &str)], inputs: &str) -> Self {
+        Self::start_wanting(files, inputs, &[])
+    }
+
+    /// Starts with inputs as JSON, for configurations with these values alone.
+    pub(crate) fn start_wanting(files: &[(&str, &str)], inputs: &str, cells: &[(&str, &str)]) -> Self {
+        let cells =
+            cells.iter().map(|(key, value)| WantedCell { key: (*key).into(), value: (*value).into() }).collect();
         let github = parse_json(r#"{"ref":"refs/heads/main","event_name":"push","event":{}}"#).unwrap();
-        let inputs = RunInputs { github, vars: Value::Null, inputs: parse_json(inputs).unwrap() };
+        let inputs = RunInputs { github, inputs: parse_json(inputs).unwrap(), cells, ..RunInputs::default() };
         let (run, decisions) = Run::start(planned(files), inputs);
         let mut driven = Self { run, ready: VecDeque::new(), log: Vec::new() };
         driven.take(decisions);

@@ -158,3 +158,16 @@ fn a_matrix_that_excludes_everything_runs_once_without_one() {
     assert_eq!(run.ready_ids(), ["cell"]);
     assert!(matches!(run.ready[0].matrix, workflow::expr::Value::Null));
 }
+
+#[test]
+fn only_the_configurations_that_were_asked_for_run() {
+    let text = "on: push\njobs:\n  a:\n    strategy: {matrix: {os: [x, y], n: [1, 2, 3]}}\n    runs-on: z\n    steps: [{run: x}]\n  b:\n    runs-on: z\n    steps: [{run: x}]\n  c:\n    strategy: {matrix: {os: [z]}}\n    runs-on: z\n    steps: [{run: x}]\n";
+    let driven = Driven::start_wanting(&[(MAIN, text)], "{}", &[("OS", "y"), ("n", "1"), ("n", "3")]);
+    let ids: Vec<&str> = driven.ready.iter().map(|job| job.id.as_str()).collect();
+    assert_eq!(ids, ["a (y, 1)", "a (y, 3)", "b"]);
+    assert!(
+        driven.log.iter().any(|line| line.starts_with("skipped c [c]: none of its configurations")),
+        "{:?}",
+        driven.log
+    );
+}
