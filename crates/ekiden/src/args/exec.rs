@@ -131,6 +131,9 @@ pub(crate) struct SandboxArgs {
     /// Say how this machine serves a label of `runs-on`: `LABEL=local`.
     #[arg(short = 'P', long, value_name = "LABEL=local", env = "EKIDEN_PLATFORM", value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
+    /// Whether CA and proxy variables of yours reach jobs: `listed` (those that hold no credentials), or `none`.
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "listed", env = "EKIDEN_HOST_VARIABLES")]
+    pub(crate) host_variables: HostVariablesName,
     /// Keep the sandbox of a job that failed, and say how to enter it.
     #[arg(long)]
     pub(crate) keep: bool,
@@ -188,6 +191,15 @@ pub(crate) enum BackendName {
     Namespaces,
     /// The plain host.
     Host,
+}
+
+/// Which variables of the host reach jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HostVariablesName {
+    /// Those that docs/cli.md lists.
+    Listed,
+    /// None.
+    None,
 }
 
 /// Profiles.

@@ -4,8 +4,8 @@ mod exec;
 mod value;
 
 pub(crate) use exec::{
-    BackendName, EventArgs, ExecArgs, LimitArgs, NetworkMode, OutputFormat, PickArgs, ProfileName, ProgressMode,
-    SandboxArgs, ShowArgs, ValueArgs,
+    BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
+    ProgressMode, SandboxArgs, ValueArgs,
 };
 pub(crate) use value::{Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, Size};
 

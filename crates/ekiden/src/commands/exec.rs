@@ -64,11 +64,14 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
     for warning in plans.iter().flat_map(|plan| &plan.warnings) {
         style::warn(&warning.message);
     }
-    let values = values::read(&args.values)?;
+    let mut values = values::read(&args.values)?;
+    if args.show.verbose {
+        values.vars.insert("ACTIONS_STEP_DEBUG".to_owned(), "true".to_owned());
+    }
     let inputs = values::inputs(&args.event)?;
     let token = values.secrets.iter().find(|(name, _)| name == "GITHUB_TOKEN").map(|(_, token)| token);
     let store = stores::open(&settings.actions, &facts.server, token)?;
-    let backend = machine::backend(settings.backend, zygote)?;
+    let backend = machine::backend(&args.sandbox, zygote)?;
     let (canceller, cancel) = engine::cancel::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let cells =

@@ -1,13 +1,13 @@
 //! What this machine gives to a run: default limits, the backend, folders; and what to say about it at the end.
 
 use super::expose;
-use crate::args::BackendName;
+use crate::args::{BackendName, HostVariablesName, SandboxArgs};
 use crate::failure::Failure;
 use crate::style;
 use crate::view::RunRecord;
 use engine::local::RunReport;
 use sandbox::{Backend, Limits};
-use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote};
+use sandbox_local::{HostVariables, Namespaces, Options, Zygote};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,14 +26,18 @@ pub(crate) fn state_folder() -> PathBuf {
 }
 
 /// The backend that was asked for.
-pub(crate) fn backend(name: BackendName, zygote: Option<Zygote>) -> Result<Arc<dyn Backend>, Failure> {
-    match (name, zygote) {
+pub(crate) fn backend(args: &SandboxArgs, zygote: Option<Zygote>) -> Result<Arc<dyn Backend>, Failure> {
+    match (args.backend, zygote) {
         (BackendName::Host, _) => {
             style::warn("--backend host: jobs run as you, on this machine itself, with no isolation at all");
-            Ok(Arc::new(Host::new()))
+            Err(Failure::platform("no host"))
         }
         (BackendName::Namespaces, Some(zygote)) => {
-            let options = Options { state: Options::default_state(), variables: HostVariables::Passed };
+            let variables = match args.host_variables {
+                HostVariablesName::Listed => HostVariables::Listed,
+                HostVariablesName::None => HostVariables::Nothing,
+            };
+            let options = Options { state: Options::default_state(), variables };
             let namespaces = Namespaces::new(zygote, &options).map_err(|error| {
                 Failure::platform("could not get ready to isolate jobs").cause(&error).fix("ekiden doctor")
             })?;

@@ -81,7 +81,7 @@ impl<V: View> Read<V> {
                 Ok(event) => Some(event),
                 Err(TryRecvError::Disconnected) => None,
                 Err(TryRecvError::Empty) => {
-                    self.show(on_closed, |view, record| view.idle(record));
+                    self.show(on_closed, V::idle);
                     if self.shown.is_ok() && self.view.wants_ticks() {
                         std::thread::sleep(TICK);
                         continue;
@@ -96,7 +96,7 @@ impl<V: View> Read<V> {
             self.record.apply(&event);
             self.show(on_closed, |view, record| view.event(&event, record));
         }
-        self.show(on_closed, |view, record| view.idle(record));
+        self.show(on_closed, V::idle);
     }
 
     fn show(&mut self, on_closed: &mut dyn FnMut(), draw: impl FnOnce(&mut V, &RunRecord) -> io::Result<()>) {

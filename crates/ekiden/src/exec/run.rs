@@ -10,7 +10,7 @@ use crate::args::SandboxArgs;
 use crate::failure::Failure;
 use domain::{Clock, JobEvent, Secret};
 use engine::cancel::CancelSignal;
-use engine::job::{CheckoutRules, CheckoutTime, Keep, RunnerFacts};
+use engine::job::{CheckoutRules, CheckoutTime, Keep, RunnerFacts, Timing};
 use engine::local::{Labels, LocalRun};
 use sandbox::{Backend, SandboxSpec, Workspace};
 use source::{Checkout, Store};
@@ -64,9 +64,9 @@ impl Ground {
         let (mut secrets, mut token) = (Vec::new(), None);
         for (name, value) in &self.values.secrets {
             if name == "GITHUB_TOKEN" {
-                token = Some(value.clone())
+                token = Some(value.clone());
             } else {
-                secrets.push((name.clone(), value.clone()))
+                secrets.push((name.clone(), value.clone()));
             }
         }
         let checkout = self.checkout(args, &occasion)?;
@@ -95,8 +95,10 @@ impl Ground {
             checkout: Some(checkout),
             labels: Labels { served: labels::own().into_iter().chain(self.settings.labels.iter().cloned()).collect() },
             jobs: self.settings.jobs,
+            longest: self.settings.timeout,
             events,
             cancel: self.cancel.clone(),
+            timing: Timing::default(),
             clock: Arc::clone(&self.clock),
         })
     }

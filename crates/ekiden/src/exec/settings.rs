@@ -1,7 +1,7 @@
 //! How jobs run: flags and variables over `ekiden.toml` over the defaults.
 
 use super::expose::{self, Exposed};
-use crate::args::{BackendName, Duration, LimitArgs, NetworkMode, ProfileName, SandboxArgs, Size, StoreArgs};
+use crate::args::{Duration, LimitArgs, NetworkMode, ProfileName, SandboxArgs, Size, StoreArgs};
 use crate::config::{ConfigFile, FileNetworkMode};
 use crate::failure::Failure;
 use sandbox::{Limits, Network, Profile, Root};
@@ -13,8 +13,6 @@ const LOG_LIMIT: u64 = 100_000_000;
 /// All of it, settled.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// What isolates jobs.
-    pub(crate) backend: BackendName,
     /// What a job may do inside.
     pub(crate) profile: Profile,
     /// A job's way out.
@@ -135,7 +133,6 @@ pub(crate) fn settle(
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = limits.jobs.or(exec.jobs).map_or(processors, |jobs| usize::try_from(jobs).unwrap_or(usize::MAX));
     Ok(Settings {
-        backend: sandbox.backend,
         profile: match sandbox.profile.or(exec.profile) {
             Some(ProfileName::Root) => Profile::Root,
             Some(ProfileName::Hardened) | None => Profile::Hardened,

@@ -230,9 +230,4 @@ impl RunRecord {
         let job = self.jobs.get(job)?;
         Some((job, job.steps.get(step)?))
     }
-
-    /// The worst of all jobs: what the run came to.
-    pub(crate) fn conclusion(&self) -> Conclusion {
-        self.jobs.iter().filter_map(JobRecord::conclusion).fold(Conclusion::Success, Conclusion::merge)
-    }
 }

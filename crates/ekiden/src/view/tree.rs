@@ -103,8 +103,9 @@ impl Tree {
         let time = if outcome == Conclusion::Skipped { "skipped".to_owned() } else { text::micros(micros) };
         let mut lines = vec![format!("  {} {}  {}", mark(palette, outcome), step.name, palette.paint(Ink::Dim, time))];
         if conclusion == Conclusion::Failure {
-            let tail = step.tail.lines(FAILED_LINES);
-            lines.extend(tail.into_iter().map(|line| format!("    {} {}", palette.paint(Ink::Dim, "│"), clean(line))));
+            let bar = palette.paint(Ink::Dim, "│");
+            let tail = folded(palette, &step.tail.lines(5 * FAILED_LINES), FAILED_LINES);
+            lines.extend(tail.into_iter().map(|line| format!("    {bar} {line}")));
         }
         lines
     }
@@ -130,7 +131,8 @@ impl Tree {
             let time = palette.paint(Ink::Dim, elapsed(now, since));
             lines.push(format!("  {spin} {}  {time}", step.name));
             let bar = palette.paint(Ink::Dim, "│");
-            lines.extend(folded(&step.tail.lines(200)).into_iter().map(|line| format!("    {bar} {line}")));
+            let tail = folded(palette, &step.tail.lines(200), TAIL_LINES);
+            lines.extend(tail.into_iter().map(|line| format!("    {bar} {line}")));
         }
         lines
     }
@@ -199,7 +201,7 @@ fn is_shown(step: &StepRecord) -> bool {
 }
 
 /// The last lines, with the lines of ended groups folded into the group's name.
-fn folded(lines: &[&str]) -> Vec<String> {
+fn folded(palette: Palette, lines: &[&str], most: usize) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut group: Option<usize> = None;
     for line in lines {
@@ -211,10 +213,26 @@ fn folded(lines: &[&str]) -> Vec<String> {
                 out.truncate(at + 1);
             }
         } else {
-            out.push(clean(line));
+            out.push(marked(palette, line));
         }
     }
-    out.split_off(out.len().saturating_sub(TAIL_LINES))
+    out.split_off(out.len().saturating_sub(most))
+}
+
+/// A line as a person reads it: `##[error]` and its kin as words.
+fn marked(palette: Palette, line: &str) -> String {
+    for (head, ink, word) in [
+        ("##[error]", Ink::Bad, "error: "),
+        ("##[warning]", Ink::Warn, "warning: "),
+        ("##[notice]", Ink::Mark, "notice: "),
+        ("##[command]", Ink::Mark, "$ "),
+        ("##[debug]", Ink::Dim, "debug: "),
+    ] {
+        if let Some(rest) = line.strip_prefix(head) {
+            return format!("{}{}", palette.paint(ink, word), clean(rest));
+        }
+    }
+    clean(line)
 }
 
 fn elapsed(now: Timestamp, since: Timestamp) -> String {
@@ -269,17 +287,19 @@ impl View for Tree {
 #[cfg(test)]
 mod tests {
     use super::folded;
+    use crate::style::Palette::Plain;
 
     #[test]
     fn an_ended_group_shows_its_name_alone() {
         let lines = ["before", "##[group]fetch", "a", "b", "##[endgroup]", "##[group]build", "c"];
-        assert_eq!(folded(&lines), ["before", "▸ fetch", "▸ build", "c"]);
+        assert_eq!(folded(Plain, &lines, 6), ["before", "▸ fetch", "▸ build", "c"]);
+        assert_eq!(folded(Plain, &["##[error]it broke"], 6), ["error: it broke"]);
     }
 
     #[test]
     fn the_last_lines_are_shown() {
         let lines: Vec<String> = (0..20).map(|n| n.to_string()).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        assert_eq!(folded(&lines), ["14", "15", "16", "17", "18", "19"]);
+        assert_eq!(folded(Plain, &lines, 6), ["14", "15", "16", "17", "18", "19"]);
     }
 }

@@ -98,7 +98,10 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         sandbox: SandboxRequest { backend: Arc::clone(&run.backend), spec: shared.spec(), keep: run.keep },
         actions: Arc::clone(&run.actions),
         checkout: run.checkout.clone(),
-        timeout: minutes(ready.timeout_minutes),
+        timeout: shared
+            .run
+            .longest
+            .map_or(minutes(ready.timeout_minutes), |longest| longest.min(minutes(ready.timeout_minutes))),
         cancel_timeout: minutes(ready.cancel_timeout_minutes),
         cancel,
         turns: Some(Arc::clone(&shared.turns)),

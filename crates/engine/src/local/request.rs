@@ -49,6 +49,8 @@ pub struct LocalRun {
     pub labels: Labels,
     /// How many jobs run beside each other; at least 1.
     pub jobs: usize,
+    /// The longest that a job may take, whatever the workflow says.
+    pub longest: Option<Duration>,
     /// Where the events of all jobs go.
     pub events: mpsc::Sender<JobEvent>,
     /// How the run hears that it shall end.

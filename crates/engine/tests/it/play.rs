@@ -125,6 +125,7 @@ impl Play {
         });
         let run = local::run(LocalRun {
             cells: Vec::new(),
+            longest: None,
             plan,
             github: Value::from_json(&github),
             vars: Value::from_json(&self.vars),
