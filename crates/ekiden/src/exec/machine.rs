@@ -30,7 +30,7 @@ pub(crate) fn backend(args: &SandboxArgs, zygote: Option<Zygote>) -> Result<Arc<
     match (args.backend, zygote) {
         (BackendName::Host, _) => {
             style::warn("--backend host: jobs run as you, on this machine itself, with no isolation at all");
-            Err(Failure::platform("no host"))
+            Err(Failure::platform("this build has no host backend"))
         }
         (BackendName::Namespaces, Some(zygote)) => {
             let variables = match args.host_variables {
@@ -53,6 +53,11 @@ pub(crate) fn remarks(record: &RunRecord, reports: &[RunReport]) -> Vec<String> 
     for job in reports.iter().flat_map(|report| &report.jobs) {
         if let Some(fault) = &job.fault {
             remarks.push(format!("{}: a fault of the machine or of ekiden: {fault}", job.name));
+        }
+    }
+    for job in &record.jobs {
+        if let Some(kept) = job.receipt.as_ref().and_then(|receipt| receipt.kept.as_ref()) {
+            remarks.push(format!("the files of {} are kept in {kept}", job.name));
         }
     }
     let (home, path) = (std::env::var_os("HOME"), std::env::var_os("PATH"));
