@@ -210,9 +210,7 @@ mod tests {
     #[test]
     fn a_program_that_breaks_counts_as_failed() {
         let mut tally = Tally::default();
-        tally
-            .run(Command::new("sh").args(["-c", "echo test result: ok. 1 passed; 0 failed; 0 ignored; exit 3"]))
-            .unwrap();
-        assert_eq!((tally.passed, tally.failed, tally.broken), (1, 0, 1));
+        tally.run(Command::new("sh").args(["-c", "exit 3"])).unwrap();
+        assert_eq!((tally.passed, tally.failed, tally.broken), (0, 0, 1));
     }
 }
