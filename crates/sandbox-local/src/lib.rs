@@ -14,12 +14,14 @@ pub mod seccomp;
 mod channel;
 mod files;
 mod hash;
+mod host;
 mod init;
 mod namespaces;
 mod sys;
 mod wire;
 mod zygote;
 
+pub use host::Host;
 pub use namespaces::{HostVariables, Namespaces, Options, default_limits};
 pub use wire::Protection;
 pub use zygote::{Zygote, ZygoteError};

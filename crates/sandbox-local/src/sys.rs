@@ -330,3 +330,16 @@ pub(crate) fn watched(fd: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedF
     // SAFETY: an `OwnedFd` gives the same open descriptor for as long as it lives, and it lives in the `AsyncFd`.
     unsafe { tokio::io::unix::AsyncFd::register(fd) }.map_err(Into::into)
 }
+
+/// Makes a command the leader of a session of its own, with the signals of a fresh process.
+pub(crate) fn in_own_session(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: between fork and exec only system calls are made, nothing is allocated and no lock is taken.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            fresh_signals();
+            Ok(())
+        });
+    }
+}

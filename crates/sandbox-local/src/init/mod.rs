@@ -13,6 +13,8 @@ mod step;
 mod tree;
 mod view;
 
+pub(crate) use signal::came_from;
+
 use crate::channel::{self, Message, Receiver};
 use crate::seccomp::Filters;
 use crate::sys;

@@ -15,7 +15,7 @@ struct Process {
 
 /// Signals the process group of a command's leader; with SIGKILL, everything that came from it: its group, its session, and
 /// their descendants.
-pub(super) fn came_from(leader: Pid, signal: i32) -> Result<(), Fault> {
+pub(crate) fn came_from(leader: Pid, signal: i32) -> Result<(), Fault> {
     let leader = leader.as_raw_nonzero().get();
     if signal != libc::SIGKILL {
         return sent(sys::kill(-leader, signal));

@@ -45,7 +45,7 @@ pub enum HostVariables {
 
 /// The caller's environment, read once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     path: Vec<PathBuf>,
     home: Option<PathBuf>,
     /// Those that may be passed on.
@@ -53,7 +53,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn read(variables: HostVariables) -> Self {
+    pub(crate) fn read(variables: HostVariables) -> Self {
         let path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let listed = match variables {
@@ -66,6 +66,17 @@ impl Caller {
                 .collect(),
         };
         Self { path, home, listed }
+    }
+
+    /// The caller's `PATH`.
+    pub(crate) fn path(&self) -> &[PathBuf] {
+        &self.path
+    }
+
+    /// All variables that are passed on where nothing is hidden.
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        let proxy = |name: &String| !AUTHORITIES.contains(&name.as_str());
+        self.listed.iter().filter(|(name, value)| !(proxy(name) && has_credentials(value))).cloned().collect()
     }
 
     /// The `PATH` inside: what was asked for, what is exposed, as the caller has it, then a fresh machine's.

@@ -154,7 +154,7 @@ pub(super) fn io_error(what: impl Into<String>, source: io::Error) -> SandboxErr
 }
 
 /// What a fault inside is to the caller.
-pub(super) fn error_of(fault: Fault) -> SandboxError {
+pub(crate) fn error_of(fault: Fault) -> SandboxError {
     match fault {
         Fault::NotFound { program } => SandboxError::NotFound { program, hint: String::new() },
         Fault::Invalid(text) => SandboxError::Invalid(text),

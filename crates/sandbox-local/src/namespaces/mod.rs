@@ -11,7 +11,11 @@ mod sandbox;
 mod spec;
 mod sudo;
 
+pub(crate) use environment::Caller as CallerVariables;
 pub use environment::HostVariables;
+pub(crate) use link::error_of;
+pub(crate) use process::number_of;
+pub(crate) use receipt::machine;
 
 use crate::cgroup::{Cgroups, Group};
 use crate::channel::{self, Message};
@@ -22,7 +26,7 @@ use ::sandbox::{Backend, Limits, Network, Sandbox, SandboxError, SandboxSpec};
 use async_trait::async_trait;
 use egress::Policy;
 use ids::{Ids, Ranges};
-use link::{Link, error_of, io_error};
+use link::{Link, io_error};
 use mask::{Caller, Kind};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;

@@ -18,7 +18,7 @@ pub(super) struct NamespaceProcess {
 }
 
 /// The number of a signal.
-pub(super) fn number_of(signal: Signal) -> i32 {
+pub(crate) fn number_of(signal: Signal) -> i32 {
     match signal {
         Signal::Interrupt => libc::SIGINT,
         Signal::Terminate => libc::SIGTERM,

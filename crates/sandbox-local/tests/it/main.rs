@@ -3,6 +3,8 @@
 
 mod basics;
 mod bench_support;
+mod host;
+mod isolation;
 
 use bench_support::Machine;
 use libtest_mimic::{Arguments, Trial};
@@ -14,6 +16,8 @@ fn main() {
     let machine = Arc::new(Machine::new(zygote));
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(basics::trials(&machine));
+    trials.extend(host::trials(&machine));
+    trials.extend(isolation::trials(&machine));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(machine);
     conclusion.exit();
