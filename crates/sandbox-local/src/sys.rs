@@ -331,12 +331,16 @@ pub(crate) fn watched(fd: OwnedFd) -> io::Result<tokio::io::unix::AsyncFd<OwnedF
     unsafe { tokio::io::unix::AsyncFd::register(fd) }.map_err(Into::into)
 }
 
-/// Makes a command the leader of a session of its own, with the signals of a fresh process.
-pub(crate) fn in_own_session(command: &mut std::process::Command) {
+/// Makes a command the leader of a session of its own, with the signals of a fresh process, in the control groups whose
+/// entrances are given.
+pub(crate) fn in_own_session(command: &mut std::process::Command, groups: Vec<OwnedFd>) {
     use std::os::unix::process::CommandExt;
     // SAFETY: between fork and exec only system calls are made, nothing is allocated and no lock is taken.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
+            for group in &groups {
+                rustix::io::write(group, b"0")?;
+            }
             rustix::process::setsid()?;
             fresh_signals();
             Ok(())

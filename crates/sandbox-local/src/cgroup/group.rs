@@ -192,6 +192,20 @@ impl Group {
         Ok(())
     }
 
+    /// Files that a process enters all the groups by: it writes `0` to each, itself, before it does anything else.
+    ///
+    /// # Errors
+    /// When a group is gone.
+    pub fn entrances(&self) -> Result<Vec<OwnedFd>, CgroupError> {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        self.places()
+            .map(|place| {
+                rustix::fs::open(place.join("cgroup.procs"), flags, Mode::empty())
+                    .map_err(|error| CgroupError::new("open", place, error.into()))
+            })
+            .collect()
+    }
+
     /// Which limits hold, and why those that do not hold do not.
     #[must_use]
     pub fn isolation(&self) -> &[Isolation] {

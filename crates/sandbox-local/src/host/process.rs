@@ -37,13 +37,12 @@ pub(super) fn start(exec: Exec, group: &Group) -> Result<HostProcess, SandboxErr
     let mut command = std::process::Command::new(found);
     command.args(arguments).env_clear().envs(env).current_dir(&cwd).stdin(std::process::Stdio::null());
     command.stdout(stdio.stdout).stderr(stdio.stderr);
-    sys::in_own_session(&mut command);
+    let groups = group.entrances().map_err(|error| SandboxError::Invalid(error.to_string()))?;
+    sys::in_own_session(&mut command, groups);
     let mut command = tokio::process::Command::from(command);
     let failed = |source| SandboxError::Io { what: format!("run {program}"), source };
     let mut child = command.spawn().map_err(failed)?;
     let pid = child.id().unwrap_or_default();
-    // What it forks before this is still found by its ancestry.
-    group.attach(pid, false).map_err(|error| SandboxError::Invalid(error.to_string()))?;
     let ended = tokio::spawn(async move {
         let end = match child.wait().await {
             Ok(status) => match (status.code(), status.signal()) {

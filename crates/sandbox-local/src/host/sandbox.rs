@@ -39,8 +39,7 @@ impl HostSandbox {
 
     fn receipt(&self, kept: Option<String>) -> Receipt {
         let reason = "the host backend runs jobs as plain processes of the caller; leave out --backend host".to_owned();
-        let mut isolation =
-            vec![Isolation { name: "isolation".to_owned(), enforcement: Enforcement::Off { reason } }];
+        let mut isolation = vec![Isolation { name: "isolation".to_owned(), enforcement: Enforcement::Off { reason } }];
         isolation.extend(self.group.isolation().iter().cloned());
         let usage = self.group.usage();
         Receipt {

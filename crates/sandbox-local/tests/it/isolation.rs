@@ -23,15 +23,27 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
 
 async fn a_hardened_job_has_no_rights(machine: Arc<Machine>) {
     let sandbox = machine.prepare(machine.spec()).await.unwrap();
-    let output = sh(&*sandbox, "id -u; id -g; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; ulimit -c").await.text;
+    let output =
+        sh(&*sandbox, "id -u; id -g; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; ulimit -c").await.text;
     assert!(output.starts_with("1001\n1001\n"), "{output}");
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert!(output.contains(&format!("{set}:\t0000000000000000")), "{output}");
     }
     assert!(output.contains("NoNewPrivs:\t1") && output.contains("Seccomp:\t2") && output.ends_with("0\n"), "{output}");
     let refused = [
-        "mount -t tmpfs x /mnt", "unshare -U true", "unshare -m true", "mknod /tmp/sda b 8 0", "echo 1 > /proc/sys/vm/drop_caches",
-        "touch /usr/x", "touch /etc/x", "touch /x", "chroot / true", "sudo true", "hostname x", "chown 0 /tmp", "dmesg",
+        "mount -t tmpfs x /mnt",
+        "unshare -U true",
+        "unshare -m true",
+        "mknod /tmp/sda b 8 0",
+        "echo 1 > /proc/sys/vm/drop_caches",
+        "touch /usr/x",
+        "touch /etc/x",
+        "touch /x",
+        "chroot / true",
+        "sudo true",
+        "hostname x",
+        "chown 0 /tmp",
+        "dmesg",
     ];
     for line in refused {
         let output = sh(&*sandbox, &format!("{line} 2>&1")).await;
@@ -64,7 +76,9 @@ async fn every_place_is_private(machine: Arc<Machine>) {
     let first = machine.prepare(machine.spec()).await.unwrap();
     let second = machine.prepare(machine.spec()).await.unwrap();
     let places = "/tmp /var/tmp /dev/shm /home/runner /home/runner/work/_temp . /opt/hostedtoolcache";
-    let made = sh(&*first, &format!("for p in {places}; do echo x > $p/mark || exit 1; done; ls -ld /tmp; df -h / | tail -1")).await;
+    let made =
+        sh(&*first, &format!("for p in {places}; do echo x > $p/mark || exit 1; done; ls -ld /tmp; df -h / | tail -1"))
+            .await;
     assert_eq!(made.ended.end, sandbox::ExecEnd::Exited(0), "{}", made.text);
     assert!(made.text.contains("drwxrwxrwt"), "{}", made.text);
     let seen = sh(&*second, &format!("for p in {places}; do ls $p/mark 2>/dev/null; done; true")).await.text;
@@ -118,7 +132,8 @@ async fn views_are_private_copies(machine: Arc<Machine>) {
     assert!(sandbox.place("w", &workspace).await.is_err());
     sandbox.place("v", &workspace).await.unwrap();
     assert!(sandbox.place("v", &workspace.join("again")).await.is_err(), "a view is placed once");
-    let look = sh(&*sandbox, "find . -type f | sort | xargs cat; stat -c %U . a a/b/f .git/config sub/part/p").await.text;
+    let look =
+        sh(&*sandbox, "find . -type f | sort | xargs cat; stat -c %U . a a/b/f .git/config sub/part/p").await.text;
     assert_eq!(look, "confighostpartrunner\nrunner\nrunner\nrunner\nrunner\n");
     let change = sh(&*sandbox, "rm -r a sub/part/p && echo new > secret && mkdir a && echo x > a/x && ls -A a && git init -q . && git status --short | wc -l 2>&1").await;
     assert_eq!(change.ended.end, sandbox::ExecEnd::Exited(0), "{}", change.text);
@@ -141,7 +156,10 @@ async fn exposed_trees_are_read_only(machine: Arc<Machine>) {
     spec.path = vec![dir.path().join("bin")];
     let sandbox = machine.prepare(spec).await.unwrap();
     assert_eq!(sh(&*sandbox, "tool").await.text, "tool\n");
-    let write = sh(&*sandbox, &format!("echo x > {0}/bin/new; rm {0}/bin/tool; chmod 777 {0}; echo $?", dir.path().display())).await.text;
+    let write =
+        sh(&*sandbox, &format!("echo x > {0}/bin/new; rm {0}/bin/tool; chmod 777 {0}; echo $?", dir.path().display()))
+            .await
+            .text;
     assert!(write.ends_with("1\n") && tool.exists() && !dir.path().join("bin/new").exists(), "{write}");
     sandbox.destroy(false).await.unwrap();
 }
@@ -171,7 +189,9 @@ async fn the_root_profile_is_root_inside(machine: Arc<Machine>) {
     if rustix::process::geteuid().is_root() {
         assert_eq!(output, "someone\nsomeone\nsomeone\nsomeone\n");
     }
-    for line in ["mount -t tmpfs x /mnt", "mknod /tmp/sda b 8 0", "echo 1 > /proc/sys/vm/drop_caches", "unshare -m true"] {
+    for line in
+        ["mount -t tmpfs x /mnt", "mknod /tmp/sda b 8 0", "echo 1 > /proc/sys/vm/drop_caches", "unshare -m true"]
+    {
         let output = sh(&*sandbox, &format!("{line} 2>&1")).await;
         assert_ne!(output.ended.end, sandbox::ExecEnd::Exited(0), "{line}: {}", output.text);
     }
