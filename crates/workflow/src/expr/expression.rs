@@ -5,7 +5,7 @@ use super::{
     Availability, EVALUATION_MEMORY, EvaluationError, ExpressionError, ExpressionErrorKind, Function, Node, NodeKind,
     Scope, Value, parser,
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How many characters (UTF-16 units) an expression may have.
 pub const MAX_LENGTH: usize = 21_000;
@@ -50,19 +50,25 @@ impl Expression {
         Ok(Self(Arc::new(Compiled { text: text.into(), root })))
     }
 
-    /// Compiles the text of an `if`: `success() && (…)` when it calls no status function, `success()` when it is empty.
+    /// The condition of an `if` from its own expression: `success() && (…)` when that calls no status function, `success()` when it is
+    /// empty.
     ///
     /// # Errors
-    /// As [`Expression::parse_for`]; places are those of the given text.
-    pub fn parse_condition(text: &str, availability: &Availability) -> Result<Self, ExpressionError> {
-        let condition = Self::parse_for(text, availability)?;
-        if condition.is_empty() {
-            return Self::parse_for("success()", availability);
+    /// When the joined expression is too long or too deep.
+    pub fn into_condition(self, availability: &Availability) -> Result<Self, ExpressionError> {
+        if self.is_empty() {
+            // Most steps and jobs have no `if`: theirs is compiled once.
+            static SUCCESS: OnceLock<Expression> = OnceLock::new();
+            if let Some(success) = SUCCESS.get() {
+                return Ok(success.clone());
+            }
+            let success = Self::parse("success()")?;
+            return Ok(SUCCESS.get_or_init(|| success).clone());
         }
-        if condition.calls_status() {
-            return Ok(condition);
+        if self.calls_status() {
+            return Ok(self);
         }
-        Self::parse_for(&format!("success() && ({text})"), availability)
+        Self::parse_for(&format!("success() && ({})", self.text()), availability)
     }
 
     /// The text it was compiled from.

@@ -150,20 +150,24 @@ fn escape(text: &str, out: &mut String) {
 /// # Errors
 /// When the text is no expression; places are those within the scalar's value.
 pub fn condition(scalar: &TemplateKind, availability: &Availability) -> Result<ExpressionText, ExpressionError> {
-    let (text, parts): (&str, Option<&Arc<[ExpressionPart]>>) = match scalar {
-        TemplateKind::Expression(expression) => (&expression.text, Some(&expression.parts)),
-        TemplateKind::String(text) => (text, None),
-        TemplateKind::Bool(true) => ("true", None),
-        TemplateKind::Bool(false) => ("false", None),
-        TemplateKind::Number(_, text) => (text, None),
-        _ => ("", None),
+    let text: &str = match scalar {
+        TemplateKind::Expression(written) => {
+            let expression = written.expression.clone().into_condition(availability)?;
+            let parts = Arc::clone(&written.parts);
+            return Ok(ExpressionText { text: Arc::clone(expression.text()), expression, parts });
+        }
+        TemplateKind::String(text) | TemplateKind::Number(_, text) => text,
+        TemplateKind::Bool(true) => "true",
+        TemplateKind::Bool(false) => "false",
+        _ => "",
     };
-    let expression = Expression::parse_condition(text, availability)?;
-    let parts = match parts {
-        Some(parts) => Arc::clone(parts),
-        None if text.trim().is_empty() => Arc::from([]),
-        None => Arc::from([ExpressionPart { expression: Expression::parse_for(text, availability)?, position: 0 }]),
+    let own = Expression::parse_for(text, availability)?;
+    let parts: Arc<[ExpressionPart]> = if own.is_empty() {
+        Arc::from([])
+    } else {
+        Arc::from([ExpressionPart { expression: own.clone(), position: 0 }])
     };
+    let expression = own.into_condition(availability)?;
     Ok(ExpressionText { text: Arc::clone(expression.text()), expression, parts })
 }
 
