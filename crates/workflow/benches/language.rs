@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use workflow::expr::{Availability, Expression, MapScope, Object, Value, parse_json};
+use workflow::expr::{Availability, Expression, MapScope, Object, parse_json};
 use workflow::plan::{FileReference, Files, Plan, PlanOutcome, plan};
 use workflow::run::{Decision, Run, RunChange, RunInputs};
 use workflow::template::scan;
@@ -75,7 +75,7 @@ fn main() {
 
 /// Runs everything, each job succeeding at once; gives how many ran.
 fn whole(planned: &Arc<Plan>) -> usize {
-    let inputs = RunInputs { github: Value::default(), vars: Value::default(), inputs: Value::default() };
+    let inputs = RunInputs::default();
     let (mut run, mut decisions) = Run::start(Arc::clone(planned), inputs);
     let mut ready = Vec::new();
     let mut ran = 0;
