@@ -50,7 +50,7 @@ pub(crate) fn within(path: &str) -> String {
 #[derive(Debug)]
 pub(crate) enum Manifest {
     /// `action.yml`.
-    Action(Action),
+    Action(Box<Action>),
     /// No manifest, but a `Dockerfile`.
     Dockerfile,
 }
@@ -162,7 +162,7 @@ impl Catalog {
                     reference: action.reference.clone(),
                     origin: Origin::Other(top),
                 };
-                if let Manifest::Action(Action { runs: Runs::Composite(composite), .. }) = &loaded.manifest {
+                if let Some(Runs::Composite(composite)) = loaded.runs() {
                     next.extend(self.wanted(&composite.steps, &loaded.origin));
                 }
                 self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(action, Arc::new(loaded));
@@ -277,7 +277,7 @@ pub(crate) fn parse_manifest(place: &str, text: &str) -> Result<Manifest, Action
             .push_str(&format!("\n{place} (Line: {}, Col: {}): {}", fault.span.line, fault.span.column, fault.message));
     }
     match parsed.value {
-        Some(action) if faults.is_empty() => Ok(Manifest::Action(action)),
+        Some(action) if faults.is_empty() => Ok(Manifest::Action(Box::new(action))),
         _ => Err(ActionError(format!("{place} is not valid:{faults}"))),
     }
 }

@@ -80,7 +80,7 @@ impl Guard {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

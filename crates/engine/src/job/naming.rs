@@ -42,7 +42,6 @@ mod tests {
     use super::{action, generated};
     use workflow::action_source::ActionRef;
     use workflow::model::Uses;
-    use workflow::template::{Template, TemplateKind};
 
     #[test]
     fn a_script_is_called_by_its_first_line() {

@@ -29,7 +29,7 @@ pub async fn run(run: LocalRun) -> RunReport {
         summaries: Vec::new(),
         conclusion: None,
     };
-    drive.to_the_end(decisions, cancel).await
+    drive.until_the_end(decisions, cancel).await
 }
 
 struct Drive {
@@ -42,7 +42,7 @@ struct Drive {
 }
 
 impl Drive {
-    async fn to_the_end(mut self, decisions: Vec<Decision>, mut cancel: CancelSignal) -> RunReport {
+    async fn until_the_end(mut self, decisions: Vec<Decision>, mut cancel: CancelSignal) -> RunReport {
         self.follow(decisions).await;
         let mut known = Cancel::None;
         while self.conclusion.is_none() || !self.running.is_empty() {
