@@ -46,6 +46,8 @@ pub(crate) struct ActionExtras {
     pub(crate) inputs: Vec<(String, String)>,
     /// `STATE_…`.
     pub(crate) state: Vec<(String, String)>,
+    /// Variables that it does not get.
+    pub(crate) without: &'static [&'static str],
     /// Addresses and tokens of services.
     pub(crate) services: Vec<(String, String)>,
 }
@@ -75,6 +77,9 @@ pub(crate) fn of_process(job: &Job, env: &EnvMap, facts: &GithubFacts, extras: A
     }
     all.extend(extras.state);
     all.extend(extras.inputs);
+    for name in extras.without {
+        all.shift_remove(*name);
+    }
     let prepends = job.state.path();
     if !prepends.is_empty() {
         let prepend = prepends.join(":");

@@ -1,5 +1,6 @@
 //! The loop of a local run: decisions of the machine become jobs, ends of jobs become changes.
 
+use super::groups::{Entered, Groups, InProgress};
 use super::jobs::{self, Shared};
 use super::request::{JobSummary, LocalRun, RunReport};
 use crate::cancel::{self, Cancel, CancelSignal, Canceller};
@@ -26,6 +27,7 @@ pub async fn run(run: LocalRun) -> RunReport {
         shared: Arc::new(Shared::new(run)),
         running: JoinSet::new(),
         cancellers: HashMap::new(),
+        groups: Groups::new(),
         summaries: Vec::new(),
         conclusion: None,
     };
@@ -37,6 +39,8 @@ struct Drive {
     shared: Arc<Shared>,
     running: JoinSet<(String, JobReport)>,
     cancellers: HashMap<JobId, Canceller>,
+    /// Jobs that wait for another of their group.
+    groups: Groups<Box<ReadyJob>>,
     summaries: Vec<JobSummary>,
     conclusion: Option<Conclusion>,
 }
@@ -71,6 +75,7 @@ impl Drive {
     async fn give_up(&mut self) -> bool {
         let Some(id) = self.cancellers.keys().next().cloned() else { return false };
         self.cancellers.remove(&id);
+        self.leave_group(&id).await;
         let fault = "the job ended without a report; this is a fault of ekiden".to_owned();
         self.summaries
             .push(JobSummary { fault: Some(fault), ..summary(id.clone(), id.to_string(), Conclusion::Failure, None) });
@@ -92,6 +97,7 @@ impl Drive {
 
     async fn ended(&mut self, name: String, report: JobReport) {
         self.cancellers.remove(&report.id);
+        self.leave_group(&report.id).await;
         let JobReport { id, conclusion, outputs, receipt, fault, wall } = report;
         self.summaries.push(JobSummary {
             outputs: outputs.clone(),
@@ -121,7 +127,9 @@ impl Drive {
                     self.summaries.push(summary(job, name, Conclusion::Failure, Some(message)));
                 }
                 Decision::Cancel { job, reason } => {
-                    if let Some(canceller) = self.cancellers.get(&job) {
+                    if let Some(waiting) = self.groups.withdraw(&job) {
+                        decisions.extend(self.gave_way(*waiting, reason).await);
+                    } else if let Some(canceller) = self.cancellers.get(&job) {
                         canceller.ask(Cancel::Gracefully { reason: reason.into() });
                     }
                 }
@@ -140,6 +148,42 @@ impl Drive {
                 outputs: BTreeMap::new(),
             });
         }
+        // Only a group of its own: those of its callers were entered with them.
+        let own = ready.job().and_then(|job| job.concurrency.as_ref()).and(ready.concurrency.last()).cloned();
+        let Some(own) = own else {
+            return self.start(ready);
+        };
+        let in_progress = if own.cancel_in_progress { InProgress::IsCancelled } else { InProgress::Stays };
+        match self.groups.enter(&own.group, ready.id.clone(), ready, in_progress) {
+            Entered::Runs(ready) => self.start(ready),
+            Entered::Waits { displaced, cancel } => {
+                let reason = format!("a newer job of the concurrency group '{}' takes its place", own.group);
+                if let Some(canceller) = cancel.and_then(|holder| self.cancellers.get(&holder)) {
+                    canceller.ask(Cancel::Gracefully { reason: reason.as_str().into() });
+                }
+                match displaced {
+                    Some((_, displaced)) => self.gave_way(*displaced, reason).await,
+                    None => Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// A job that waited for its group and never runs.
+    async fn gave_way(&mut self, ready: ReadyJob, reason: String) -> Vec<Decision> {
+        self.never_ran(ready.id.clone(), ready.name, Conclusion::Cancelled, reason).await;
+        self.machine.apply(RunChange::Ended { job: ready.id, conclusion: Conclusion::Cancelled, outputs: BTreeMap::new() })
+    }
+
+    /// The job that waited for an ended one's group runs now.
+    async fn leave_group(&mut self, ended: &JobId) {
+        if let Some(next) = self.groups.left(ended) {
+            let decisions = self.start(next);
+            self.follow(decisions).await;
+        }
+    }
+
+    fn start(&mut self, ready: Box<ReadyJob>) -> Vec<Decision> {
         let (canceller, signal) = cancel::channel();
         self.cancellers.insert(ready.id.clone(), canceller);
         let decisions = self.machine.apply(RunChange::Started { job: ready.id.clone() });

@@ -20,6 +20,9 @@ use workflow::run::ReadyJob;
 /// How many jobs are made ready while others hold the machine.
 const AHEAD: usize = 2;
 
+/// Numbers the sandboxes of this process, whatever run they belong to.
+static NUMBER: AtomicU32 = AtomicU32::new(1);
+
 /// What all jobs of a run share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -31,7 +34,6 @@ pub(super) struct Shared {
     /// Bounds the sandboxes that exist.
     sandboxes: Semaphore,
     nodes: Arc<Nodes>,
-    numbers: AtomicU32,
 }
 
 impl Shared {
@@ -47,7 +49,6 @@ impl Shared {
             turns: Arc::new(Semaphore::new(jobs)),
             sandboxes: Semaphore::new(jobs + AHEAD),
             nodes: Arc::default(),
-            numbers: AtomicU32::new(1),
             run,
         }
     }
@@ -56,10 +57,12 @@ impl Shared {
         EventSink::new(job.clone(), Arc::clone(&self.run.clock), self.run.events.clone())
     }
 
+    /// The spec with a name of its own on this machine.
     fn spec(&self) -> SandboxSpec {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut spec = self.run.sandbox.clone();
-        spec.name = format!("{}-{number}", spec.name);
+        let before = if spec.name.is_empty() { "" } else { "-" };
+        spec.name = format!("{}{before}{}-{number}", spec.name, std::process::id());
         spec
     }
 }

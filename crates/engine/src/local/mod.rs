@@ -3,6 +3,7 @@
 //! What becomes ready, skipped or cancelled is decided by the machine alone; here a job gets a sandbox, a turn and a signal.
 
 mod drive;
+mod groups;
 mod jobs;
 mod labels;
 mod request;

@@ -227,3 +227,27 @@ async fn a_platform_fault_is_told_apart() {
     let played = Play::steps("- run: echo fine").run().await;
     assert!(played.report.jobs.iter().all(|job| job.fault.is_none() && job.receipt.is_some()));
 }
+
+#[tokio::test]
+async fn one_job_of_a_concurrency_group_runs_and_the_newest_waits() {
+    let played = Play::new(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    strategy: {fail-fast: false, matrix: {n: [1, 2, 3]}}\n    concurrency: only-one\n    steps: [{run: 'echo in-${{ matrix.n }}; sleep 0.3; echo out-${{ matrix.n }}'}]\n",
+    )
+    .run()
+    .await;
+    let jobs = played.jobs();
+    assert_eq!((jobs["a (1)"], jobs["a (2)"], jobs["a (3)"]), (Success, Cancelled, Success));
+    let log = played.log();
+    assert!(log.find("\nout-1\n") < log.find("\nin-3\n"), "{log}");
+}
+
+#[tokio::test]
+async fn a_newer_job_of_a_group_may_end_the_one_that_runs() {
+    let played = Play::new(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    strategy: {fail-fast: false, matrix: {n: [1, 2]}}\n    concurrency: {group: only-one, cancel-in-progress: true}\n    steps: [{run: 'test ${{ matrix.n }} = 2 || sleep 300'}]\n",
+    )
+    .run()
+    .await;
+    let jobs = played.jobs();
+    assert_eq!((jobs["a (1)"], jobs["a (2)"]), (Cancelled, Success));
+}
