@@ -126,11 +126,18 @@ fn once(runtime: &tokio::runtime::Runtime, plan: &Arc<Plan>, secrets: usize) -> 
         github: Value::from_json(&github),
         vars: Value::Null,
         inputs: Value::Null,
-        secrets: (0..secrets).map(|n| (format!("S{n}"), Secret::new(format!("secret-number-{n}-0123456789abcdef")))).collect(),
+        secrets: (0..secrets)
+            .map(|n| (format!("S{n}"), Secret::new(format!("secret-number-{n}-0123456789abcdef"))))
+            .collect(),
         token: None,
         environment: Vec::new(),
         action_environment: Vec::new(),
-        runner: RunnerFacts { name: "bench".into(), os: "Linux".into(), arch: "X64".into(), environment: "self-hosted".into() },
+        runner: RunnerFacts {
+            name: "bench".into(),
+            os: "Linux".into(),
+            arch: "X64".into(),
+            environment: "self-hosted".into(),
+        },
         backend: Arc::new(Nothing),
         sandbox: SandboxSpec {
             name: String::new(),
@@ -178,11 +185,17 @@ fn main() {
     let steps = planned(&format!("{head}    steps:\n{}", "      - run: 'true'\n".repeat(1001)));
     let cells: Vec<String> = (0..16).map(|n| n.to_string()).collect();
     let cells = cells.join(",");
-    let jobs = planned(&format!("{head}    strategy: {{matrix: {{a: [{cells}], b: [{cells}]}}}}\n    steps: [{{run: 'true'}}]\n"));
+    let jobs = planned(&format!(
+        "{head}    strategy: {{matrix: {{a: [{cells}], b: [{cells}]}}}}\n    steps: [{{run: 'true'}}]\n"
+    ));
     for secrets in [0, 50] {
         let t1 = median(21, || once(&runtime, &one, secrets));
         let t1001 = median(7, || once(&runtime, &steps, secrets));
         let t256 = median(7, || once(&runtime, &jobs, secrets));
-        println!("{secrets:2} secrets: a run of one step {t1:.1?}; a step {:.1?}; a job {:.1?}", (t1001 - t1) / 1000, (t256 - t1) / 255);
+        println!(
+            "{secrets:2} secrets: a run of one step {t1:.1?}; a step {:.1?}; a job {:.1?}",
+            (t1001 - t1) / 1000,
+            (t256 - t1) / 255
+        );
     }
 }

@@ -43,6 +43,16 @@ impl Masker {
         Self::default()
     }
 
+    /// A masker of its own that knows the same secrets from its start: what is added to one of them is unknown to the other.
+    /// Cheap: what was prepared for looking is shared.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let (_, needles) = self.snapshot();
+        let known = self.secrets().known.clone();
+        let secrets = Mutex::new(Secrets { known, added: Vec::new(), needles });
+        Self(Arc::new(Shared { secrets, version: AtomicU64::new(0) }))
+    }
+
     /// Masks a value, each of its lines, and their encoded forms from now on.
     pub fn add(&self, value: &str) -> Added {
         if is_short(value) {
@@ -114,5 +124,21 @@ impl Masker {
 impl std::fmt::Debug for Masker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Masker").field("secrets", &self.secrets().known.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Masker;
+
+    #[test]
+    fn a_fork_knows_what_its_origin_knew_and_goes_its_own_way() {
+        let origin = Masker::new();
+        origin.add("first-secret");
+        let fork = origin.fork();
+        fork.add("second-secret");
+        origin.add("third-secret");
+        assert_eq!(fork.mask_text("first-secret second-secret third-secret"), "*** *** third-secret");
+        assert_eq!(origin.mask_text("first-secret second-secret third-secret"), "*** second-secret ***");
     }
 }

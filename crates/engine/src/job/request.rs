@@ -4,6 +4,7 @@ use super::node::Nodes;
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
 use domain::{Conclusion, JobId, Receipt, Secret};
+use mask::Masker;
 use sandbox::{Backend, SandboxSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct JobRequest {
     pub source: JobInFile,
     /// What is known before it starts.
     pub contexts: GivenContexts,
+    /// Masks what the job says; its own secrets are added. Give each job a [`Masker::fork`] of one that knows them already.
+    pub masker: Masker,
     /// The secrets it may see, by the names under which it sees them; each is masked.
     pub secrets: Vec<(String, Secret)>,
     /// `github.token` and `secrets.GITHUB_TOKEN`; both are empty without it.

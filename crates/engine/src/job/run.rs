@@ -21,7 +21,7 @@ const SET_UP: StepRef = StepRef(0);
 
 /// Runs a job. Every event is on its stream before this returns; exactly one of them is `JobFinished`.
 pub async fn run(request: JobRequest) -> JobReport {
-    let masker = Masker::new();
+    let masker = request.masker.clone();
     for (_, secret) in &request.secrets {
         masker.add(secret.expose());
     }

@@ -172,7 +172,11 @@ impl Drive {
     /// A job that waited for its group and never runs.
     async fn gave_way(&mut self, ready: ReadyJob, reason: String) -> Vec<Decision> {
         self.never_ran(ready.id.clone(), ready.name, Conclusion::Cancelled, reason).await;
-        self.machine.apply(RunChange::Ended { job: ready.id, conclusion: Conclusion::Cancelled, outputs: BTreeMap::new() })
+        self.machine.apply(RunChange::Ended {
+            job: ready.id,
+            conclusion: Conclusion::Cancelled,
+            outputs: BTreeMap::new(),
+        })
     }
 
     /// The job that waited for an ended one's group runs now.

@@ -71,7 +71,8 @@ impl<T> Groups<T> {
 
     /// A job that waits does not want to run any more.
     pub(super) fn withdraw(&mut self, id: &JobId) -> Option<T> {
-        let group = self.groups.values_mut().find(|group| group.waiting.as_ref().is_some_and(|(waits, _)| waits == id))?;
+        let group =
+            self.groups.values_mut().find(|group| group.waiting.as_ref().is_some_and(|(waits, _)| waits == id))?;
         group.waiting.take().map(|(_, job)| job)
     }
 }
@@ -86,7 +87,10 @@ mod tests {
         let id = JobId::new;
         let mut groups = Groups::new();
         assert_eq!(groups.enter("Deploy", id("a"), 1, InProgress::Stays), Entered::Runs(1));
-        assert_eq!(groups.enter("deploy", id("b"), 2, InProgress::Stays), Entered::Waits { displaced: None, cancel: None });
+        assert_eq!(
+            groups.enter("deploy", id("b"), 2, InProgress::Stays),
+            Entered::Waits { displaced: None, cancel: None }
+        );
         let displaced = Some((id("b"), 2));
         assert_eq!(
             groups.enter("deploy", id("c"), 3, InProgress::IsCancelled),
@@ -96,7 +100,13 @@ mod tests {
         assert_eq!(groups.left(&id("a")), Some(3));
         assert_eq!(groups.left(&id("c")), None);
         assert_eq!(groups.enter("deploy", id("e"), 5, InProgress::Stays), Entered::Runs(5));
-        assert_eq!(groups.enter("deploy", id("f"), 6, InProgress::Stays), Entered::Waits { displaced: None, cancel: None });
-        assert_eq!((groups.withdraw(&id("f")), groups.withdraw(&id("f")), groups.left(&id("e"))), (Some(6), None, None));
+        assert_eq!(
+            groups.enter("deploy", id("f"), 6, InProgress::Stays),
+            Entered::Waits { displaced: None, cancel: None }
+        );
+        assert_eq!(
+            (groups.withdraw(&id("f")), groups.withdraw(&id("f")), groups.left(&id("e"))),
+            (Some(6), None, None)
+        );
     }
 }

@@ -39,7 +39,8 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(run: LocalRun) -> Self {
         let masker = Masker::new();
-        for secret in run.secrets.iter().map(|(_, secret)| secret).chain(&run.token) {
+        let of_actions = run.action_environment.iter().map(|(_, secret)| secret);
+        for secret in run.secrets.iter().map(|(_, secret)| secret).chain(&run.token).chain(of_actions) {
             masker.add(secret.expose());
         }
         let jobs = run.jobs.clamp(1, Semaphore::MAX_PERMITS - AHEAD);
@@ -93,6 +94,7 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
             strategy: ready.strategy,
             job,
         },
+        masker: shared.masker.fork(),
         secrets,
         token: run.token.clone(),
         environment: run.environment.clone(),

@@ -42,8 +42,8 @@ pub(super) fn run<'a>(at: At<'a>, using: Use<'a>, runs: &'a NodeRuns) -> BoxFutu
             inputs: using.inputs.iter().map(|(name, value)| (input_variable(name), value.clone())).collect(),
             state: state.into_iter().map(|(name, value)| (format!("STATE_{name}"), value)).collect(),
             // It would point the node here to data of another one.
-        without: &["NODE_ICU_DATA"],
-        services: at.job.action_env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+            without: &["NODE_ICU_DATA"],
+            services: at.job.action_env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
         };
         let argv = vec![choice.node().path.clone(), format!("{}/{}", using.action.folder.trim_end_matches('/'), file)];
         let cwd = at.job.sandbox.layout().workspace.clone();
