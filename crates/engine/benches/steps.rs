@@ -83,6 +83,7 @@ impl Sandbox for NoSandbox {
             peak_memory: None,
             cpu_micros: None,
             limit_reached: None,
+            kept: None,
         })
     }
 }

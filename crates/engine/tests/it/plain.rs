@@ -205,6 +205,7 @@ impl Sandbox for PlainSandbox {
             cpu_micros: None,
             limit_reached: None,
             kept: None,
+            kept: None,
         })
     }
 }
