@@ -205,7 +205,6 @@ impl Sandbox for PlainSandbox {
             cpu_micros: None,
             limit_reached: None,
             kept: None,
-            kept: None,
         })
     }
 }
