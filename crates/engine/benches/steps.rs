@@ -127,6 +127,8 @@ fn once(runtime: &tokio::runtime::Runtime, plan: &Arc<Plan>, secrets: usize) -> 
         github: Value::from_json(&github),
         vars: Value::Null,
         inputs: Value::Null,
+        cells: Vec::new(),
+        longest: None,
         secrets: (0..secrets)
             .map(|n| (format!("S{n}"), Secret::new(format!("secret-number-{n}-0123456789abcdef"))))
             .collect(),
