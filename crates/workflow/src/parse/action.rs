@@ -39,7 +39,7 @@ pub fn action(file: FileId, source: &str) -> Parsed<Action> {
 
 fn list<T>(written: Option<Template>, make: impl Fn(crate::yaml::Spanned<String>, Template) -> T) -> Vec<T> {
     let entries = written.map(Entries::of).unwrap_or_default().into_list();
-    entries.into_iter().map(|(id, value)| make(id.map(|id| id.to_string()), value)).collect()
+    entries.map(|(id, value)| make(id.map(|id| id.to_string()), value)).collect()
 }
 
 fn input(id: crate::yaml::Spanned<String>, value: Template) -> ActionInput {

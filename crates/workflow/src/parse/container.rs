@@ -23,7 +23,6 @@ pub(super) fn container(template: Template, findings: &mut Findings) -> Containe
 pub(super) fn services(template: Template, findings: &mut Findings) -> Vec<Service> {
     Entries::of(template)
         .into_list()
-        .into_iter()
         .map(|(id, template)| {
             check(&template, Empty::Refused, findings);
             Service { id: id.map(|id| id.to_string()), template }
@@ -47,7 +46,7 @@ fn check(template: &Template, empty: Empty, findings: &mut Findings) {
                 None => !has_expressions(template),
             };
             // An unknown key was perhaps meant to be the image.
-            if missing && !entries.list().iter().any(|(key, _)| findings.is_faulty(key.span)) {
+            if missing && !entries.key_spans().any(|key| findings.is_faulty(key)) {
                 findings.check(code::CONTAINER, template.span, "Container image cannot be empty");
             }
         }

@@ -7,47 +7,55 @@ use std::sync::Arc;
 /// The entries of a mapping with literal keys; what has computed keys stays a template and is not taken apart.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    list: Vec<(Spanned<Arc<str>>, Template)>,
+    pairs: Vec<(TemplateKey, Template)>,
 }
 
 impl Entries {
     /// The literal entries of a mapping; none when it is something else, which was reported by then or is one expression.
     pub(super) fn of(template: Template) -> Self {
-        let TemplateKind::Mapping(pairs) = template.kind else { return Self::default() };
-        let literal = |(key, value)| match key {
-            TemplateKey::Literal(key) => Some((key, value)),
-            TemplateKey::Expression(_) | TemplateKey::Insert(_) => None,
-        };
-        let mut list = Vec::with_capacity(pairs.len());
-        list.extend(pairs.into_iter().filter_map(literal));
-        Self { list }
+        match template.kind {
+            TemplateKind::Mapping(pairs) => Self { pairs },
+            _ => Self::default(),
+        }
     }
 
     /// Takes the value of a key out.
     pub(super) fn take(&mut self, name: &str) -> Option<Template> {
-        let at = self.list.iter().position(|(key, _)| &*key.value == name)?;
-        Some(self.list.swap_remove(at).1)
+        let at = self.pairs.iter().position(|(key, _)| is_named(key, name))?;
+        Some(self.pairs.swap_remove(at).1)
     }
 
     /// The value of a key.
     pub(super) fn get(&self, name: &str) -> Option<&Template> {
-        self.list.iter().find(|(key, _)| &*key.value == name).map(|(_, value)| value)
+        self.pairs.iter().find(|(key, _)| is_named(key, name)).map(|(_, value)| value)
     }
 
     /// Where a key stands.
     pub(super) fn key_span(&self, name: &str) -> Option<Span> {
-        self.list.iter().find(|(key, _)| &*key.value == name).map(|(key, _)| key.span)
+        self.pairs.iter().find(|(key, _)| is_named(key, name)).map(|(key, _)| key.span())
     }
 
-    /// All entries, in order (as long as nothing was taken).
-    pub(super) fn into_list(self) -> Vec<(Spanned<Arc<str>>, Template)> {
-        self.list
+    /// How many there are, computed ones too.
+    pub(super) fn len(&self) -> usize {
+        self.pairs.len()
     }
 
-    /// All entries, in order (as long as nothing was taken).
-    pub(super) fn list(&self) -> &[(Spanned<Arc<str>>, Template)] {
-        &self.list
+    /// Where the keys stand.
+    pub(super) fn key_spans(&self) -> impl Iterator<Item = Span> {
+        self.pairs.iter().map(|(key, _)| key.span())
     }
+
+    /// All literal entries, in order (as long as nothing was taken).
+    pub(super) fn into_list(self) -> impl Iterator<Item = (Spanned<Arc<str>>, Template)> {
+        self.pairs.into_iter().filter_map(|(key, value)| match key {
+            TemplateKey::Literal(key) => Some((key, value)),
+            TemplateKey::Expression(_) | TemplateKey::Insert(_) => None,
+        })
+    }
+}
+
+fn is_named(key: &TemplateKey, name: &str) -> bool {
+    matches!(key, TemplateKey::Literal(key) if &*key.value == name)
 }
 
 /// A literal string and its place.

@@ -31,7 +31,6 @@ impl Findings {
         help: Option<String>,
     ) {
         self.faulty.insert(span.start);
-        self.has_errors = true;
         self.push(Diagnostic { code, severity: Severity::Error, message: message.into(), help, span });
     }
 
@@ -48,6 +47,12 @@ impl Findings {
     }
 
     fn push(&mut self, finding: Diagnostic) {
+        let first_error = finding.severity == Severity::Error && !self.has_errors;
+        self.has_errors |= first_error;
+        if self.is_full() && first_error {
+            // Among so many warnings, what makes the file invalid must be there.
+            self.list.pop();
+        }
         if !self.is_full() {
             self.list.push(finding);
         }

@@ -17,7 +17,7 @@ pub(super) fn jobs(template: Template, reading: &mut Reading<'_>) -> Vec<Job> {
     let span = template.span;
     let mapping = matches!(template.kind, TemplateKind::Mapping(_));
     let entries = Entries::of(template);
-    if mapping && entries.list().is_empty() {
+    if mapping && entries.len() == 0 {
         reading.findings.check(
             code::NEEDS_CYCLE,
             span,
@@ -25,8 +25,8 @@ pub(super) fn jobs(template: Template, reading: &mut Reading<'_>) -> Vec<Job> {
         );
     }
     let mut scope = Ids::default();
-    let mut graph: Vec<Needing> = Vec::with_capacity(entries.list().len());
-    let mut list = Vec::with_capacity(entries.list().len());
+    let mut graph: Vec<Needing> = Vec::with_capacity(entries.len());
+    let mut list = Vec::with_capacity(entries.len());
     for (id, body) in entries.into_list() {
         if let Err(message) = ids::check(&id).and_then(|()| scope.add(&id)) {
             reading.findings.check(code::BAD_ID, id.span, message);

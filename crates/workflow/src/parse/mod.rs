@@ -5,6 +5,7 @@
 //! schema cannot say. `plan`, `lint` and the engine call [`workflow`] and [`action`].
 
 mod action;
+mod candidates;
 mod concurrency;
 mod condition;
 mod container;

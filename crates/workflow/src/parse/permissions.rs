@@ -18,7 +18,7 @@ pub(super) fn permissions(template: Template) -> Option<Permissions> {
             Some(Permissions::All(Spanned::new(level, span)))
         }
         TemplateKind::Mapping(_) => {
-            let scopes = Entries::of(template).into_list().into_iter().filter_map(|(scope, value)| {
+            let scopes = Entries::of(template).into_list().filter_map(|(scope, value)| {
                 let level = match literal(&value)? {
                     "read" => PermissionLevel::Read,
                     "write" => PermissionLevel::Write,

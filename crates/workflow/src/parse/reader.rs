@@ -1,9 +1,10 @@
 //! Walks a tree of nodes along its shape: finds expressions, coerces scalars, refuses what may not stand there. What comes out
 //! has the shape wherever nothing was reported.
 
+use super::candidates::Candidates;
 use super::findings::Findings;
 use super::fit::{as_text, expected, matches};
-use super::schema::{Key, Mapping, Need, Others, Rule, Shape, Text};
+use super::schema::{Mapping, Need, Others, Rule, Shape, Text};
 use super::seen::Seen;
 use crate::diagnostic::code;
 use crate::expr::Availability;
@@ -67,18 +68,11 @@ impl Reader<'_> {
         shape: &'static Shape,
         allows: Allows,
     ) -> TemplateKind {
-        let mut candidates: Vec<&'static Mapping> = shape
-            .of
-            .iter()
-            .filter_map(|rule| match rule {
-                Rule::Mapping(mapping) => Some(*mapping),
-                _ => None,
-            })
-            .collect();
-        if candidates.is_empty() {
+        let mut candidates = Candidates::of(shape);
+        let Some(others) = candidates.others() else {
             self.findings.error_with(code::WRONG_TYPE, span, "A mapping was not expected", expected(shape));
             return TemplateKind::Mapping(Vec::new());
-        }
+        };
         let mut seen = Seen::new(pairs.len());
         let mut entries = Vec::with_capacity(pairs.len());
         let mut computed_key = false;
@@ -87,22 +81,19 @@ impl Reader<'_> {
                 MappingKey::Literal(name) => name,
                 MappingKey::Computed(key) => {
                     computed_key = true;
-                    let value_shape = match candidates[0] {
-                        Mapping { keys: [], others: Others::Allowed(value) } => *value,
-                        _ => &ANYTHING,
-                    };
+                    let value_shape = candidates.free_values().unwrap_or(&ANYTHING);
                     entries.push((key, self.value(value, value_shape, allows)));
                     continue;
                 }
                 MappingKey::Refused => continue,
             };
-            if !seen.insert(&name) {
+            if !seen.insert(&name, &entries) {
                 self.findings.error(code::DUPLICATE_KEY, key.span, format!("'{name}' is already defined"));
                 continue;
             }
-            let value_shape = match known(&mut candidates, &name) {
+            let value_shape = match candidates.narrow(&name) {
                 Some(known) => known.value,
-                None => match candidates[0].others {
+                None => match others {
                     Others::Allowed(value) => {
                         if name.is_empty() {
                             self.findings.error(code::WRONG_TYPE, key.span, "Unexpected value ''");
@@ -112,7 +103,7 @@ impl Reader<'_> {
                     Others::Refused | Others::Ignored => {
                         // A key in the wrong case does not make the right one a duplicate.
                         seen.forget(&name);
-                        self.unknown_key(&candidates, &name, key.span);
+                        self.unknown_key(candidates, &name, key.span);
                         continue;
                     }
                 },
@@ -120,47 +111,50 @@ impl Reader<'_> {
             let value = self.value(value, value_shape, allows);
             entries.push((TemplateKey::Literal(Spanned::new(name, key.span)), value));
         }
-        self.missing(&candidates, &seen, computed_key, span);
+        self.missing(candidates, &seen, &entries, computed_key, span);
         TemplateKind::Mapping(entries)
     }
 
-    fn missing(&mut self, candidates: &[&'static Mapping], seen: &Seen, computed_key: bool, span: Span) {
-        if let [only] = candidates {
+    fn missing(
+        &mut self,
+        candidates: Candidates,
+        seen: &Seen,
+        entries: &[(TemplateKey, Template)],
+        computed_key: bool,
+        span: Span,
+    ) {
+        let message = if let Some(only) = candidates.only() {
             for key in only.keys {
-                if key.need == Need::Required && !computed_key && !seen.contains(key.name) {
+                if key.need == Need::Required && !computed_key && !seen.contains(key.name, entries) {
                     self.findings.error(code::MISSING_KEY, span, format!("Required property is missing: {}", key.name));
                 }
             }
             return;
-        }
-        if self.findings.is_full() {
-            return;
-        }
-        let mut names: Vec<&str> = candidates.iter().flat_map(|mapping| mapping.keys).map(|key| key.name).collect();
-        names.sort_unstable();
-        let unique: Vec<&str> =
-            names.iter().copied().filter(|name| names.iter().filter(|other| other == &name).count() == 1).collect();
-        let message = format!(
-            "There's not enough info to determine what you meant. Add one of these properties: {}",
-            unique.join(", ")
-        );
+        } else if self.findings.is_full() {
+            String::new()
+        } else {
+            format!(
+                "There's not enough info to determine what you meant. Add one of these properties: {}",
+                candidates.telling_keys().join(", ")
+            )
+        };
         self.findings.error(code::MISSING_KEY, span, message);
     }
 
-    fn unknown_key(&mut self, candidates: &[&'static Mapping], name: &str, span: Span) {
-        if self.findings.is_full() {
-            return;
-        }
-        let names = candidates.iter().flat_map(|mapping| mapping.keys).map(|key| key.name);
-        let help = nearest(name, names.clone()).map(|near| format!("did you mean '{near}'?")).or_else(|| {
-            let mut known: Vec<&str> = names.collect();
-            known.sort_unstable();
-            known.dedup();
-            (!known.is_empty()).then(|| format!("known here: {}", known.join(", ")))
-        });
-        let message = format!("Unexpected value '{name}'");
-        match candidates[0].others {
-            Others::Ignored => self.findings.warning(code::UNKNOWN_KEY, span, message, help),
+    fn unknown_key(&mut self, candidates: Candidates, name: &str, span: Span) {
+        let (message, help) = if self.findings.is_full() {
+            (String::new(), None)
+        } else {
+            let help = nearest(name, candidates.keys()).map(|near| format!("did you mean '{near}'?")).or_else(|| {
+                let mut known: Vec<&str> = candidates.keys().collect();
+                known.sort_unstable();
+                known.dedup();
+                (!known.is_empty()).then(|| format!("known here: {}", known.join(", ")))
+            });
+            (format!("Unexpected value '{name}'"), help)
+        };
+        match candidates.others() {
+            Some(Others::Ignored) => self.findings.warning(code::UNKNOWN_KEY, span, message, help),
             _ => self.findings.error_with(code::UNKNOWN_KEY, span, message, help),
         }
     }
@@ -274,14 +268,4 @@ enum MappingKey {
     Literal(Arc<str>),
     Computed(TemplateKey),
     Refused,
-}
-
-/// The known key of a name; leaves only the candidates that know it.
-fn known(candidates: &mut Vec<&'static Mapping>, name: &str) -> Option<&'static Key> {
-    let find = |mapping: &&'static Mapping| mapping.keys.iter().find(|key| key.name == name);
-    let found = candidates.iter().find_map(find)?;
-    if candidates.len() > 1 {
-        candidates.retain(|mapping| find(mapping).is_some());
-    }
-    Some(found)
 }

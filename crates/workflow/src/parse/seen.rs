@@ -1,50 +1,52 @@
-//! Which keys of a mapping were there.
+//! Which keys of a mapping were there, ignoring case.
 
+use crate::template::{Template, TemplateKey};
 use std::collections::HashSet;
-use std::sync::Arc;
 
-/// The keys of a mapping so far, ignoring case.
+/// Up to so many keys are compared one by one.
+const FEW: usize = 24;
+
+/// The keys of a mapping that were taken; its entries are kept elsewhere.
+#[derive(Debug)]
 pub(super) enum Seen {
-    /// Few: compared one by one.
-    Few(Vec<Arc<str>>),
+    /// Few: looked for among the entries.
+    Few,
     /// Many: folded.
     Many(HashSet<String>),
 }
 
 impl Seen {
+    /// For a mapping of so many keys.
     pub(super) fn new(count: usize) -> Self {
-        if count <= 24 { Self::Few(Vec::with_capacity(count)) } else { Self::Many(HashSet::with_capacity(count)) }
+        if count <= FEW { Self::Few } else { Self::Many(HashSet::with_capacity(count)) }
     }
 
-    /// Takes note of a key; says whether it is new.
-    pub(super) fn insert(&mut self, name: &Arc<str>) -> bool {
+    /// Takes note of a key that becomes an entry; says whether it is new.
+    pub(super) fn insert(&mut self, name: &str, entries: &[(TemplateKey, Template)]) -> bool {
         match self {
-            Self::Few(list) => {
-                let is_new = !list.iter().any(|seen| same(seen, name));
-                list.push(Arc::clone(name));
-                is_new
-            }
+            Self::Few => !among(name, entries),
             Self::Many(set) => set.insert(name.to_lowercase()),
         }
     }
 
     /// Takes a key back.
     pub(super) fn forget(&mut self, name: &str) {
-        match self {
-            Self::Few(list) => list.retain(|seen| !same(seen, name)),
-            Self::Many(set) => {
-                set.remove(&name.to_lowercase());
-            }
+        if let Self::Many(set) = self {
+            set.remove(&name.to_lowercase());
         }
     }
 
     /// Whether the key was there.
-    pub(super) fn contains(&self, name: &str) -> bool {
+    pub(super) fn contains(&self, name: &str, entries: &[(TemplateKey, Template)]) -> bool {
         match self {
-            Self::Few(list) => list.iter().any(|seen| same(seen, name)),
+            Self::Few => among(name, entries),
             Self::Many(set) => set.contains(name),
         }
     }
+}
+
+fn among(name: &str, entries: &[(TemplateKey, Template)]) -> bool {
+    entries.iter().any(|(key, _)| matches!(key, TemplateKey::Literal(key) if same(key, name)))
 }
 
 fn same(a: &str, b: &str) -> bool {

@@ -16,7 +16,6 @@ pub(super) fn triggers(template: Template, reading: &mut Reading<'_>) -> Vec<Tri
     match template.kind {
         TemplateKind::Mapping(_) => Entries::of(template)
             .into_list()
-            .into_iter()
             .map(|(event, value)| trigger(event.map(|event| event.to_string()), value, reading))
             .collect(),
         _ => texts(template)
@@ -175,7 +174,7 @@ fn input_type(template: &Template) -> Option<InputType> {
 fn call(value: Template, reading: &mut Reading<'_>) -> TriggerKind {
     let written = matches!(value.kind, TemplateKind::Mapping(_)).then(|| value.clone());
     let mut entries = Entries::of(value);
-    let mut list = |name: &str| entries.take(name).map(Entries::of).unwrap_or_default().into_list();
+    let mut list = |name: &str| entries.take(name).map(Entries::of).unwrap_or_default().into_list().collect::<Vec<_>>();
     let (inputs, outputs, secrets) = (list("inputs"), list("outputs"), list("secrets"));
     for group in [&inputs, &outputs, &secrets] {
         let mut scope = Ids::default();
