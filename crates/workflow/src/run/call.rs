@@ -37,7 +37,10 @@ pub(super) fn prepare(
     let mut inputs = Object::new();
     for input in call_inputs(callee) {
         let value = match given.get(&input.id.value) {
-            Some(value) => typed(input, value).map_err(|error| fault(workflow, "with", with_span, &error))?,
+            Some(value) => typed(input, value).map_err(|error| {
+                let written = reusable.with.as_ref().and_then(|with| with.get(&input.id.value));
+                fault(workflow, "with", written.map_or(with_span, |written| written.span), &error)
+            })?,
             None => default(callee, input, &callee_scope)?,
         };
         inputs.insert(input.id.value.as_str(), value);
