@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 const OPEN: &str = "${{";
 const CLOSE: &str = "}}";
+/// More expressions than `format` has arguments.
+const MAX_PARTS: usize = 255;
 
 /// What is wrong with the `${{ }}` of a scalar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +98,8 @@ pub fn scan(text: &str, availability: &Availability) -> Result<TemplateKind, Sca
         parts.push(ExpressionPart { expression, position });
         at = end;
         match text[at..].find(OPEN) {
+            // More than `format` takes: it is refused below, the rest need not be compiled.
+            Some(_) if parts.len() > MAX_PARTS => break,
             Some(offset) => open = at + offset,
             None => break,
         }
