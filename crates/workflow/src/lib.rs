@@ -2,8 +2,10 @@
 //!
 //! Pure: no IO, no clock, no async. `exec`, `lint`, `eval` and the server all read the same tree.
 //!
-//! The way of a file: [`yaml`] turns text into spanned nodes, [`model`] says what a workflow and an action are, `parse` builds the
-//! one from the other and reports every fault, `plan` joins files and an event into jobs, `run` decides what happens next.
+//! The way of a file: [`yaml`] turns text into spanned nodes, [`model`] says what a workflow and an action are, [`parse`] builds the
+//! one from the other and reports every fault, [`plan`] joins the files of a run. [`event`] says whether an event starts it, and
+//! [`run`], a machine over the plan, decides what happens next; it expands each [`matrix`]. Values that may hold expressions are
+//! [`template`]s, the expressions themselves [`expr`]. What a file could do better is said by the linter, as [`diagnostic`]s.
 
 pub mod action_source;
 pub mod checkout;
