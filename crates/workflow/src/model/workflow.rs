@@ -2,7 +2,7 @@
 
 use super::{Concurrency, Defaults, Job, Permissions, Trigger};
 use crate::template::Template;
-use crate::yaml::{FileId, Spanned};
+use crate::yaml::{FileId, Span, Spanned};
 
 /// One workflow file that was found to be valid.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Workflow {
     pub run_name: Option<Template>,
     /// `on`, in the order of the file.
     pub on: Vec<Trigger>,
+    /// Where the value of `on` stands.
+    pub on_span: Span,
     /// `permissions`.
     pub permissions: Option<Permissions>,
     /// `env`: a mapping, or an expression that gives one.

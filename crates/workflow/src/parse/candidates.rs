@@ -13,13 +13,15 @@ pub(super) struct Candidates {
 impl Candidates {
     /// All mappings of a shape.
     pub(super) fn of(shape: &'static Shape) -> Self {
-        let bit = |(at, rule): (usize, &Rule)| if matches!(rule, Rule::Mapping(_)) { 1 << at } else { 0 };
+        let bit = |(at, rule): (usize, &Rule)| {
+            if matches!(rule, Rule::Mapping(_) | Rule::RareMapping(_)) { 1 << at } else { 0 }
+        };
         Self { of: shape.of, left: shape.of.iter().enumerate().map(bit).sum() }
     }
 
     fn iter(self) -> impl Iterator<Item = (usize, &'static Mapping)> + Clone {
         self.of.iter().enumerate().filter_map(move |(at, rule)| match rule {
-            Rule::Mapping(mapping) if self.left & (1 << at) != 0 => Some((at, *mapping)),
+            Rule::Mapping(mapping) | Rule::RareMapping(mapping) if self.left & (1 << at) != 0 => Some((at, *mapping)),
             _ => None,
         })
     }
@@ -65,7 +67,8 @@ impl Candidates {
 
     /// The keys that only one of them knows, in order.
     pub(super) fn telling_keys(self) -> Vec<&'static str> {
-        let mut names: Vec<&str> = self.keys().collect();
+        let usual = self.iter().filter(|(at, _)| matches!(self.of.get(*at), Some(Rule::Mapping(_))));
+        let mut names: Vec<&str> = usual.flat_map(|(_, mapping)| mapping.keys).map(|key| key.name).collect();
         names.sort_unstable();
         let once = |name: &&str| names.iter().filter(|other| *other == name).count() == 1;
         names.iter().copied().filter(once).collect()

@@ -12,7 +12,9 @@ pub(super) fn report_scan(findings: &mut Findings, source: &str, span: Span, tex
     if findings.is_full() {
         return findings.error(code::EXPRESSION, span, "");
     }
-    let at = locate(source, span, text, error.position, error.end);
+    // What is said of the scalar as a whole stands where it does.
+    let whole = error.position == 0 && error.end >= text.len();
+    let at = if whole { span } else { locate(source, span, text, error.position, error.end) };
     let (code, help) = match &error.problem {
         ScanProblem::Expression(error) => (code_of(&error.kind), error.help.clone()),
         _ => (code::EXPRESSION, None),

@@ -39,7 +39,7 @@ pub(super) fn expected(shape: &Shape) -> Option<String> {
             Rule::Text(Text::NonEmpty) => "a text that is not empty",
             Rule::Text(_) => "a text",
             Rule::Sequence(_) => "a sequence",
-            Rule::Mapping(_) => "a mapping",
+            Rule::Mapping(_) | Rule::RareMapping(_) => "a mapping",
         })
         .collect();
     words.dedup();

@@ -54,6 +54,7 @@ fn workflow_seen(
             path: path.to_owned(),
             name: entries.get("name").and_then(text),
             run_name: entries.take("run-name"),
+            on_span: on.as_ref().map_or(span, |on| on.span),
             on: on.map(|on| trigger::triggers(on, reading)).unwrap_or_default(),
             permissions: entries.take("permissions").and_then(permissions),
             env: entries.take("env"),

@@ -15,8 +15,9 @@ pub(super) fn check(job: &ReusableJob, callee: &Workflow, out: &mut Vec<Diagnost
     });
     let Some((inputs, secrets)) = call else {
         let message = "workflow_call key is not defined in the referenced workflow.";
-        let help = Some(format!("add 'workflow_call:' to 'on' of {}", callee.path));
-        return out.push(error(code::NOT_CALLABLE, job.uses.span, message.to_owned(), help));
+        let help =
+            Some(format!("'{}' is called as a reusable workflow: add 'workflow_call:' to its 'on'", job.uses.value));
+        return out.push(error(code::NOT_CALLABLE, callee.on_span, message.to_owned(), help));
     };
     check_inputs(job, inputs, out);
     check_secrets(job, secrets, out);

@@ -178,11 +178,15 @@ impl<'a> Reader<'a> {
         if style != ScalarStyle::Plain {
             return match (of, tag) {
                 (None | Some(Tag::Str), _) => Ok(NodeKind::String(text)),
-                (Some(_), tag) => Err(fault(
-                    FaultKind::Tag,
-                    format!("The scalar style of '{text}' is not valid for the tag '{}'", tag.unwrap_or_default()),
-                    span,
-                )),
+                (Some(_), tag) => {
+                    let message = format!(
+                        "The scalar style '{style:?}' on line {} and column {} is not valid with the tag '{}'",
+                        span.line,
+                        span.column,
+                        tag.unwrap_or_default()
+                    );
+                    Err(fault(FaultKind::Tag, message, span))
+                }
             };
         }
         let shown = text.clone();

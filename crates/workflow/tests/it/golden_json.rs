@@ -20,6 +20,7 @@ pub(crate) enum Places {
 pub(crate) fn plan(plan: &Plan, places: Places) -> Value {
     let workflow = &plan.root.workflow;
     let mut out = Map::new();
+    put(&mut out, "input-types", input_types(workflow));
     put(&mut out, "permissions", workflow.permissions.as_ref().map(permissions));
     put(&mut out, "env", workflow.env.as_ref().map(|env| template(env, places)));
     put(&mut out, "defaults", workflow.defaults.written.as_ref().map(|defaults| template(defaults, places)));
@@ -30,6 +31,21 @@ pub(crate) fn plan(plan: &Plan, places: Places) -> Value {
         out.insert("file-table".into(), json!(files));
     }
     Value::Object(out)
+}
+
+/// The types of the inputs of `workflow_dispatch`, when there are any.
+fn input_types(workflow: &Workflow) -> Option<Value> {
+    let inputs = workflow.on.iter().find_map(|trigger| match &trigger.kind {
+        TriggerKind::Dispatch(inputs) if !inputs.is_empty() => Some(inputs),
+        _ => None,
+    })?;
+    Some(
+        inputs
+            .iter()
+            .map(|input| (input.id.value.clone(), json!(input.kind.to_string())))
+            .collect::<Map<_, _>>()
+            .into(),
+    )
 }
 
 fn jobs(graph: &Graph, places: Places) -> Value {

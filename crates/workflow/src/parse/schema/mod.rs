@@ -40,6 +40,8 @@ pub(super) enum Rule {
     Sequence(&'static Shape),
     /// A mapping.
     Mapping(&'static Mapping),
+    /// A mapping that is not suggested to who left the telling keys out.
+    RareMapping(&'static Mapping),
 }
 
 /// Which strings.

@@ -11,10 +11,10 @@ pub(super) static STEPS: Shape = of(&[Rule::Sequence(&STEP)]);
 static STEP: Shape = of(&[
     Rule::Mapping(&RUN),
     Rule::Mapping(&USES),
-    Rule::Mapping(&WAIT),
-    Rule::Mapping(&WAIT_ALL),
-    Rule::Mapping(&CANCEL),
-    Rule::Mapping(&PARALLEL),
+    Rule::RareMapping(&WAIT),
+    Rule::RareMapping(&WAIT_ALL),
+    Rule::RareMapping(&CANCEL),
+    Rule::RareMapping(&PARALLEL),
 ]);
 
 static RUN: Mapping = Mapping {
