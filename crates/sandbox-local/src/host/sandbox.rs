@@ -9,6 +9,7 @@ use crate::namespaces::{error_of, machine};
 use async_trait::async_trait;
 use domain::{Enforcement, Isolation, Receipt, View};
 use sandbox::{Exec, InsideFile, Layout, Process, Sandbox, SandboxError, Signal};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -64,6 +65,37 @@ async fn aside<T: Send + 'static>(
 ) -> Result<T, SandboxError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| SandboxError::Invalid(error.to_string()))?.map_err(error_of)
+}
+
+/// Ends what has left its session, where no control group holds it: a process of the job has a directory of the job's in its
+/// environment, or is in one.
+fn stragglers(folder: &Path) {
+    let own = std::process::id().to_string();
+    let mark = folder.as_os_str().as_bytes();
+    for _ in 0..100 {
+        let Ok(entries) = std::fs::read_dir("/proc") else { return };
+        let found: Vec<i32> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_name().to_str() != Some(&own))
+            .filter(|entry| {
+                let path = entry.path();
+                let marked = std::fs::read(path.join("environ"))
+                    .is_ok_and(|environ| environ.windows(mark.len()).any(|part| part == mark));
+                marked || std::fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+            })
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        for pid in found {
+            let _ = crate::sys::kill(pid, libc::SIGKILL);
+            // Orphans are this process's children.
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -123,6 +155,12 @@ impl Sandbox for HostSandbox {
         for session in self.sessions() {
             signal_session(session, Signal::Kill)?;
         }
+        let folder = self.folder.clone();
+        aside(move || {
+            stragglers(&folder);
+            Ok(())
+        })
+        .await?;
         let receipt = self.receipt(keep.then(|| self.folder.display().to_string()));
         let emptied = self.group.kill(PATIENCE).and_then(|()| self.group.remove());
         emptied.map_err(|error| SandboxError::Invalid(error.to_string()))?;
@@ -145,6 +183,7 @@ impl Drop for HostSandbox {
             for session in self.sessions() {
                 let _ = signal_session(session, Signal::Kill);
             }
+            stragglers(&self.folder);
             let _ = self.group.kill(PATIENCE).and_then(|()| self.group.remove());
             let _ = files::remove_tree(&self.folder);
         }

@@ -64,6 +64,12 @@ const PRIVATE_VAR: &str = "cache/ekiden cache/private lib/private lib/ekiden lib
     lib/google lib/waagent lib/lxc lib/lxd lib/incus lib/libvirt lib/machines lib/fail2ban lib/rabbitmq lib/elasticsearch lib/grafana \
     lib/prometheus lib/vault lib/consul lib/nomad lib/acme lib/step lib/snapd lib/sudo lib/polkit-1 lib/AccountsService db";
 
+/// Whether a path lies in a directory that jobs are shown, hidden there or not.
+pub(super) fn is_shown(path: &Path) -> bool {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real.components().nth(1).and_then(|top| top.as_os_str().to_str()).is_some_and(|top| SHOWN.contains(&top))
+}
+
 /// Whether the layer hides a path of a directory that is shown.
 pub(super) fn is_hidden(path: &Path) -> bool {
     let below = |top: &str, names: &str| {

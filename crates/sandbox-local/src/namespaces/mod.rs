@@ -70,6 +70,8 @@ struct Shared {
     messages: AtomicU64,
     cgroups: Cgroups,
     pool: Pool,
+    /// Disks that are directories, where the first pool lies in a directory that jobs are shown.
+    outside: Option<Pool>,
     ranges: Arc<Ranges>,
     caller: Caller,
     environment: environment::Caller,
@@ -101,12 +103,24 @@ impl Namespaces {
         let cgroups = Cgroups::detect();
         cgroups.sweep();
         let is_root = rustix::process::geteuid().is_root();
+        let outside = match (mask::is_shown(state), is_root) {
+            (false, _) => None,
+            (true, true) => Some(outside_pool()?),
+            (true, false) => {
+                let text = format!(
+                    "the state directory {} lies in a directory that jobs are shown; set XDG_DATA_HOME to one in your home",
+                    state.display()
+                );
+                return Err(SandboxError::Invalid(text));
+            }
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 zygote,
                 messages: AtomicU64::new(1),
                 cgroups,
                 pool,
+                outside,
                 ranges: Arc::new(Ranges::open(&[Path::new("/run/ekiden"), state])),
                 caller: if is_root { Caller::Root } else { Caller::User },
                 environment: environment::Caller::read(options.variables),
@@ -121,6 +135,14 @@ impl Namespaces {
     pub fn expect(&self, limits: &Limits, count: usize) {
         self.shared.pool.keep_ready(disk_limit(limits, &self.shared.masks), count);
     }
+}
+
+/// An overlay's upper directory cannot lie in its lower one.
+fn outside_pool() -> Result<Pool, SandboxError> {
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
+    let folder = home.join(".local/share/ekiden/disks");
+    let folder = if mask::is_shown(&folder) { PathBuf::from("/root/.local/share/ekiden/disks") } else { folder };
+    Pool::open(&folder).map_err(|error| SandboxError::Invalid(error.to_string()))
 }
 
 /// The usual limits: 40 % of the memory that is available, 25 % of the disk that is free where `state` lies, 4,096 processes.
@@ -223,10 +245,7 @@ impl Shared {
             .cgroups
             .create(&spec.name, &spec.limits)
             .map_err(|error| SandboxError::Unsupported(error.to_string()))?;
-        let disk = self
-            .pool
-            .take(disk_limit(&spec.limits, &self.masks), &spec.name)
-            .map_err(|error| SandboxError::Unsupported(error.to_string()));
+        let disk = self.disk(&spec);
         let group = held.group.insert(group);
         let disk = held.disk.insert(disk?);
         let (socket, theirs) = channel::pair().map_err(|error| io_error("make a socket", error))?;
@@ -244,6 +263,18 @@ impl Shared {
         let assembled = spec::assemble(given, profile, network, theirs).map_err(error_of)?;
         self.tell(&ToZygote::Prepare(Box::new(assembled.prepare)), assembled.fds)?;
         Ok(Begun { spec, layout, ids, held, socket, policy })
+    }
+
+    fn disk(&self, spec: &SandboxSpec) -> Result<Disk, SandboxError> {
+        let limit = disk_limit(&spec.limits, &self.masks);
+        let failed = |error: crate::disk::DiskError| SandboxError::Unsupported(error.to_string());
+        match (self.pool.take(limit, &spec.name).map_err(failed)?, &self.outside) {
+            (Disk::Directory(directory, reason), Some(outside)) => {
+                Disk::Directory(directory, reason).discard().map_err(failed)?;
+                outside.take(limit, &spec.name).map_err(failed)
+            }
+            (disk, _) => Ok(disk),
+        }
     }
 
     /// Sends the zygote a message.

@@ -221,7 +221,8 @@ impl Builder<'_> {
     fn host_layers(&mut self, mask: usize) -> Result<Vec<Layer>, Fault> {
         let top = PathBuf::new();
         let mut first = vec![(mask, top.clone())];
-        if self.given.caller == Caller::Root {
+        let whole = self.is_whole();
+        if whole {
             first.push((self.tree(Path::new("/"), Some(Owners::Sandbox), Use::Lower)?, top.clone()));
         }
         let mut layers = vec![Layer { at: top.clone(), lowers: first }];
@@ -229,7 +230,7 @@ impl Builder<'_> {
         for name in mask::SHOWN {
             let path = Path::new("/").join(name);
             let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
-            let covered = self.given.caller == Caller::Root && meta.dev() == device;
+            let covered = whole && meta.dev() == device;
             if !meta.is_dir() || covered {
                 continue;
             }
@@ -240,6 +241,11 @@ impl Builder<'_> {
             });
         }
         Ok(layers)
+    }
+
+    /// Whether one overlay goes over the whole of the host's root: not where its upper directory lies in that root.
+    fn is_whole(&self) -> bool {
+        self.given.caller == Caller::Root && matches!(self.given.disk, Disk::Image(_))
     }
 
     fn binds(&mut self) -> Result<Vec<Bind>, Fault> {

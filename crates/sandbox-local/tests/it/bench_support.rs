@@ -23,7 +23,9 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(zygote: Zygote) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let state = tempfile::Builder::new().prefix("ekiden-it-").tempdir_in("/var/tmp").unwrap();
+        let is_root = rustix::process::geteuid().is_root();
+        let place = if is_root { PathBuf::from("/var/tmp") } else { PathBuf::from(std::env::var_os("HOME").unwrap()) };
+        let state = tempfile::Builder::new().prefix("ekiden-it-").tempdir_in(place).unwrap();
         let options = Options { state: state.path().to_owned(), variables: HostVariables::Listed };
         let backend = Namespaces::new(zygote, &options).unwrap();
         Self { runtime, backend, state, next: AtomicU64::new(1) }
