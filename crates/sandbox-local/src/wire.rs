@@ -226,8 +226,8 @@ pub enum Protection {
     Capabilities,
     /// The namespaces' hiding of private files of the host.
     HiddenFiles,
-    /// Closing of descriptors before a step starts.
-    CloseDescriptors,
+    /// The fresh table of processes in `/proc`; without it the job sees the host's.
+    ProcessTable,
     /// That the init cannot be traced.
     Undumpable,
 }

@@ -2,7 +2,7 @@
 
 use super::place::{attach, file_system, find};
 use crate::sys::{self, MountChange};
-use crate::wire::Fault;
+use crate::wire::{Fault, Protection};
 use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
 use rustix::mount::MountAttrFlags;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -54,7 +54,11 @@ fn put_device(directory: BorrowedFd<'_>, name: &str) -> std::io::Result<()> {
 }
 
 /// Makes `/proc` in the root that `root` is a handle of.
-pub(super) fn processes(root: BorrowedFd<'_>) -> Result<(), Fault> {
+pub(super) fn processes(root: BorrowedFd<'_>, off: &[Protection]) -> Result<(), Fault> {
+    if off.contains(&Protection::ProcessTable) {
+        let host = sys::detached(Path::new("/proc"), true).map_err(|error| Fault::system("open /proc", error))?;
+        return attach(root, Path::new("proc"), &host);
+    }
     let flags = QUIET | MountAttrFlags::MOUNT_ATTR_NODEV;
     let proc = file_system("proc", &[], flags).map_err(|error| {
         let fix = "Where ekiden itself runs in a container, that needs an unmasked /proc (docker: --security-opt systempaths=unconfined)";

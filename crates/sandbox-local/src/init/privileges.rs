@@ -72,9 +72,9 @@ pub(super) fn settle(setup: &Setup, filters: &Filters) -> Result<Vec<(String, Op
         let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
         rustix::thread::set_capabilities(None, sets).map_err(failed("drop the capabilities of the job"))?;
     }
-    if on(Protection::Undumpable) {
-        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("hide the init"))?;
-    }
+    // The change of ids has hidden it already, unless the system says otherwise (fs.suid_dumpable).
+    let dumpable = if on(Protection::Undumpable) { DumpableBehavior::NotDumpable } else { DumpableBehavior::Dumpable };
+    rustix::process::set_dumpable_behavior(dumpable).map_err(failed("hide the init"))?;
     // A change of ids has cleared it.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed("follow the zygote"))?;
     rustix::thread::set_no_new_privs(true).map_err(failed("forbid new privileges"))?;

@@ -43,7 +43,7 @@ pub(super) fn enter(setup: &Setup, fds: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, Fa
     for wanted in &setup.views {
         views.push(view::prepare(&mut builder, wanted)?);
     }
-    device::processes(root.as_fd())?;
+    device::processes(root.as_fd(), &setup.off)?;
     device::devices(root.as_fd())?;
     switch_to(&root).map_err(|error| Fault::system("enter the sandbox's root", error))?;
     Ok(views)

@@ -115,6 +115,16 @@ pub(super) struct Kind {
     pub(super) caller: Caller,
     pub(super) profile: Profile,
     pub(super) network: Net,
+    pub(super) hiding: Hiding,
+}
+
+/// What of the root below is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Hiding {
+    /// Everything private.
+    Private,
+    /// Nothing: a test sees that hiding is what protects.
+    Nothing,
 }
 
 /// When what a layer is made from was last changed.
@@ -245,11 +255,12 @@ fn make(folder: &Path, path: &Path, entry: &Entry, caller: Caller) -> io::Result
 
 fn entries(kind: &Kind) -> BTreeMap<PathBuf, Entry> {
     let mut layer = Layer { kind, entries: BTreeMap::new() };
+    let hides = kind.hiding == Hiding::Private;
     for (path, mode) in FRESH {
-        layer.directory(path, mode, Owner::Root, Cover::Opaque);
+        layer.directory(path, mode, Owner::Root, if hides { Cover::Opaque } else { Cover::Merge });
     }
     let on_host = kind.base == Path::new("/");
-    if on_host {
+    if on_host && hides {
         layer.top();
         layer.private("etc", PRIVATE_ETC);
         layer.private("var", PRIVATE_VAR);
@@ -442,7 +453,7 @@ mod tests {
     use super::*;
 
     fn kind(base: &Path, profile: Profile) -> Kind {
-        Kind { base: base.to_owned(), caller: Caller::User, profile, network: Net::Relayed }
+        Kind { base: base.to_owned(), caller: Caller::User, profile, network: Net::Relayed, hiding: Hiding::Private }
     }
 
     #[test]

@@ -66,8 +66,8 @@ pub struct Namespaces {
 /// What all sandboxes of a process share.
 #[derive(Debug)]
 struct Shared {
-    zygote: Zygote,
-    messages: AtomicU64,
+    zygote: Arc<Zygote>,
+    messages: Arc<AtomicU64>,
     cgroups: Cgroups,
     pool: Pool,
     /// Disks that are directories, where the first pool lies in a directory that jobs are shown.
@@ -87,15 +87,6 @@ impl Namespaces {
     /// # Errors
     /// When the state directory cannot be made.
     pub fn new(zygote: Zygote, options: &Options) -> Result<Self, SandboxError> {
-        Self::without(zygote, options, Vec::new())
-    }
-
-    /// [`Namespaces::new`] with protections switched off, to see in a test that their attacks then succeed.
-    ///
-    /// # Errors
-    /// As [`Namespaces::new`].
-    #[doc(hidden)]
-    pub fn without(zygote: Zygote, options: &Options, off: Vec<Protection>) -> Result<Self, SandboxError> {
         let state = &options.state;
         let failed = |error| io_error(format!("make the state directory {}", state.display()), error);
         std::fs::create_dir_all(state).map_err(failed)?;
@@ -116,8 +107,8 @@ impl Namespaces {
         };
         Ok(Self {
             shared: Arc::new(Shared {
-                zygote,
-                messages: AtomicU64::new(1),
+                zygote: Arc::new(zygote),
+                messages: Arc::new(AtomicU64::new(1)),
                 cgroups,
                 pool,
                 outside,
@@ -126,9 +117,30 @@ impl Namespaces {
                 environment: environment::Caller::read(options.variables),
                 masks: state.join("masks"),
                 known_masks: Mutex::default(),
-                off,
+                off: Vec::new(),
             }),
         })
+    }
+
+    /// The same with protections switched off, so that a test sees that their attacks then succeed. For tests alone.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn weakened(&self, off: Vec<Protection>) -> Self {
+        let shared = &self.shared;
+        Self {
+            shared: Arc::new(Shared {
+                zygote: shared.zygote.clone(),
+                messages: shared.messages.clone(),
+                cgroups: shared.cgroups.clone(),
+                pool: shared.pool.clone(),
+                ranges: shared.ranges.clone(),
+                caller: shared.caller,
+                environment: shared.environment.clone(),
+                masks: shared.masks.clone(),
+                known_masks: Mutex::default(),
+                off,
+            }),
+        }
     }
 
     /// Makes disks ready for so many sandboxes at once with these limits, in the background.
@@ -239,7 +251,7 @@ impl Shared {
                 .map_err(|error| io_error("take an id range for the sandbox", error))?,
             Caller::User => Ids::own(profile),
         };
-        let mask = self.mask(spec::mask_kind(&spec, self.caller, profile, network))?;
+        let mask = self.mask(spec::mask_kind(&spec, self.caller, profile, network, &self.off))?;
         let mut held = Held { shared: self.clone(), name: spec.name.clone(), group: None, disk: None };
         let group = self
             .cgroups

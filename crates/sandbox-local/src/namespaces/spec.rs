@@ -2,7 +2,7 @@
 //! ordinary user, between the host's root and a directory, is decided here.
 
 use super::ids::Ids;
-use super::mask::{self, Caller, Kind};
+use super::mask::{self, Caller, Hiding, Kind};
 use crate::disk::Disk;
 use crate::sys;
 use crate::wire::{
@@ -78,12 +78,19 @@ pub(super) fn places(spec: &SandboxSpec, profile: Profile) -> Result<Layout, Fau
 }
 
 /// The kind of mask for a spec.
-pub(super) fn mask_kind(spec: &SandboxSpec, caller: Caller, profile: Profile, network: Net) -> Kind {
+pub(super) fn mask_kind(
+    spec: &SandboxSpec,
+    caller: Caller,
+    profile: Profile,
+    network: Net,
+    off: &[Protection],
+) -> Kind {
     let base = match &spec.root {
         Root::Host => PathBuf::from("/"),
         Root::Dir(path) => path.clone(),
     };
-    Kind { base, caller, profile, network }
+    let hiding = if off.contains(&Protection::HiddenFiles) { Hiding::Nothing } else { Hiding::Private };
+    Kind { base, caller, profile, network, hiding }
 }
 
 struct Builder<'a> {

@@ -4,7 +4,7 @@ use libtest_mimic::{Failed, Trial};
 use sandbox::{
     Backend, Ended, Exec, Limits, Network, Profile, Root, Sandbox, SandboxError, SandboxSpec, Stdio, Workspace,
 };
-use sandbox_local::{HostVariables, Namespaces, Options, Zygote};
+use sandbox_local::{HostVariables, Namespaces, Options, Protection, Zygote};
 use std::future::Future;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -53,6 +53,11 @@ impl Machine {
             views: Vec::new(),
             tool_cache: None,
         }
+    }
+
+    /// A sandbox with protections switched off.
+    pub(crate) async fn prepare_weak(&self, spec: SandboxSpec, off: &[Protection]) -> Box<dyn Sandbox> {
+        self.backend.weakened(off.to_vec()).prepare(spec).await.unwrap()
     }
 
     pub(crate) async fn prepare(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {

@@ -4,6 +4,8 @@
 mod basics;
 mod bench_support;
 mod host;
+mod hostile_floods;
+mod hostile_reach;
 mod isolation;
 
 use bench_support::Machine;
@@ -18,6 +20,8 @@ fn main() {
     trials.extend(basics::trials(&machine));
     trials.extend(host::trials(&machine));
     trials.extend(isolation::trials(&machine));
+    trials.extend(hostile_reach::trials(&machine));
+    trials.extend(hostile_floods::trials(&machine));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(machine);
     conclusion.exit();
