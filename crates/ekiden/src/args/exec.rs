@@ -1,7 +1,7 @@
 //! `ekiden exec`: its flags. Those that are also keys of `ekiden.toml` are optional here, so that the file can be told apart from
 //! the flag; names are act's where they mean the same.
 
-use super::{Duration, EnvAssignment, Pair, Platform, SecretArg, Size, StoreArgs};
+use super::{Duration, EnvAssignment, Pair, Platform, SecretText, Size, StoreArgs};
 use clap::{Args, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -82,7 +82,7 @@ pub(crate) struct EventArgs {
 pub(crate) struct ValueArgs {
     /// A secret: `NAME=env:VAR`, `NAME=file:PATH`, or `NAME` (from the variable NAME, else asked for). Never its value.
     #[arg(short, long, value_name = "NAME[=FROM]")]
-    pub(crate) secret: Vec<SecretArg>,
+    pub(crate) secret: Vec<SecretText>,
     /// A file of secrets, a NAME=VALUE a line.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) secret_file: Vec<PathBuf>,

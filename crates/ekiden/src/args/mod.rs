@@ -7,7 +7,7 @@ pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
     ProgressMode, SandboxArgs, ValueArgs,
 };
-pub(crate) use value::{Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, Size};
+pub(crate) use value::{Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -59,6 +59,31 @@ pub(crate) struct SecretArg {
     pub(crate) source: SecretSource,
 }
 
+/// What was given to `--secret`, not looked at yet: a message of the command line's parser would repeat it, value and all.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SecretText(String);
+
+impl SecretText {
+    /// Reads it.
+    pub(crate) fn read(&self) -> Result<SecretArg, String> {
+        self.0.parse()
+    }
+}
+
+impl FromStr for SecretText {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Where a secret's value is. Never on the command line, which every process of the machine can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SecretSource {

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use serde_json::{Value, json};
 use source::repository::{Head, HeadReference, Remote};
 use source::{Repository, RepositoryError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A repository and what is checked out in it.
 #[derive(Debug, Clone)]
@@ -26,12 +26,19 @@ pub(crate) struct Facts {
 impl Facts {
     /// Reads the repository of a folder.
     pub(crate) fn read(directory: &Path, actor: Option<&str>) -> Result<Self, Failure> {
-        let repository = Repository::discover(directory).map_err(|error| no_repository(directory, &error))?;
+        let mut repository = Repository::discover(directory).map_err(|error| no_repository(directory, &error))?;
+        let nested = within(directory, &repository);
         let head = repository.head().map_err(|error| {
             Failure::invalid(format!("could not read what is checked out in {}", repository.top.display()))
                 .cause(&error)
         })?;
-        let remote = repository.remote(&head);
+        let remote = match &nested {
+            Some(top) => {
+                repository.top.clone_from(top);
+                None
+            }
+            None => repository.remote(&head),
+        };
         let name = remote.as_ref().map_or_else(|| repository.local_name(), |remote| remote.repository.clone());
         let server = remote.as_ref().and_then(|remote| remote.server.clone());
         let actor = actor.map(str::to_owned).or_else(|| repository.user_name()).unwrap_or_else(|| "local".to_owned());
@@ -81,6 +88,13 @@ impl Facts {
             "owner": { "login": owner, "name": owner },
         })
     }
+}
+
+/// A folder with workflows of its own inside a bigger repository is run as if it were one: its files, the commit of the whole.
+fn within(directory: &Path, repository: &Repository) -> Option<PathBuf> {
+    let folder = directory.canonicalize().ok()?;
+    (folder != repository.top && crate::workflows::FOLDERS.iter().any(|known| folder.join(known).is_dir()))
+        .then_some(folder)
 }
 
 fn no_repository(directory: &Path, error: &RepositoryError) -> Failure {

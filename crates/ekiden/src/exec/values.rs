@@ -26,7 +26,8 @@ pub(crate) fn read(args: &ValueArgs) -> Result<Values, Failure> {
         secrets.extend(pairs.into_iter().map(|(name, value)| (name.to_uppercase(), Secret::new(value))));
     }
     for arg in &args.secret {
-        secrets.insert(arg.name.to_uppercase(), secret(arg)?);
+        let arg = arg.read().map_err(|why| Failure::usage(format!("--secret: {why}")))?;
+        secrets.insert(arg.name.to_uppercase(), secret(&arg)?);
     }
     let mut vars = BTreeMap::new();
     for path in &args.var_file {

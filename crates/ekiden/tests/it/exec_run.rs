@@ -1,0 +1,149 @@
+//! `exec` to its end, in real sandboxes: what is printed, what the summary holds, how it exits.
+
+use crate::support::{Repository, run};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
+
+const ONE: &str = "name: CI\non: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - name: Say\n        run: |\n          echo \"::group::inside\"\n          echo \"it is $(cat word)\"\n          echo \"::endgroup::\"\n";
+
+fn one() -> Repository {
+    Repository::with(&[(".github/workflows/ci.yml", ONE), ("word", "good\n")])
+}
+
+#[test]
+fn a_job_runs_and_every_line_is_printed() {
+    let repository = one();
+    let summary = repository.path().join("summary.json");
+    let ran = repository
+        .ekiden(&["exec", "--summary", &summary.to_string_lossy()])
+        .exits(0)
+        .says("\n##[group]inside\nit is good\n##[endgroup]\n")
+        .says("▶ Say\n")
+        .says("\n✓ success in ")
+        .says("namespaces (hardened) · network outbound · root host");
+    assert_eq!(ran.stderr, "");
+    let summary: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(summary).unwrap()).unwrap();
+    assert_eq!((&summary["conclusion"], &summary["jobs"][0]["id"]), (&"success".into(), &"a".into()));
+    assert_eq!(summary["jobs"][0]["receipt"]["backend"], "namespaces");
+}
+
+#[test]
+fn events_come_as_lines_of_json_with_their_version() {
+    let ran = one().ekiden(&["exec", "-o", "jsonl"]).exits(0);
+    let events: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().all(|event| event["version"] == 1 && event["job"] == "a"));
+    assert_eq!(events[0]["type"], "job_started");
+    let last = events.last().unwrap();
+    assert_eq!((&last["type"], &last["conclusion"]), (&"job_finished".into(), &"success".into()));
+    let json = one().ekiden(&["exec", "-o", "json"]).exits(0).json();
+    assert_eq!(json["jobs"][0]["conclusion"], "success");
+}
+
+const FOUR: &str = "name: CI\non: push\njobs:\n  good:\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo fine'}]\n  bad:\n    runs-on: ubuntu-latest\n    steps:\n      - name: Break\n        run: |\n          echo about to break\n          echo '::error file=x.c,line=3::it broke'\n          exit 7\n  after:\n    needs: bad\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo never'}]\n  elsewhere:\n    runs-on: windows-latest\n    steps: [{run: 'echo never'}]\n";
+
+#[test]
+fn a_failure_comes_first_in_the_summary_and_dependants_are_skipped() {
+    let ran = Repository::ci(FOUR).ekiden(&["exec"]).exits(1).never_says("echo never\n[");
+    let closing = ran.stdout.split_once("\nfirst error: ").unwrap().1;
+    let lines: Vec<&str> = closing.lines().collect();
+    assert_eq!(lines[0], "bad › Break");
+    assert!(closing.contains("  │ about to break\n"), "{closing}");
+    assert!(closing.contains("  error: x.c:3: it broke\n"), "{closing}");
+    assert!(closing.contains("after"), "{closing}");
+    assert!(closing.contains("skipped: it needs 'bad', which failed"), "{closing}");
+    assert!(closing.contains("--platform windows-latest=local"), "{closing}");
+}
+
+#[test]
+fn a_job_comes_with_what_it_needs_and_nothing_else() {
+    let ran = Repository::ci(FOUR).ekiden(&["exec", "-j", "good", "-o", "json"]).exits(0);
+    assert_eq!(ran.json()["jobs"].as_array().unwrap().len(), 1);
+    let both = Repository::ci(FOUR).ekiden(&["exec", "--job", "after", "-o", "json"]).exits(1).json();
+    let names: Vec<&str> = both["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bad", "after"]);
+}
+
+#[test]
+fn one_cell_of_a_matrix_can_be_picked() {
+    let repository = Repository::ci(
+        "on: push\njobs:\n  a:\n    strategy: {matrix: {os: [x, y], n: [1, 2]}}\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo cell ${{ matrix.os }}${{ matrix.n }}'}]\n",
+    );
+    let ran = repository.ekiden(&["exec", "--matrix", "os:y", "--matrix", "n:2"]).exits(0).says("cell y2");
+    assert!(!ran.stdout.contains("cell x") && !ran.stdout.contains("cell y1"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_dispatch_gets_typed_inputs_and_secrets_are_masked() {
+    let repository = Repository::ci(
+        "on:\n  workflow_dispatch:\n    inputs:\n      who: {required: true}\n      loud: {type: boolean, default: true}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    env: {T: '${{ secrets.TOKEN }}', V: '${{ vars.COLOUR }}'}\n    steps: [{run: 'echo \"${{ inputs.who }} ${{ inputs.loud == true }} $V token=$T $FROM\"'}]\n",
+    );
+    let mut command = repository.command(&[
+        "exec",
+        "workflow_dispatch",
+        "--input",
+        "who=me",
+        "--secret",
+        "TOKEN",
+        "--var",
+        "colour=blue",
+        "--env",
+        "FROM=here",
+    ]);
+    command.env("TOKEN", "hunter22");
+    run(command).exits(0).says("me true blue token=*** here").never_says("hunter22");
+    let ran = repository.ekiden(&["exec", "workflow_dispatch", "--input", "hwo=me"]).exits(2);
+    assert!(ran.stderr.contains("no input 'hwo'") && ran.stderr.contains("'who' is required"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_log_limit_cuts_what_is_shown_and_keeps_the_whole() {
+    let repository =
+        Repository::ci("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{run: 'seq 100000'}]\n");
+    let state = tempfile::tempdir().unwrap();
+    let mut command = repository.command(&["exec", "--log-limit", "10kB"]);
+    command.env("XDG_STATE_HOME", state.path());
+    let ran = run(command).exits(0).says("of this step are not shown; the whole is in ");
+    assert!(ran.stdout.contains("\n100\n") && !ran.stdout.contains("\n99999\n"));
+    let path = ran.stdout.lines().find_map(|line| line.split_once("the whole is in ")).unwrap().1;
+    let whole = std::fs::read_to_string(path).unwrap();
+    assert!(whole.contains("\n100000\n"));
+}
+
+#[test]
+fn ctrl_c_cancels_and_always_steps_still_run() {
+    let repository = Repository::ci(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n          echo started\n          exec sleep 100\n      - if: always()\n        run: echo cleaned up\n",
+    );
+    let mut child = repository.command(&["exec"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    while !said.ends_with("\nstarted\n") {
+        assert_ne!(lines.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    lines.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("\ncleaned up\n"), "{said}");
+}
+
+#[test]
+fn several_workflows_run_and_a_job_of_each_has_its_name() {
+    let job = |name: &str| {
+        format!("name: {name}\non: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{{run: 'echo hi'}}]\n")
+    };
+    let repository =
+        Repository::with(&[(".github/workflows/x.yml", &job("X")), (".github/workflows/y.yml", &job("Y"))]);
+    let ran = repository.ekiden(&["exec"]).exits(0).says("[X / a] hi").says("[Y / a] hi");
+    assert!(ran.stdout.contains("✓ X / a"), "{}", ran.stdout);
+}
+
+#[test]
+fn colours_are_ours_only_when_asked_for() {
+    let repository = Repository::ci("on: push\njobs:\n  a:\n    runs-on: windows-latest\n    steps: [{run: x}]\n");
+    repository.ekiden(&["exec"]).exits(0).never_says("\u{1b}[");
+    repository.ekiden(&["--color", "always", "exec"]).exits(0).says("\u{1b}[");
+    let mut command = repository.command(&["exec"]);
+    command.env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
+    run(command).exits(0).never_says("\u{1b}[");
+}
