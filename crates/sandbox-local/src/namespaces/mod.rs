@@ -133,6 +133,7 @@ impl Namespaces {
                 messages: shared.messages.clone(),
                 cgroups: shared.cgroups.clone(),
                 pool: shared.pool.clone(),
+                outside: shared.outside.clone(),
                 ranges: shared.ranges.clone(),
                 caller: shared.caller,
                 environment: shared.environment.clone(),
