@@ -16,6 +16,13 @@ pub(crate) enum ToZygote {
         /// Where, inside.
         at: PathBuf,
     },
+    /// Take a placed view out of a sandbox again. The first descriptor is a socket for the answer.
+    TakeOut {
+        /// The sandbox's name.
+        name: String,
+        /// Where it was put.
+        at: PathBuf,
+    },
     /// The parent has given everything of this sandbox back; there is nothing left to clean up for it.
     Forget {
         /// The sandbox's name.

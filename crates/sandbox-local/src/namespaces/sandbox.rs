@@ -47,6 +47,8 @@ pub(super) struct NamespaceSandbox {
     link: Arc<Link>,
     life: Arc<Life>,
     views: Mutex<HashMap<String, OwnedFd>>,
+    /// Where views were placed.
+    placed: Mutex<Vec<PathBuf>>,
     facts: Facts,
     /// The job's way out; ends with the sandbox.
     relay: Mutex<Option<egress::Handle>>,
@@ -93,10 +95,26 @@ impl NamespaceSandbox {
             link: Arc::new(link),
             life,
             views: Mutex::new(views),
+            placed: Mutex::default(),
             facts,
             relay: Mutex::new(relay),
             end: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// Sends the zygote a message with a socket for the answer, and waits for it.
+    async fn ask_zygote(&self, message: ToZygote, first: Option<OwnedFd>) -> Result<(), SandboxError> {
+        let (answer, theirs) = channel::pair().map_err(|error| io_error("make a socket", error))?;
+        self.shared.tell(&message, first.into_iter().chain([theirs]).collect())?;
+        let said = tokio::task::spawn_blocking(move || Receiver::default().wait(&answer))
+            .await
+            .map_err(|error| SandboxError::Invalid(error.to_string()))?
+            .map_err(|error| io_error("change the mounts of the sandbox", error))?;
+        match said.map(|message| message.decode()) {
+            Some(Ok(Reply::Done)) => Ok(()),
+            Some(Ok(Reply::Failed(fault))) => Err(error_of(fault)),
+            _ => Err(SandboxError::Gone),
+        }
     }
 
     /// The job reopens its output as `/dev/stdout`; so a pipe belongs to the job's user, as far as the caller may give it.
@@ -152,22 +170,12 @@ impl Sandbox for NamespaceSandbox {
                 views.get(view).ok_or_else(|| SandboxError::Invalid(format!("the sandbox has no view {view:?}")))?;
             mount.try_clone().map_err(|error| io_error("open the view", error))?
         };
-        let (answer, theirs) = channel::pair().map_err(|error| io_error("make a socket", error))?;
         let message = ToZygote::Place { name: self.name.clone(), at: at.to_owned() };
-        self.shared.tell(&message, vec![mount, theirs])?;
-        let said = tokio::task::spawn_blocking(move || Receiver::default().wait(&answer))
-            .await
-            .map_err(|error| SandboxError::Invalid(error.to_string()))?
-            .map_err(|error| io_error("place the view", error))?;
-        match said.map(|message| message.decode()) {
-            Some(Ok(Reply::Done)) => {
-                // A mount can be attached once.
-                self.views.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
-                Ok(())
-            }
-            Some(Ok(Reply::Failed(fault))) => Err(error_of(fault)),
-            _ => Err(SandboxError::Gone),
-        }
+        self.ask_zygote(message, Some(mount)).await?;
+        // A mount can be attached once.
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner).push(at.components().collect());
+        Ok(())
     }
 
     async fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SandboxError> {
@@ -182,6 +190,14 @@ impl Sandbox for NamespaceSandbox {
     }
 
     async fn remove(&self, paths: Vec<PathBuf>) -> Result<(), SandboxError> {
+        // A placed view is a mount, which no removal enters; those inside others come first.
+        let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        placed.retain(|at| paths.iter().any(|path| at.starts_with(path)));
+        placed.sort_by_key(|at| std::cmp::Reverse(at.components().count()));
+        for at in placed {
+            self.ask_zygote(ToZygote::TakeOut { name: self.name.clone(), at: at.clone() }, None).await?;
+            self.placed.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != at);
+        }
         self.done(Request::Remove { paths }).await
     }
 

@@ -6,6 +6,7 @@ use crate::sys::{self, Forked};
 use crate::wire::{Fault, Identity, Reply};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, mkdirat, openat2};
 use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
 use rustix::process::Pid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::io;
@@ -31,9 +32,18 @@ impl Inside {
 
     /// Starts the helper, which answers by itself.
     pub(super) fn place(&self, view: &OwnedFd, at: &Path, answer: &OwnedFd) -> Result<(), Fault> {
+        self.help(answer, || put(view, at))
+    }
+
+    /// Starts a helper that takes a placed view out again, and answers by itself.
+    pub(super) fn take_out(&self, at: &Path, answer: &OwnedFd) -> Result<(), Fault> {
+        self.help(answer, || take_out(at))
+    }
+
+    fn help(&self, answer: &OwnedFd, work: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
         match sys::fork().map_err(|error| Fault::system("start a helper", error))? {
             Forked::Child => {
-                let reply = match self.enter().and_then(|()| put(view, at)) {
+                let reply = match self.enter().and_then(|()| work()) {
                     Ok(()) => Reply::Done,
                     Err(fault) => Reply::Failed(fault),
                 };
@@ -54,6 +64,24 @@ impl Inside {
         let mount = CapabilitySet::SYS_ADMIN;
         let sets = CapabilitySets { effective: mount, permitted: mount, inheritable: CapabilitySet::empty() };
         rustix::thread::set_capabilities(None, sets).map_err(failed)
+    }
+}
+
+/// Unmounts what was placed at a path. A job may have moved or replaced what lies on the way: then there is nothing to take out,
+/// and no link leads to another mount.
+fn take_out(at: &Path) -> Result<(), Fault> {
+    let failed = |error: Errno| Fault::system(format!("take out the tree at {}", at.display()), error);
+    let (Some(parent), Some(name)) = (at.parent(), at.file_name()) else { return Ok(()) };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let parent = match openat2(CWD, parent, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        Ok(parent) => parent,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    rustix::process::fchdir(&parent).map_err(failed)?;
+    match rustix::mount::unmount(name, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH) {
+        Ok(()) | Err(Errno::INVAL | Errno::NOENT) => Ok(()),
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -127,6 +127,18 @@ impl Server {
                     }
                 }
             }
+            Ok(ToZygote::TakeOut { name, at }) => {
+                let fds = std::mem::take(&mut message.fds);
+                if let [answer] = &fds[..] {
+                    let fault = match self.entries.get(&name).and_then(|entry| entry.inside.as_ref()) {
+                        Some(inside) => inside.take_out(&at, answer).err(),
+                        None => Some(Fault::Invalid("the sandbox is gone".to_owned())),
+                    };
+                    if let Some(fault) = fault {
+                        let _ = channel::send_value(answer.as_fd(), 0, &Reply::Failed(fault), &[]);
+                    }
+                }
+            }
             Ok(ToZygote::Forget { name }) => {
                 self.entries.remove(&name);
             }
