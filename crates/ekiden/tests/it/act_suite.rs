@@ -53,7 +53,6 @@ const ROWS: &[Row] = &[
     row("local-action-js"),
     row("uses-composite"),
     failing("uses-composite-with-error"),
-    remote("uses-nested-composite"),
     row("act-composite-env-test"),
     row("evalmatrix"),
     row("evalmatrixneeds"),
@@ -77,7 +76,6 @@ const ROWS: &[Row] = &[
     row("steps-context/outcome"),
     failing("job-status-check"),
     failing("if-expressions"),
-    remote("uses-action-with-pre-and-post-step"),
     row("evalenv"),
     failing("ensure-post-steps"),
     // Of the second table, which runs on every Unix.
