@@ -59,6 +59,9 @@ impl DiskError {
     }
 }
 
+/// What the kernel says of a file system whose checksums are wrong (`EUCLEAN`).
+const DAMAGED: i32 = 117;
+
 /// Makes disks in one folder. Shared by all jobs of a process; several processes may use one folder. A clone is the same pool.
 #[derive(Debug, Clone)]
 pub struct Pool {
@@ -202,11 +205,18 @@ impl Pool {
             }
             state.template.clone().filter(|template| template.limit() == limit)
         };
-        let made = known.map_or_else(|| Template::get(&self.shared.folder, limit), Ok).and_then(|template| {
-            let image = Image::make(&self.shared.folder, &template)?;
+        let folder = &self.shared.folder;
+        let from = |template: io::Result<Template>| {
+            let template = template?;
+            let image = Image::make(folder, &template)?;
             self.state().template = Some(template);
             Ok(image)
-        });
+        };
+        let mut made = from(known.map_or_else(|| Template::get(folder, limit), Ok));
+        // A template that was damaged on disk is made anew, once.
+        if made.as_ref().is_err_and(|error: &io::Error| error.raw_os_error() == Some(DAMAGED)) {
+            made = Template::forget(folder, limit).and_then(|()| from(Template::get(folder, limit)));
+        }
         made.map_err(|error| {
             let reason = format!("no image can be mounted: {error}");
             // Busy or full may pass; what this host or user is not allowed will not.

@@ -21,7 +21,7 @@ pub(super) struct Template {
 impl Template {
     /// The template of a limit: read from the folder, or made there first.
     pub(super) fn get(folder: &Path, limit: DiskLimit) -> io::Result<Self> {
-        let path = folder.join(format!("template-{}-{}.ext4", limit.bytes, limit.inodes));
+        let path = Self::path(folder, limit);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = match rustix::fs::open(&path, flags, Mode::empty()) {
             Ok(file) => file,
@@ -32,6 +32,15 @@ impl Template {
             Err(error) => return Err(error.into()),
         };
         Ok(Self { limit, parts: written_parts(&file)? })
+    }
+
+    /// Removes the template of a limit, so that the next [`Template::get`] makes it anew.
+    pub(super) fn forget(folder: &Path, limit: DiskLimit) -> io::Result<()> {
+        std::fs::remove_file(Self::path(folder, limit))
+    }
+
+    fn path(folder: &Path, limit: DiskLimit) -> PathBuf {
+        folder.join(format!("template-{}-{}.ext4", limit.bytes, limit.inodes))
     }
 
     pub(super) fn limit(&self) -> DiskLimit {
@@ -82,7 +91,10 @@ fn written_parts(file: &OwnedFd) -> io::Result<Vec<(u64, Vec<u8>)>> {
 /// Runs `mkfs.ext4` on a nameless copy first, so that a half-made template never has the name.
 fn make(folder: &Path, path: &Path, limit: DiskLimit) -> io::Result<()> {
     let program = mkfs().ok_or_else(|| io::Error::other("mkfs.ext4 is not installed (package e2fsprogs)"))?;
-    let draft = folder.join(format!(".draft-{}-{}-{}", std::process::id(), limit.bytes, limit.inodes));
+    // Threads of one process may be at the same template.
+    static DRAFTS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let number = DRAFTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let draft = folder.join(format!(".draft-{}-{number}", std::process::id()));
     let made = std::fs::File::create(&draft).and_then(|file| file.set_len(limit.bytes)).and_then(|()| {
         let output = Command::new(program)
             .args(["-q", "-F", "-b", "4096", "-m", "0", "-I", "256", "-N", &limit.inodes.to_string()])
