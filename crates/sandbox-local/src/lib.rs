@@ -19,6 +19,7 @@ mod init;
 mod namespaces;
 mod sys;
 mod wire;
+mod writable;
 mod zygote;
 
 pub use host::Host;

@@ -9,6 +9,7 @@ use crate::cgroup::Usage;
 use crate::channel::{self, Receiver};
 use crate::disk::{Disk, Watch};
 use crate::wire::{ExecRequest, Reply, Request, ToZygote};
+use crate::writable::make_writable;
 use async_trait::async_trait;
 use domain::{LimitReached, Receipt};
 use rustix::fs::{FileType, Gid, Uid};
@@ -170,6 +171,10 @@ impl Sandbox for NamespaceSandbox {
                 views.get(view).ok_or_else(|| SandboxError::Invalid(format!("the sandbox has no view {view:?}")))?;
             mount.try_clone().map_err(|error| io_error("open the view", error))?
         };
+        let mount = tokio::task::spawn_blocking(move || make_writable(mount.as_fd()).map(|()| mount))
+            .await
+            .map_err(|_| SandboxError::Gone)?
+            .map_err(|error| io_error("make the files of the view writable", error))?;
         let message = ToZygote::Place { name: self.name.clone(), at: at.to_owned() };
         self.ask_zygote(message, Some(mount)).await?;
         // A mount can be attached once.
