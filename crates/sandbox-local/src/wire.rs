@@ -36,9 +36,11 @@ pub(crate) struct Prepare {
     /// Its name.
     pub(crate) name: String,
     /// The name of its control group, already made.
-    pub(crate) group: Option<String>,
+    pub(crate) group: String,
     /// The descriptor of the v2 group to be born in.
     pub(crate) group_fd: Option<usize>,
+    /// Descriptors by which the child enters the v1 groups.
+    pub(crate) entrances: Vec<usize>,
     /// A directory to delete when the parent dies.
     pub(crate) directory: Option<PathBuf>,
     /// Which ids exist inside.

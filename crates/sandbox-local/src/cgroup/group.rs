@@ -206,6 +206,15 @@ impl Group {
             .collect()
     }
 
+    /// [`Group::entrances`] of the v1 hierarchies alone, for a process that was cloned into the v2 group.
+    ///
+    /// # Errors
+    /// When a group is gone.
+    pub fn v1_entrances(&self) -> Result<Vec<OwnedFd>, CgroupError> {
+        let entrances = self.entrances()?;
+        Ok(entrances.into_iter().skip(self.v2.iter().count()).collect())
+    }
+
     /// Which limits hold, and why those that do not hold do not.
     #[must_use]
     pub fn isolation(&self) -> &[Isolation] {

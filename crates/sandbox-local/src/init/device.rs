@@ -3,7 +3,7 @@
 use super::place::{attach, file_system, find};
 use crate::sys::{self, MountChange};
 use crate::wire::{Fault, Protection};
-use rustix::fs::{Mode, OFlags, mkdirat, openat, symlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, chmodat, mkdirat, openat, symlinkat};
 use rustix::mount::MountAttrFlags;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -23,27 +23,27 @@ const HIDDEN_DIRECTORIES: [&str; 2] = ["proc/acpi", "proc/scsi"];
 
 const QUIET: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 
-/// Makes `/dev` in the root that `root` is a handle of.
-pub(super) fn devices(root: BorrowedFd<'_>) -> Result<(), Fault> {
-    let failed = |what: &'static str| move |error| Fault::system(format!("make {what} of the sandbox"), error);
-    let directory = file_system("tmpfs", &[("mode", "0755"), ("size", "64k")], QUIET).map_err(failed("/dev"))?;
-    attach(root, Path::new("dev"), &directory)?;
-    let at = directory.as_fd();
+/// Makes `/dev` in the root that `root` is a handle of, from an empty directory of the scratch file system: a file system of its
+/// own for it, and another for `/dev/shm`, would each cost as much as an overlay.
+pub(super) fn devices(root: BorrowedFd<'_>, empty: &OwnedFd, path: &Path) -> Result<(), Fault> {
+    let failed = |error: std::io::Error| Fault::system("make /dev of the sandbox", error);
+    let at = empty.as_fd();
     for device in DEVICES {
-        put_device(at, device).map_err(failed("a device"))?;
+        put_device(at, device).map_err(failed)?;
     }
     for (name, target) in LINKS {
-        symlinkat(target, at, name).map_err(|error| failed("a link in /dev")(error.into()))?;
+        symlinkat(target, at, name).map_err(|error| failed(error.into()))?;
     }
-    for name in ["pts", "shm", "mqueue"] {
-        mkdirat(at, name, Mode::from_raw_mode(0o755)).map_err(|error| failed("/dev")(error.into()))?;
+    for (name, mode) in [("pts", 0o755), ("mqueue", 0o755), ("shm", 0o1777)] {
+        mkdirat(at, name, Mode::from_raw_mode(mode)).map_err(|error| failed(error.into()))?;
+        // The umask took bits of the mode away.
+        chmodat(at, name, Mode::from_raw_mode(mode), AtFlags::empty()).map_err(|error| failed(error.into()))?;
     }
-    let terminals =
-        file_system("devpts", &[("mode", "0620"), ("ptmxmode", "0666")], QUIET).map_err(failed("/dev/pts"))?;
-    attach(root, Path::new("dev/pts"), &terminals)?;
-    let shared = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    let memory = file_system("tmpfs", &[("mode", "1777")], shared).map_err(failed("/dev/shm"))?;
-    attach(root, Path::new("dev/shm"), &memory)
+    // With the devices that are mounted in it.
+    let directory = sys::detached(path, true).map_err(failed)?;
+    attach(root, Path::new("dev"), &directory)?;
+    let terminals = file_system("devpts", &[("mode", "0620"), ("ptmxmode", "0666")], QUIET).map_err(failed)?;
+    attach(root, Path::new("dev/pts"), &terminals)
 }
 
 fn put_device(directory: BorrowedFd<'_>, name: &str) -> std::io::Result<()> {
@@ -53,8 +53,8 @@ fn put_device(directory: BorrowedFd<'_>, name: &str) -> std::io::Result<()> {
     sys::attach(&source, &place)
 }
 
-/// Makes `/proc` in the root that `root` is a handle of.
-pub(super) fn processes(root: BorrowedFd<'_>, off: &[Protection]) -> Result<(), Fault> {
+/// Makes `/proc` in the root that `root` is a handle of. `empty`: an empty directory.
+pub(super) fn processes(root: BorrowedFd<'_>, empty: &Path, off: &[Protection]) -> Result<(), Fault> {
     if off.contains(&Protection::ProcessTable) {
         let host = sys::detached(Path::new("/proc"), true).map_err(|error| Fault::system("open /proc", error))?;
         return attach(root, Path::new("proc"), &host);
@@ -82,10 +82,10 @@ pub(super) fn processes(root: BorrowedFd<'_>, off: &[Protection]) -> Result<(), 
     }
     for path in HIDDEN_DIRECTORIES {
         if find(root, Path::new(path)).is_ok() {
-            let flags = flags | MountAttrFlags::MOUNT_ATTR_RDONLY;
-            let empty = file_system("tmpfs", &[("mode", "0555"), ("size", "4k")], flags)
+            let nothing = sys::detached(empty, false)
+                .and_then(|mount| sys::mount_setattr(mount.as_fd(), MountChange::ReadOnly).map(|()| mount))
                 .map_err(|error| Fault::system("make an empty directory", error))?;
-            covered(path, &empty)?;
+            covered(path, &nothing)?;
         }
     }
     Ok(())

@@ -43,8 +43,10 @@ pub(super) fn enter(setup: &Setup, fds: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, Fa
     for wanted in &setup.views {
         views.push(view::prepare(&mut builder, wanted)?);
     }
-    device::processes(root.as_fd(), &setup.off)?;
-    device::devices(root.as_fd())?;
+    let (_, empty) = builder.scratch_directory("e")?;
+    device::processes(root.as_fd(), &empty, &setup.off)?;
+    let (devices, path) = builder.scratch_directory("d")?;
+    device::devices(root.as_fd(), &devices, &path)?;
     switch_to(&root).map_err(|error| Fault::system("enter the sandbox's root", error))?;
     Ok(views)
 }
@@ -84,7 +86,8 @@ impl<'a> Builder<'a> {
             });
         }
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        let options = c"mode=0755,size=1m";
+        // Later it is the job's /dev/shm, which the memory limit bounds; what else lies in it is a few small directories.
+        let options = c"mode=0755";
         mount("tmpfs", SCRATCH, "tmpfs", flags, options)
             .map_err(|error| Fault::system("mount a scratch file system", error))?;
         let scratch = rustix::fs::open(SCRATCH, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())

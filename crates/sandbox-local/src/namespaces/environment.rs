@@ -49,7 +49,45 @@ pub(crate) struct Caller {
     path: Vec<PathBuf>,
     home: Option<PathBuf>,
     /// Those that may be passed on.
-    listed: Vec<(String, String)>,
+    listed: Vec<Listed>,
+}
+
+/// A variable of the caller's that may be passed on.
+#[derive(Debug, Clone)]
+struct Listed {
+    name: String,
+    value: String,
+    shown: Shown,
+}
+
+/// What a variable's value is for a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// It names something that every job over the host's root sees.
+    OnHostRoot,
+    /// It names something hidden, unless that is exposed.
+    WhereExposed,
+    /// It names a proxy.
+    Always,
+    /// It holds credentials.
+    Never,
+}
+
+impl Listed {
+    fn new(name: String, value: String) -> Self {
+        let shown = if !AUTHORITIES.contains(&name.as_str()) {
+            if has_credentials(&value) { Shown::Never } else { Shown::Always }
+        } else if is_visible(Path::new(&value)) {
+            Shown::OnHostRoot
+        } else {
+            Shown::WhereExposed
+        };
+        Self { name, value, shown }
+    }
+
+    fn pair(&self) -> (String, String) {
+        (self.name.clone(), self.value.clone())
+    }
 }
 
 impl Caller {
@@ -63,6 +101,7 @@ impl Caller {
                 .filter(|(name, _)| {
                     AUTHORITIES.contains(&name.as_str()) || PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
                 })
+                .map(|(name, value)| Listed::new(name, value))
                 .collect(),
         };
         Self { path, home, listed }
@@ -75,8 +114,7 @@ impl Caller {
 
     /// All variables that are passed on where nothing is hidden.
     pub(crate) fn all(&self) -> Vec<(String, String)> {
-        let proxy = |name: &String| !AUTHORITIES.contains(&name.as_str());
-        self.listed.iter().filter(|(name, value)| !(proxy(name) && has_credentials(value))).cloned().collect()
+        self.listed.iter().filter(|listed| listed.shown != Shown::Never).map(Listed::pair).collect()
     }
 
     /// The `PATH` inside: what was asked for, what is exposed, as the caller has it, then a fresh machine's.
@@ -96,15 +134,13 @@ impl Caller {
         let mut passed: Vec<(String, String)> = self
             .listed
             .iter()
-            .filter(|(name, value)| {
-                if AUTHORITIES.contains(&name.as_str()) {
-                    let path = Path::new(value);
-                    is_exposed(path, exposed) || (on_host_root && is_visible(path))
-                } else {
-                    !has_credentials(value)
-                }
+            .filter(|listed| match listed.shown {
+                Shown::Always => true,
+                Shown::Never => false,
+                Shown::OnHostRoot if on_host_root => true,
+                Shown::OnHostRoot | Shown::WhereExposed => is_exposed(Path::new(&listed.value), exposed),
             })
-            .cloned()
+            .map(Listed::pair)
             .collect();
         for path in exposed {
             let tool = path.file_name().and_then(|name| TOOL_HOMES.iter().find(|(directory, _)| name == *directory));
@@ -208,7 +244,7 @@ mod tests {
         Caller {
             path: path.iter().map(PathBuf::from).collect(),
             home: Some(PathBuf::from(home)),
-            listed: listed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            listed: listed.iter().map(|(name, value)| Listed::new((*name).to_owned(), (*value).to_owned())).collect(),
         }
     }
 

@@ -269,7 +269,7 @@ impl Shared {
             layout: &layout,
             mask,
             disk,
-            group: Some((group.name().to_owned(), group.clone_into())),
+            group,
             allow: allow.unwrap_or_default(),
             off: self.off.clone(),
         };

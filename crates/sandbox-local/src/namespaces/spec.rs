@@ -3,6 +3,7 @@
 
 use super::ids::Ids;
 use super::mask::{self, Caller, Hiding, Kind};
+use crate::cgroup::Group;
 use crate::disk::Disk;
 use crate::sys;
 use crate::wire::{
@@ -11,7 +12,7 @@ use crate::wire::{
 use domain::View;
 use sandbox::{Layout, Root, SandboxSpec, Workspace};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -43,7 +44,7 @@ pub(super) struct Given<'a> {
     pub(super) layout: &'a Layout,
     pub(super) mask: mask::Made,
     pub(super) disk: &'a Disk,
-    pub(super) group: Option<(String, Option<BorrowedFd<'a>>)>,
+    pub(super) group: &'a Group,
     /// Targets that are open.
     pub(super) allow: Vec<String>,
     pub(super) off: Vec<Protection>,
@@ -103,12 +104,13 @@ struct Builder<'a> {
 /// Puts the message together. `socket` is the init's end of its socket.
 pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket: OwnedFd) -> Result<Assembled, Fault> {
     let mut builder = Builder { given: &given, fds: vec![socket], mapped: Vec::new(), sources: Vec::new() };
-    let group_fd = match &given.group {
-        Some((_, Some(fd))) => {
-            Some(builder.fd(fd.try_clone_to_owned().map_err(|error| Fault::system("open the control group", error))?))
-        }
-        _ => None,
+    let open_group = |error: io::Error| Fault::system("open the control group", error);
+    let group_fd = match given.group.clone_into() {
+        Some(fd) => Some(builder.fd(fd.try_clone_to_owned().map_err(open_group)?)),
+        None => None,
     };
+    let entrances = given.group.v1_entrances().map_err(|error| Fault::Invalid(error.to_string()))?;
+    let entrances = entrances.into_iter().map(|fd| builder.fd(fd)).collect();
     let upper = builder.upper()?;
     let layers = builder.layers()?;
     let binds = builder.binds()?;
@@ -144,8 +146,9 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
     };
     let prepare = Prepare {
         name: given.spec.name.clone(),
-        group: given.group.as_ref().map(|(name, _)| name.clone()),
+        group: given.group.name().to_owned(),
         group_fd,
+        entrances,
         directory,
         map: given.ids.map.clone(),
         mapped: builder.mapped,

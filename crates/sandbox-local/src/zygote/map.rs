@@ -4,6 +4,7 @@ use crate::sys::{self, Forked, MountChange};
 use crate::wire::{Fault, IdMap, Owners};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -75,17 +76,12 @@ impl Mapper {
                 if self.known.len() > 256 {
                     self.known.clear();
                 }
-                if !self.known.contains_key(&key) {
-                    let made = namespace(key)
-                        .map_err(|error| Fault::system("make a user namespace for a mapped mount", error))?;
-                    self.known.insert(key, made);
-                }
-                match self.known.get(&key) {
-                    Some(namespace) => {
-                        sys::mount_setattr(mount, MountChange::Mapped(namespace.as_fd())).map_err(failed)
-                    }
-                    None => Ok(()),
-                }
+                let failed_namespace = |error| Fault::system("make a user namespace for a mapped mount", error);
+                let known = match self.known.entry(key) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(namespace(key).map_err(failed_namespace)?),
+                };
+                sys::mount_setattr(mount, MountChange::Mapped(known.as_fd())).map_err(failed)
             }
         }
     }

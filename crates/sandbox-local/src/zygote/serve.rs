@@ -27,7 +27,7 @@ struct Entry {
     init: Option<Pid>,
     /// For `place`.
     inside: Option<Inside>,
-    group: Option<String>,
+    group: String,
     directory: Option<PathBuf>,
 }
 
@@ -174,6 +174,12 @@ impl Server {
                 drop(go);
                 let keep: Vec<i32> = fds.iter().chain([&wait_for_go]).map(AsRawFd::as_raw_fd).collect();
                 let _ = sys::close_all_but(&keep);
+                if let Err(fault) = enter_groups(&prepare.entrances, &fds) {
+                    if let Some(socket) = fds.first() {
+                        let _ = channel::send_value(socket.as_fd(), 0, &Reply::Failed(fault), &[]);
+                    }
+                    sys::exit_now(1)
+                }
                 init::run(&prepare.setup, fds, &wait_for_go, &self.filters)
             }
             Forked::Parent(pid) => pid,
@@ -197,15 +203,9 @@ impl Server {
         done
     }
 
-    /// What the child cannot do for itself: ids, control groups, mapped mounts.
+    /// What the child cannot do for itself: ids, mapped mounts.
     fn equip(&mut self, pid: Pid, prepare: &Prepare, fds: &[OwnedFd]) -> Result<(), Fault> {
         map::write(pid, &prepare.map)?;
-        if let Some(group) = &prepare.group {
-            self.cgroups
-                .adopt(group)
-                .attach(pid.as_raw_nonzero().get().unsigned_abs(), prepare.group_fd.is_some())
-                .map_err(|error| Fault::Invalid(error.to_string()))?;
-        }
         if prepare.mapped.is_empty() {
             return Ok(());
         }
@@ -245,11 +245,9 @@ impl Server {
             let _ = waitpid(Some(pid), WaitOptions::empty());
         }
         for (_, entry) in self.entries.drain() {
-            if let Some(group) = entry.group {
-                let group = self.cgroups.adopt(&group);
-                if group.kill(PATIENCE).is_ok() {
-                    let _ = group.remove();
-                }
+            let group = self.cgroups.adopt(&entry.group);
+            if group.kill(PATIENCE).is_ok() {
+                let _ = group.remove();
             }
             if let Some(directory) = entry.directory {
                 let _ = remove_tree(&directory);
@@ -258,4 +256,12 @@ impl Server {
         // What the parent had begun to make when it died.
         self.cgroups.sweep();
     }
+}
+
+/// In the child: moving a process may wait for the kernel, and the zygote has others to serve.
+fn enter_groups(entrances: &[usize], fds: &[OwnedFd]) -> Result<(), Fault> {
+    for entrance in entrances.iter().filter_map(|at| fds.get(*at)) {
+        rustix::io::write(entrance, b"0").map_err(|error| Fault::system("enter the sandbox's control group", error))?;
+    }
+    Ok(())
 }
