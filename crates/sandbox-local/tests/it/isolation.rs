@@ -67,7 +67,8 @@ async fn private_files_of_the_host_are_hidden(machine: Arc<Machine>) {
         assert!(!shadow.contains('$'), "{shadow}");
         let top: Vec<&str> = output.lines().collect();
         assert!(top.contains(&"usr") && !top.contains(&"work"), "{output}");
-        assert_eq!(sh(&*sandbox, "ls -d /proc/[0-9]* | wc -l").await.text.trim().parse::<u32>().unwrap().min(9), 4);
+        let processes = sh(&*sandbox, "ls -d /proc/[0-9]* | wc -l").await.text;
+        assert!(processes.trim().parse::<u32>().unwrap() <= 4, "{processes}");
         sandbox.destroy(false).await.unwrap();
     }
 }
