@@ -92,11 +92,8 @@ impl Checker<'_> {
         match &index.kind {
             NodeKind::Wildcard => match from {
                 Type::Array(item) => Type::Array(item),
-                Type::Object(object) => {
-                    let all = object.properties.into_values().chain(object.rest.map(|rest| *rest)).reduce(Type::join);
-                    Type::Array(Box::new(all.unwrap_or(Type::Any)))
-                }
-                Type::Any => Type::Array(Box::new(Type::Any)),
+                Type::Object(object) => Type::array(object.any_value()),
+                Type::Any => Type::array(Type::Any),
                 other => {
                     self.report(
                         "expression-type",
@@ -107,10 +104,7 @@ impl Checker<'_> {
                 }
             },
             NodeKind::Literal(Value::String(name)) => match from {
-                Type::Array(item) if filtered => {
-                    let inner = self.property(node, *item, name);
-                    Type::Array(Box::new(inner))
-                }
+                Type::Array(item) if filtered => Type::array(self.property(node, Type::clone(&item), name)),
                 other => self.property(node, other, name),
             },
             _ => {
@@ -124,7 +118,7 @@ impl Checker<'_> {
                                 format!("an array is indexed by a number, not by a value of type {by}"),
                             );
                         }
-                        *item
+                        Type::clone(&item)
                     }
                     Type::Object(object) => {
                         if !matches!(by, Type::Any | Type::String) {
@@ -134,9 +128,7 @@ impl Checker<'_> {
                                 format!("an object is indexed by a string, not by a value of type {by}"),
                             );
                         }
-                        let all =
-                            object.properties.into_values().chain(object.rest.map(|rest| *rest)).reduce(Type::join);
-                        all.unwrap_or(Type::Any)
+                        object.any_value()
                     }
                     Type::Any => Type::Any,
                     other => {
@@ -194,7 +186,7 @@ mod tests {
     fn findings(text: &str) -> Vec<&'static str> {
         let environment = Environment::from([
             ("runner", Type::strings(&["os"])),
-            ("matrix", Type::strict([("n", Type::Number), ("list", Type::Array(Box::new(Type::strings(&["a"]))))])),
+            ("matrix", Type::strict([("n", Type::Number), ("list", Type::array(Type::strings(&["a"])))])),
         ]);
         let expression = Expression::parse(text).expect("valid");
         infer(&expression, &environment).1.iter().map(|finding| finding.code).collect()

@@ -31,12 +31,13 @@ fn input_type(input: &Template, event: &str) -> Type {
 /// The `github` context of a workflow that only `workflow_dispatch` starts: `event.inputs` holds strings of known names.
 pub(super) fn github(on: &Template) -> Option<Type> {
     let inputs = tree::get(tree::get(on, "workflow_dispatch")?, "inputs")?;
-    let Some(Type::Object(mut github)) = contexts::fixed("github").filter(|_| tree::entries(on).count() == 1) else {
+    let Some(Type::Object(github)) = contexts::fixed("github").filter(|_| tree::entries(on).count() == 1) else {
         return None;
     };
     let names = tree::entries(inputs).map(|(id, _)| (id.value.to_lowercase(), Type::String));
+    let mut github = std::sync::Arc::unwrap_or_clone(github);
     github.properties.insert("event".to_owned(), Type::open([("inputs", Type::strict(names))]));
-    Some(Type::Object(github))
+    Some(Type::object(github))
 }
 
 /// The `secrets` context of a reusable workflow that names its secrets; `None` when any may come.

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Expression;
 use crate::template::{ExpressionText, Template, TemplateKey, TemplateKind};
 use crate::yaml::{FileId, Span, Spanned};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The warnings of a workflow file, in the order of the file. `root` is its template tree, `source` its text; faults that make
 /// GitHub refuse the file are not among them.
@@ -42,7 +42,7 @@ pub(super) struct Linter<'a> {
 
 impl<'a> Linter<'a> {
     fn file(&mut self, root: &Template) {
-        let mut environment = base_environment();
+        let mut environment = BASE.clone();
         if let Some(on) = tree::get(root, "on") {
             environment.insert("inputs", events::inputs(on));
             if let Some(github) = events::github(on) {
@@ -202,12 +202,13 @@ pub(super) fn scan(raw: &str) -> Vec<(&str, usize)> {
     found
 }
 
-fn base_environment() -> Environment {
+/// The contexts that are the same in every file.
+static BASE: LazyLock<Environment> = LazyLock::new(|| {
     ["github", "vars", "env", "secrets", "runner", "job", "strategy"]
         .into_iter()
         .filter_map(|name| Some((name, contexts::fixed(name)?)))
         .collect()
-}
+});
 
 #[cfg(test)]
 mod tests {

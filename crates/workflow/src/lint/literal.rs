@@ -10,9 +10,7 @@ pub(super) fn json(value: &serde_json::Value) -> Type {
         serde_json::Value::Bool(_) => Type::Bool,
         serde_json::Value::Number(_) => Type::Number,
         serde_json::Value::String(_) => Type::String,
-        serde_json::Value::Array(items) => {
-            Type::Array(Box::new(items.iter().map(json).reduce(Type::join).unwrap_or(Type::Any)))
-        }
+        serde_json::Value::Array(items) => Type::array(items.iter().map(json).reduce(Type::join).unwrap_or(Type::Any)),
         serde_json::Value::Object(entries) => {
             Type::strict(entries.iter().map(|(name, value)| (name.to_lowercase(), json(value))))
         }
@@ -30,7 +28,7 @@ pub(super) fn template(node: &Template, of_expression: &mut dyn FnMut(&Template)
         TemplateKind::Insert => Type::Any,
         TemplateKind::Sequence(items) => {
             let item = items.iter().map(|item| template(item, of_expression)).reduce(Type::join);
-            Type::Array(Box::new(item.unwrap_or(Type::Any)))
+            Type::array(item.unwrap_or(Type::Any))
         }
         TemplateKind::Mapping(pairs) => {
             let mut literal = true;

@@ -28,7 +28,7 @@ pub(super) fn context(linter: &Linter<'_>, strategy: &Template, environment: &En
                     match literal::template(entry, &mut of_expression) {
                         Type::Object(object) => {
                             open |= object.rest.is_some();
-                            all.extend(object.properties);
+                            all.extend(object.properties.iter().map(|(name, value)| (name.clone(), value.clone())));
                         }
                         _ => open = true,
                     }
@@ -37,7 +37,7 @@ pub(super) fn context(linter: &Linter<'_>, strategy: &Template, environment: &En
             ("include", _) => open = true,
             (name, _) => {
                 let item = match literal::template(value, &mut of_expression) {
-                    Type::Array(item) => *item,
+                    Type::Array(item) => Type::clone(&item),
                     _ => Type::Any,
                 };
                 all.push((name.to_owned(), item));
@@ -47,7 +47,7 @@ pub(super) fn context(linter: &Linter<'_>, strategy: &Template, environment: &En
     let known =
         all.into_iter().map(|(name, value)| Type::strict([(name, value)])).fold(Type::strict::<String>([]), Type::join);
     match known {
-        Type::Object(object) if open => Type::open(object.properties),
+        Type::Object(object) if open => Type::open(object.properties.clone()),
         known => known,
     }
 }

@@ -1,8 +1,9 @@
 //! Types of expressions, as far as a file tells them. The checker infers them; a wrong use of one is a warning.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What an expression may give.
+/// What an expression may give. Cloning is cheap: what is below is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Type {
     /// Anything: nothing is known.
@@ -16,9 +17,9 @@ pub(crate) enum Type {
     /// A string.
     String,
     /// A list of one kind of element.
-    Array(Box<Type>),
+    Array(Arc<Type>),
     /// A mapping.
-    Object(ObjectType),
+    Object(Arc<ObjectType>),
 }
 
 /// What is known of a mapping.
@@ -27,13 +28,13 @@ pub(crate) struct ObjectType {
     /// Known properties, keyed in lower case.
     pub(crate) properties: BTreeMap<String, Type>,
     /// What any other property gives; `None` when there is no other.
-    pub(crate) rest: Option<Box<Type>>,
+    pub(crate) rest: Option<Type>,
 }
 
 impl Type {
     /// A mapping with these properties and no others.
     pub(crate) fn strict<K: Into<String>>(properties: impl IntoIterator<Item = (K, Self)>) -> Self {
-        Self::Object(ObjectType {
+        Self::object(ObjectType {
             properties: properties.into_iter().map(|(k, v)| (k.into(), v)).collect(),
             rest: None,
         })
@@ -42,12 +43,22 @@ impl Type {
     /// A mapping with these properties and possibly others of any type.
     pub(crate) fn open<K: Into<String>>(properties: impl IntoIterator<Item = (K, Self)>) -> Self {
         let properties = properties.into_iter().map(|(k, v)| (k.into(), v)).collect();
-        Self::Object(ObjectType { properties, rest: Some(Box::new(Self::Any)) })
+        Self::object(ObjectType { properties, rest: Some(Self::Any) })
     }
 
     /// A mapping whose every property has this type.
     pub(crate) fn map_of(value: Self) -> Self {
-        Self::Object(ObjectType { properties: BTreeMap::new(), rest: Some(Box::new(value)) })
+        Self::object(ObjectType { properties: BTreeMap::new(), rest: Some(value) })
+    }
+
+    /// A mapping.
+    pub(crate) fn object(object: ObjectType) -> Self {
+        Self::Object(Arc::new(object))
+    }
+
+    /// A list.
+    pub(crate) fn array(item: Self) -> Self {
+        Self::Array(Arc::new(item))
     }
 
     /// A mapping of strings with these names only.
@@ -60,8 +71,8 @@ impl Type {
         match (self, other) {
             (a, b) if a == b => a,
             (Self::Any, _) | (_, Self::Any) => Self::Any,
-            (Self::Object(a), Self::Object(b)) => Self::Object(a.join(b)),
-            (Self::Array(a), Self::Array(b)) => Self::Array(Box::new(a.join(*b))),
+            (Self::Object(a), Self::Object(b)) => Self::object(Arc::unwrap_or_clone(a).join(&b)),
+            (Self::Array(a), Self::Array(b)) => Self::array(Arc::unwrap_or_clone(a).join(Arc::unwrap_or_clone(b))),
             (Self::Number | Self::Bool | Self::String, Self::Number | Self::Bool | Self::String) => Self::String,
             _ => Self::Any,
         }
@@ -90,24 +101,30 @@ impl Type {
 }
 
 impl ObjectType {
-    fn join(mut self, other: Self) -> Self {
-        for (name, value) in other.properties {
-            let joined = match self.properties.remove(&name) {
-                Some(mine) => mine.join(value),
-                None => value,
+    fn join(mut self, other: &Self) -> Self {
+        for (name, value) in &other.properties {
+            let joined = match self.properties.remove(name) {
+                Some(mine) => mine.join(value.clone()),
+                None => value.clone(),
             };
-            self.properties.insert(name, joined);
+            self.properties.insert(name.clone(), joined);
         }
-        self.rest = match (self.rest, other.rest) {
-            (Some(a), Some(b)) => Some(Box::new(a.join(*b))),
-            (rest, None) | (None, rest) => rest,
+        self.rest = match (self.rest, &other.rest) {
+            (Some(a), Some(b)) => Some(a.join(b.clone())),
+            (rest, None) => rest,
+            (None, rest) => rest.clone(),
         };
         self
     }
 
+    /// The type of any of its values.
+    pub(crate) fn any_value(&self) -> Type {
+        self.properties.values().chain(&self.rest).cloned().reduce(Type::join).unwrap_or(Type::Any)
+    }
+
     /// The type of a property; `None` when there cannot be one of that name.
     pub(crate) fn property(&self, name: &str) -> Option<Type> {
-        self.properties.get(&name.to_lowercase()).cloned().or_else(|| self.rest.as_deref().cloned())
+        self.properties.get(&name.to_lowercase()).or(self.rest.as_ref()).cloned()
     }
 }
 
@@ -143,14 +160,14 @@ mod tests {
         let joined = Type::strings(&["a"]).join(Type::strict([("b", Type::Number)]));
         assert_eq!(joined.to_string(), "{a: string; b: number}");
         assert_eq!(Type::Bool.join(Type::Number), Type::String);
-        assert_eq!(Type::Array(Box::new(Type::Bool)).join(Type::Null), Type::Any);
+        assert_eq!(Type::array(Type::Bool).join(Type::Null), Type::Any);
     }
 
     #[test]
     fn arrays_and_objects_compare_only_with_their_like() {
-        let array = Type::Array(Box::new(Type::Bool));
+        let array = Type::array(Type::Bool);
         assert!(!array.is_comparable(&Type::Number));
-        assert!(!array.is_comparable(&Type::Array(Box::new(Type::strict::<&str>([])))));
+        assert!(!array.is_comparable(&Type::array(Type::strict::<&str>([]))));
         assert!(array.is_comparable(&Type::Any) && Type::String.is_comparable(&Type::Number));
     }
 }
