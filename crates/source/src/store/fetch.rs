@@ -9,11 +9,9 @@ use crate::git::{Git, GitError};
 use crate::repository::CommitId;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, FileTimes};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// What lies beside a whole tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,18 +42,8 @@ impl Store {
 
     /// The tree of a commit when it is whole; from now on it is in use by this process.
     fn present(&self, commit: &CommitId) -> Option<PathBuf> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if !held.contains_key(commit) {
-            let marker = File::open(self.marker_path(commit)).ok()?;
-            // `prune` holds it exclusively while it removes the tree.
-            marker.try_lock_shared().ok()?;
-            if !self.marker_path(commit).is_file() || !self.tree_path(commit).is_dir() {
-                return None;
-            }
-            let _ = marker.set_times(FileTimes::new().set_modified(SystemTime::now()));
-            held.insert(commit.clone(), Arc::new(marker));
-        }
-        Some(self.tree_path(commit))
+        let tree = self.tree_path(commit);
+        (self.hold(&self.marker_path(commit)) && tree.is_dir()).then_some(tree)
     }
 
     /// The tree of a commit, fetched when the store lacks it.

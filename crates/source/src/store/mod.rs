@@ -28,11 +28,12 @@ pub use repositories::{History, StoredRepository, WantedRepository};
 pub use unpack::UnpackError;
 pub use verbs::{Prune, Pruned, StoredTree};
 
-use crate::repository::CommitId;
 use folder::Folder;
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// The store. Cheap to open: nothing is read or made before it is needed.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub struct Store {
     /// What this run has resolved: each reference is asked for once.
     resolved: Mutex<HashMap<resolve::Key, resolve::Once>>,
     /// The locks on what this run uses, so that `prune` leaves it.
-    held: Mutex<HashMap<CommitId, Arc<File>>>,
+    held: Mutex<HashMap<PathBuf, File>>,
 }
 
 impl Store {
@@ -59,7 +60,7 @@ impl Store {
 
     /// The store's own folder.
     #[must_use]
-    pub fn root(&self) -> &std::path::Path {
+    pub fn root(&self) -> &Path {
         self.folder.root()
     }
 
@@ -67,7 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn empty_folder(&self) -> Result<std::path::PathBuf, StoreError> {
+    pub fn empty_folder(&self) -> Result<PathBuf, StoreError> {
         self.folder.shared("empty")
     }
 
@@ -75,7 +76,23 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn repositories_folder(&self) -> Result<std::path::PathBuf, StoreError> {
+    pub fn repositories_folder(&self) -> Result<PathBuf, StoreError> {
         self.folder.shared("repositories")
+    }
+
+    /// Says that this process uses what the marker file stands for, until the store is dropped; false when there is no such marker
+    /// or `prune` is removing it.
+    fn hold(&self, marker: &Path) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.contains_key(marker) {
+            let Ok(file) = File::open(marker) else { return false };
+            if file.try_lock_shared().is_err() || !marker.is_file() {
+                return false;
+            }
+            // Its time is that of the last use. A store that others own still works.
+            let _ = file.set_modified(SystemTime::now());
+            held.insert(marker.to_owned(), file);
+        }
+        true
     }
 }

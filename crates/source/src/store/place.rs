@@ -65,7 +65,9 @@ impl std::fmt::Display for RepositoryName {
 /// The places of a store, in the order that they are asked.
 pub(super) fn places(options: &StoreOptions) -> Result<Vec<Place>, StoreError> {
     let server = options.server.iter().map(|server| format!("{}/{{owner}}/{{repo}}", server.trim_end_matches('/')));
-    options.mirrors.iter().cloned().chain(server).map(|template| Place::new(template, options)).collect()
+    // An empty variable in the environment names no mirror.
+    let mirrors = options.mirrors.iter().filter(|template| !template.trim().is_empty());
+    mirrors.cloned().chain(server).map(|template| Place::new(template, options)).collect()
 }
 
 impl Place {

@@ -9,8 +9,11 @@ use crate::git::{Git, GitError};
 use crate::repository::CommitId;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use workflow::action_source::Unavailable;
+
+/// The file in a whole repository that stands for it.
+pub(super) const COMPLETE: &str = "ekiden-complete";
 
 /// How much history is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +89,7 @@ impl Store {
             .lock(&format!("repository-{folder}"), self.options.fetch_timeout)
             .map_err(|error| one(&error))?;
         let known = self.known(name).commits.contains(&resolved.commit);
-        if known && target.join("ekiden-complete").is_file() {
-            let _ = std::fs::File::open(target.join("ekiden-complete"))
-                .and_then(|file| file.set_modified(SystemTime::now()));
+        if known && self.hold(&target.join(COMPLETE)) {
             return Ok("store".to_owned());
         }
         let mut tried = Tried(vec![format!("store: it lacks commit {}", resolved.commit)]);
@@ -108,7 +109,10 @@ impl Store {
                         known.commits.insert(resolved.commit.clone());
                     })
                     .map_err(|error| one(&error))?;
-                    return Ok(place.name());
+                    if self.hold(&target.join(COMPLETE)) {
+                        return Ok(place.name());
+                    }
+                    tried.0.push(format!("{}: fetched, and pruned at once by another process", place.label(name)));
                 }
                 Err(why) => tried.0.push(format!("{}: {why}", place.label(name))),
             }
@@ -160,7 +164,7 @@ impl Store {
             format!("[core]\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n\t{format}{origin}"),
         )
         .map_err(io)?;
-        fs_err::write(git_dir.join("ekiden-complete"), "").map_err(io)?;
+        fs_err::write(git_dir.join(COMPLETE), "").map_err(io)?;
         open_for_reading(&git_dir).map_err(io)?;
         remove_tree(target).map_err(io)?;
         fs_err::rename(&git_dir, target).map_err(io)

@@ -1,8 +1,8 @@
 //! What `ekiden action list` and `ekiden action prune` ask.
 
 use super::fetch::Marker;
-use super::folder::remove_tree;
-use super::repositories::USUAL_AGE;
+use super::folder::{Lock, remove_tree};
+use super::repositories::{COMPLETE, USUAL_AGE};
 use super::{Store, StoreError};
 use crate::git::size_below;
 use crate::repository::CommitId;
@@ -53,7 +53,7 @@ pub struct Pruned {
     pub repositories: u64,
     /// Bytes that are free now.
     pub bytes: u64,
-    /// Trees that stay as a running job uses them.
+    /// Trees and repositories that stay as a running job uses them.
     pub in_use: u64,
 }
 
@@ -103,11 +103,10 @@ impl Store {
                 continue;
             }
             let path = self.marker_path(&marker.commit);
-            let Ok(file) = File::open(&path) else { continue };
-            if file.try_lock().is_err() {
+            let Some(_locks) = self.unused(&path, marker.commit.as_str()) else {
                 pruned.in_use += 1;
                 continue;
-            }
+            };
             // Without its marker, the tree is nothing to anybody.
             fs_err::remove_file(&path).map_err(failed)?;
             remove_tree(&self.tree_path(&marker.commit)).map_err(failed)?;
@@ -115,17 +114,33 @@ impl Store {
             pruned.bytes += marker.bytes;
         }
         for entry in entries(&self.folder.path("repositories")) {
-            let used = std::fs::metadata(entry.join("ekiden-complete"))
-                .and_then(|found| found.modified())
-                .unwrap_or(UNIX_EPOCH);
-            if old(used) {
-                pruned.bytes += size_below(&entry, u64::MAX);
-                remove_tree(&entry).map_err(failed)?;
-                pruned.repositories += 1;
+            let marker = entry.join(COMPLETE);
+            let used = std::fs::metadata(&marker).and_then(|found| found.modified()).unwrap_or(UNIX_EPOCH);
+            if !old(used) {
+                continue;
             }
+            let name =
+                entry.file_name().map(|name| format!("repository-{}", name.to_string_lossy())).unwrap_or_default();
+            let Some(_locks) = self.unused(&marker, &name) else {
+                pruned.in_use += 1;
+                continue;
+            };
+            pruned.bytes += size_below(&entry, u64::MAX);
+            remove_tree(&entry).map_err(failed)?;
+            pruned.repositories += 1;
         }
         self.clear_leftovers().map_err(failed)?;
         Ok(pruned)
+    }
+
+    /// Both locks of something stored: nobody uses it, nobody is bringing it. `None` when somebody does.
+    fn unused(&self, marker: &Path, lock: &str) -> Option<(Option<File>, Lock)> {
+        let making = self.folder.lock(lock, Duration::ZERO).ok()?;
+        let file = File::open(marker).ok();
+        if let Some(file) = &file {
+            file.try_lock().ok()?;
+        }
+        Some((file, making))
     }
 
     /// Temporary folders of processes that are gone.

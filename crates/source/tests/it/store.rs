@@ -1,6 +1,6 @@
 //! The action store over real mirrors: folders and a git server on loopback.
 
-use source::store::{Access, FileUnavailable, History, Prune, WantedRepository};
+use source::store::{Access, FileUnavailable, History, Prune, Pruned, WantedRepository};
 use source::{Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -24,6 +24,19 @@ pub(crate) fn mirrored(temp: &TempRepository) -> String {
 
 fn fetch(store: &Store, reference: &str) -> FetchedRepository {
     store.fetch(&action("owner/action", reference)).unwrap()
+}
+
+/// Removes everything. A process that another test is just starting holds copies of all locks until it runs its program, so that a
+/// lock may outlive its store by that moment.
+fn prune_everything(store: &Store) -> Pruned {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let pruned = store.prune(Prune::Everything).unwrap();
+        if pruned.in_use == 0 || Instant::now() > end {
+            return pruned;
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn read(tree: &Path, file: &str) -> String {
@@ -222,10 +235,25 @@ fn list_and_prune_leave_what_a_run_uses() {
     assert_eq!((kept.trees, kept.in_use), (0, 1));
     assert!(fetched.tree.join("action.yml").exists());
     drop(running);
-    let pruned = other.prune(Prune::Everything).unwrap();
+    let pruned = prune_everything(&other);
     assert_eq!((pruned.trees, pruned.bytes), (1, 5));
     assert!(!fetched.tree.exists() && other.list().unwrap().is_empty());
     assert_eq!(fetch(&Store::open(options(&temp, &mirror)).unwrap(), "v1").commit, fetched.commit);
+}
+
+#[test]
+fn prune_leaves_a_repository_that_a_run_uses() {
+    let temp = TempRepository::with(&[("a", "1")]);
+    let mirror = mirrored(&temp);
+    let running = Store::open(options(&temp, &mirror)).unwrap();
+    let wanted = WantedRepository { repository: "owner/action".to_owned(), reference: None, history: History::Last(1) };
+    let folder = running.repositories_folder().unwrap().join(running.repository(&wanted).unwrap().folder);
+    let other = Store::open(options(&temp, &mirror)).unwrap();
+    let kept = other.prune(Prune::Everything).unwrap();
+    assert_eq!((kept.repositories, kept.in_use, folder.join("HEAD").exists()), (0, 1, true));
+    drop(running);
+    assert_eq!(prune_everything(&other).repositories, 1);
+    assert!(!folder.exists());
 }
 
 #[test]

@@ -161,16 +161,15 @@ fn a_git_folder_elsewhere_is_laid_in() {
 }
 
 #[test]
-fn views_are_numbered_and_cheap() {
+fn views_are_numbered_and_say_the_same_of_a_large_tree() {
     let temp = TempRepository::with(&[("a", "1")]);
-    for number in 0..2000 {
+    let checkout = checkout(&temp, temp.path());
+    let small = checkout.views(2, 1).unwrap();
+    for number in 0..500 {
         temp.write(&format!("many/{}/{number}", number % 50), "x");
     }
-    let checkout = checkout(&temp, temp.path());
-    let started = std::time::Instant::now();
-    let views = checkout.views(2, 1).unwrap();
-    assert!(started.elapsed() < std::time::Duration::from_millis(100), "{:?}", started.elapsed());
-    let mut names: Vec<&str> = views.iter().map(|view| view.name.as_str()).collect();
+    assert_eq!(checkout.views(2, 1).unwrap(), small);
+    let mut names: Vec<&str> = small.iter().map(|view| view.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["checkout-objects-0", "checkout-tree-0", "checkout-tree-1"]);
 }
