@@ -29,10 +29,12 @@ fn pid_namespace(proc_root: &Path) -> Option<u64> {
     std::fs::metadata(proc_root.join("self/ns/pid")).ok().map(|meta| meta.ino())
 }
 
-/// Field 22 of `/proc/PID/stat`, in clock ticks since boot.
+/// Field 22 of `/proc/PID/stat`, in clock ticks since boot; `None` for a process that has ended, reaped or not.
 fn start_time(proc_root: &Path, pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(proc_root.join(pid.to_string()).join("stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
 }
 
 #[cfg(test)]
@@ -49,5 +51,19 @@ mod tests {
         assert!(is_stale(&format!("{PREFIX}{namespace}.{pid}.1.job"), proc_root), "the pid was used again");
         assert!(!is_stale(&format!("{PREFIX}1.{pid}.1.job"), proc_root), "another namespace's pids mean nothing here");
         assert!(!is_stale("ekiden-agent", proc_root));
+    }
+
+    #[test]
+    fn an_ended_process_is_gone_before_its_parent_has_asked_for_it() {
+        let proc_root = tempfile::tempdir().unwrap();
+        let folder = |name: &str| proc_root.path().join(name);
+        std::fs::create_dir_all(folder("self/ns/pid")).unwrap();
+        std::fs::create_dir_all(folder("7")).unwrap();
+        let stat = |state: &str| format!("7 (a) b) {state} {}99 0", "0 ".repeat(18));
+        let name = format!("{PREFIX}{}.7.99.job", pid_namespace(proc_root.path()).unwrap());
+        for (state, stale) in [("S", false), ("R", false), ("Z", true)] {
+            std::fs::write(folder("7/stat"), stat(state)).unwrap();
+            assert_eq!(is_stale(&name, proc_root.path()), stale, "{state}");
+        }
     }
 }
