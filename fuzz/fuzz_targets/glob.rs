@@ -1,16 +1,12 @@
-//! A filter pattern and a name: check, compile, match.
+//! A filter pattern and a name: compile, match.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use workflow::filters::{Pattern, PatternUse, check};
+use workflow::filters::Pattern;
 
 fuzz_target!(|input: (&str, &str)| {
     let (pattern, name) = input;
-    let faults = check(pattern, PatternUse::Reference).len() + check(pattern, PatternUse::Path).len();
-    match Pattern::compile(pattern) {
-        Ok(compiled) => {
-            let _ = compiled.is_match(name);
-        }
-        Err(_) => assert!(faults > 0, "a pattern without faults compiles"),
+    if let Ok(compiled) = Pattern::compile(pattern) {
+        let _ = compiled.is_match(name);
     }
 });

@@ -3,6 +3,8 @@
 //! A line ends at `\n`, `\r\n` or `\r`, as the reference's reader ends it, and every end becomes `\n`. A line that grows too long is
 //! given out in pieces, so that memory stays bounded.
 
+use std::borrow::Cow;
+
 /// A line longer than this is given out in pieces. It may be a command up to [`LONGEST_COMMAND`].
 pub const LONGEST_LINE: usize = 256 * 1024;
 /// A line that begins like a command is kept together up to this length.
@@ -125,6 +127,13 @@ impl Framer {
             }
         }
     }
+}
+
+/// The bytes as text; what is none becomes U+FFFD. Text that is whole is checked at the speed of memory, which
+/// `String::from_utf8_lossy` alone does not do.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// The length without a character at the end that is not yet complete.

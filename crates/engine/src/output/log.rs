@@ -1,5 +1,6 @@
 //! The log of one step: masked lines, tagged messages, annotations within their limits. Used by `job` and `output::step`.
 
+use super::framing::text;
 use crate::commands::place::Place;
 use crate::events::EventSink;
 use domain::{Annotation, AnnotationLevel, JobEventKind, StepRef};
@@ -192,7 +193,7 @@ impl StepLog {
             };
             let (now, later) = rest.split_at(end);
             // Valid as it is: made from text and cut at line ends.
-            let text = String::from_utf8_lossy(now).into();
+            let text = text(now).into();
             self.sink.emit(JobEventKind::Output { step: self.step, text }).await;
             rest = later;
         }

@@ -1,6 +1,6 @@
 //! The way of a process's output: lines, then commands, then problem matchers, then masks. `job` feeds it while the process runs.
 
-use super::framing::{Frame, Framer};
+use super::framing::{Frame, Framer, text};
 use super::log::{EVENT_BYTES, StepLog};
 use super::problems::{Files, JobMatchers, RepositoryIdentity, level};
 use super::scan::Suspects;
@@ -117,16 +117,15 @@ impl<'step> StepOutput<'step> {
     async fn frame(&mut self, frame: Frame<'_>) -> usize {
         match frame {
             Frame::Lines(bytes) => {
-                let text = String::from_utf8_lossy(bytes);
-                self.read(&text).await;
+                self.read(&text(bytes)).await;
                 bytes.len()
             }
             Frame::LastPiece(bytes) => {
-                self.plain(&String::from_utf8_lossy(bytes)).await;
+                self.plain(&text(bytes)).await;
                 bytes.len()
             }
             Frame::Piece(bytes) => {
-                self.plain(&String::from_utf8_lossy(bytes)).await;
+                self.plain(&text(bytes)).await;
                 if self.lines.last().is_some_and(|last| *last != b'\n') {
                     self.lines.push(b'\n');
                 }
