@@ -108,8 +108,6 @@ pub(crate) struct Setup {
     pub(crate) layers: Vec<Layer>,
     /// Mounts in the finished root.
     pub(crate) binds: Vec<Bind>,
-    /// Directories made in the finished root.
-    pub(crate) directories: Vec<(PathBuf, Owner)>,
     /// Trees for `place`.
     pub(crate) views: Vec<ViewSetup>,
     /// The init's user and group: root inside where a range is mapped, else the only ones there are.

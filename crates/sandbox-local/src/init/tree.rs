@@ -36,9 +36,6 @@ pub(super) fn enter(setup: &Setup, fds: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, Fa
     for bind in &setup.binds {
         builder.bind(&root, bind)?;
     }
-    for (path, owner) in &setup.directories {
-        builder.make_directory(&root, path, *owner)?;
-    }
     let mut views = Vec::new();
     for wanted in &setup.views {
         views.push(view::prepare(&mut builder, wanted)?);
@@ -197,15 +194,6 @@ impl<'a> Builder<'a> {
                     .map_err(|error| Fault::system(format!("make /{shown} in the sandbox"), error))?;
                 self.overlay(&place, &upper, &[(bind.source, PathBuf::new())])
             }
-        }
-    }
-
-    fn make_directory(&self, root: &OwnedFd, path: &Path, owner: Owner) -> Result<(), Fault> {
-        let failed = |error: io::Error| Fault::system(format!("make /{} in the sandbox", path.display()), error);
-        directory(root.as_fd(), path).map_err(failed)?;
-        match owner {
-            Owner::Root => Ok(()),
-            Owner::Job => self.give_to_job(root.as_fd(), path).map_err(failed),
         }
     }
 

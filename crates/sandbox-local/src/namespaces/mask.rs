@@ -115,6 +115,9 @@ pub(super) struct Kind {
     pub(super) caller: Caller,
     pub(super) profile: Profile,
     pub(super) network: Net,
+    /// The last part of the workspace's path. Directories made here cost a sandbox nothing; made in its overlay, each copies
+    /// its parents.
+    pub(super) repository: String,
     pub(super) hiding: Hiding,
 }
 
@@ -260,8 +263,10 @@ fn entries(kind: &Kind) -> BTreeMap<PathBuf, Entry> {
         layer.directory(path, mode, Owner::Root, if hides { Cover::Opaque } else { Cover::Merge });
     }
     let on_host = kind.base == Path::new("/");
-    if on_host && hides {
+    if on_host {
         layer.top();
+    }
+    if on_host && hides {
         layer.private("etc", PRIVATE_ETC);
         layer.private("var", PRIVATE_VAR);
         if kind.profile == Profile::Root && kind.caller == Caller::Root {
@@ -333,7 +338,8 @@ impl Layer<'_> {
                     }
                 }
                 Ok(kind) if shown && kind.is_dir() => self.directory(&name, 0o755, Owner::Root, Cover::Merge),
-                _ => self.hide(&name),
+                _ if self.kind.hiding == Hiding::Private => self.hide(&name),
+                _ => {}
             }
         }
         for name in ["etc", "opt", "usr", "var"] {
@@ -375,7 +381,10 @@ impl Layer<'_> {
     /// The job's home and work folders.
     fn homes(&mut self) {
         let owner = if self.kind.profile == Profile::Root { Owner::Root } else { Owner::Job };
-        for path in ["home/runner", "home/runner/work", "home/runner/work/_temp", TOOL_CACHE.trim_start_matches('/')] {
+        let work = Path::new("home/runner/work").join(&self.kind.repository);
+        let workspace = work.join(&self.kind.repository);
+        let fixed = ["home/runner", "home/runner/work", "home/runner/work/_temp", TOOL_CACHE.trim_start_matches('/')];
+        for path in fixed.into_iter().map(Path::new).chain([work.as_path(), workspace.as_path()]) {
             self.directory(path, 0o755, owner, Cover::Opaque);
         }
     }
@@ -453,7 +462,14 @@ mod tests {
     use super::*;
 
     fn kind(base: &Path, profile: Profile) -> Kind {
-        Kind { base: base.to_owned(), caller: Caller::User, profile, network: Net::Relayed, hiding: Hiding::Private }
+        Kind {
+            base: base.to_owned(),
+            caller: Caller::User,
+            profile,
+            repository: "r".to_owned(),
+            network: Net::Relayed,
+            hiding: Hiding::Private,
+        }
     }
 
     #[test]
@@ -472,7 +488,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let passwd = text("etc/passwd");
-        assert!(!passwd.contains("alice") && passwd.matches("runner:").count() == 1 && passwd.contains("nobody"));
+        assert!(!passwd.contains("alice") && passwd.matches("\nrunner:").count() == 1 && passwd.contains("nobody"));
         assert!(text("etc/group").starts_with("root:x:0:root\n"));
         assert!(text("etc/shadow").contains("runner:*:"));
     }

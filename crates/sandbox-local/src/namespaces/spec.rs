@@ -6,9 +6,7 @@ use super::mask::{self, Caller, Hiding, Kind};
 use crate::cgroup::Group;
 use crate::disk::Disk;
 use crate::sys;
-use crate::wire::{
-    Access, Bind, Fault, Layer, Net, Owner, Owners, Prepare, Profile, Protection, Setup, Source, ViewSetup,
-};
+use crate::wire::{Access, Bind, Fault, Layer, Net, Owners, Prepare, Profile, Protection, Setup, Source, ViewSetup};
 use domain::View;
 use sandbox::{Layout, Root, SandboxSpec, Workspace};
 use std::io;
@@ -91,7 +89,7 @@ pub(super) fn mask_kind(
         Root::Dir(path) => path.clone(),
     };
     let hiding = if off.contains(&Protection::HiddenFiles) { Hiding::Nothing } else { Hiding::Private };
-    Kind { base, caller, profile, network, hiding }
+    Kind { base, caller, profile, network, repository: spec.repository_name.clone(), hiding }
 }
 
 struct Builder<'a> {
@@ -115,11 +113,6 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
     let layers = builder.layers()?;
     let binds = builder.binds()?;
     let views = given.spec.views.iter().map(|view| builder.view(view)).collect::<Result<_, _>>()?;
-    let mut directories = vec![(relative(&given.layout.work), Owner::Job)];
-    if given.spec.workspace == Workspace::Empty {
-        // Never of a bound one: that would change its owner on the host.
-        directories.push((relative(&given.layout.workspace), Owner::Job));
-    }
     let writable = match profile {
         Profile::Hardened => WRITABLE.iter().map(PathBuf::from).collect(),
         Profile::Root => vec![PathBuf::from("/")],
@@ -129,7 +122,6 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
         upper,
         layers,
         binds,
-        directories,
         views,
         init: given.ids.init,
         job: given.ids.job,
