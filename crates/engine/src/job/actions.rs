@@ -209,18 +209,21 @@ impl Catalog {
 }
 
 /// Where trees lie inside the sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Places {
     /// Mounted below [`ACTIONS_INSIDE`].
     Mounted,
+    /// Written by the job's user below this directory.
+    Written(PathBuf),
     /// Where they lie on the host: a backend without mounts.
     Host,
 }
 
 impl Places {
-    fn inside(self, action: &ActionRef, fetched: &FetchedRepository) -> PathBuf {
+    fn inside(&self, action: &ActionRef, fetched: &FetchedRepository) -> PathBuf {
         match self {
             Self::Mounted => Path::new(ACTIONS_INSIDE).join(&action.repository).join(&fetched.commit),
+            Self::Written(top) => top.join(&action.repository).join(&fetched.commit),
             Self::Host => fetched.tree.clone(),
         }
     }

@@ -33,6 +33,7 @@ pub async fn run(request: JobRequest) -> JobReport {
     let (timeout, cancel_timeout) = (request.timeout, request.cancel_timeout);
     let began = Instant::now();
     let prepared = or_cancelled(&request.cancel, set_up::prepare(&request)).await;
+    let preparing = began.elapsed();
     let turns = request.turns.clone();
     let turn = match &turns {
         // It is closed by nobody; without it the job runs all the same.
@@ -46,11 +47,10 @@ pub async fn run(request: JobRequest) -> JobReport {
             Err(error)
         }
     };
-    let mut end = End { id: request.id.clone(), events: request.events.clone(), began: Instant::now() };
-    end.began = began.max(end.began);
+    let end = End { id: request.id.clone(), events: request.events.clone(), preparing, began: Instant::now() };
     let watch = watch(asked, canceller, timeout, cancel_timeout);
     tokio::select! {
-        report = from_first_event(request, prepared, masker, signal, began, &end) => report,
+        report = from_first_event(request, prepared, masker, signal, &end) => report,
         // It has no end of its own.
         never = watch => match never {},
     }
@@ -68,10 +68,18 @@ async fn give_back(prepared: Result<Prepared, SetUpError>) {
 struct End {
     id: JobId,
     events: EventSink,
+    /// How long the set-up took before the first event.
+    preparing: Duration,
+    /// The first event.
     began: Instant,
 }
 
 impl End {
+    /// How long the set-up took, without the wait for a turn.
+    fn set_up(&self) -> Duration {
+        self.preparing + self.began.elapsed()
+    }
+
     async fn report(
         &self,
         conclusion: Conclusion,
@@ -95,7 +103,6 @@ async fn from_first_event(
     prepared: Result<Prepared, SetUpError>,
     masker: Masker,
     signal: CancelSignal,
-    began: Instant,
     end: &End,
 ) -> JobReport {
     let events = request.events.clone();
@@ -104,17 +111,17 @@ async fn from_first_event(
     let log = StepLog::new(events.clone(), SET_UP, masker.clone(), Debugging::Hidden);
     let prepared = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return not_set_up(&log, error, began, end).await,
+        Err(error) => return not_set_up(&log, error, end).await,
     };
     let keep = prepared.keep;
     let (job, result) = set_up::begin(request, prepared, masker.clone(), signal, &log).await;
     if let Err(error) = result {
         let receipt = job.sandbox.destroy(keep == Keep::Failed).await.ok();
-        let mut report = not_set_up(&log, error, began, end).await;
+        let mut report = not_set_up(&log, error, end).await;
         report.receipt = receipt;
         return report;
     }
-    finished(&events, SET_UP, "Set up job", StepPhase::SetUp, Conclusion::Success, began.elapsed()).await;
+    finished(&events, SET_UP, "Set up job", StepPhase::SetUp, Conclusion::Success, end.set_up()).await;
 
     let job = Arc::new(job);
     let mut numbers = Numbers::after_set_up();
@@ -150,12 +157,12 @@ async fn complete_job(job: &Job, keep: Keep, number: StepRef, end: &End) -> JobR
 }
 
 /// A job that could not be set up: nothing of it runs.
-async fn not_set_up(log: &StepLog, error: SetUpError, began: Instant, end: &End) -> JobReport {
+async fn not_set_up(log: &StepLog, error: SetUpError, end: &End) -> JobReport {
     let text = log.masker().mask_text(&error.to_string()).into_owned();
     log.error(&text).await;
     let conclusion = if matches!(error, SetUpError::Cancelled) { Conclusion::Cancelled } else { Conclusion::Failure };
     let fault = matches!(error, SetUpError::Sandbox(_)).then_some(text);
-    finished(log.sink(), SET_UP, "Set up job", StepPhase::SetUp, conclusion, began.elapsed()).await;
+    finished(log.sink(), SET_UP, "Set up job", StepPhase::SetUp, conclusion, end.set_up()).await;
     end.report(conclusion, BTreeMap::new(), None, fault).await
 }
 

@@ -97,9 +97,10 @@ pub(crate) async fn prepare(request: &JobRequest) -> Result<Prepared, SetUpError
         }
         if wanted.others {
             let host = rules.source.repositories().map_err(failed)?;
-            match places {
-                Places::Mounted => spec.mounts.push(Mount { host, inside: repositories.clone() }),
-                Places::Host => repositories = host,
+            if places == Places::Host {
+                repositories = host;
+            } else {
+                spec.mounts.push(Mount { host, inside: repositories.clone() });
             }
         }
         checkout = Some(Checkouts::new(Arc::clone(&rules.source), wanted.trees, wanted.objects, repositories));

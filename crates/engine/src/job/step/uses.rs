@@ -287,11 +287,19 @@ mod late {
     use workflow::action_source::ActionRef;
 
     pub(super) async fn load(at: &At<'_>, wanted: Vec<ActionRef>) -> Result<(), ActionError> {
-        let fetched = at.job.catalog.load(wanted, &at.job.places).await?;
-        for tree in &fetched.trees {
-            if at.job.places == Places::Host {
-                continue;
+        let layout = at.job.sandbox.layout();
+        let places = match &at.job.places {
+            Places::Host => Places::Host,
+            // Where the reference keeps actions, and where the job's user may write.
+            Places::Mounted | Places::Written(_) => {
+                Places::Written(layout.work.parent().unwrap_or(&layout.temp).join("_actions"))
             }
+        };
+        let fetched = at.job.catalog.load(wanted, &places).await?;
+        if places == Places::Host {
+            return Ok(());
+        }
+        for tree in &fetched.trees {
             let (host, inside) = (tree.fetched.tree.clone(), tree.inside.clone());
             let files = tokio::task::spawn_blocking(move || {
                 let mut files = Vec::new();
