@@ -112,7 +112,7 @@ pub(crate) enum CheckoutIs {
 /// What [`Catalog::load`] fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Fetched {
-    /// Each repository once, in the order of its first use.
+    /// Each repository and reference once, in the order of its first use; several references may share a folder.
     pub(crate) trees: Vec<FetchedTree>,
 }
 
@@ -152,12 +152,12 @@ impl Catalog {
                 let inside = at.inside(&action, &repository);
                 let top = ActionRef { path: String::new(), ..action.clone() };
                 let tree = FetchedTree { action: top.clone(), fetched: repository, inside: inside.clone() };
-                if !fetched.trees.iter().any(|known| known.inside == tree.inside) {
+                if !fetched.trees.iter().any(|known| (&known.action, &known.inside) == (&tree.action, &tree.inside)) {
                     fetched.trees.push(tree);
                 }
                 let loaded = LoadedAction {
                     manifest,
-                    folder: inside.join(&action.path).to_string_lossy().into_owned(),
+                    folder: below(&inside, &action.path),
                     repository: action.repository.clone(),
                     reference: action.reference.clone(),
                     origin: Origin::Other(top),
@@ -206,6 +206,12 @@ impl Catalog {
         }
         results
     }
+}
+
+/// A folder of a tree; without a blank part at the end.
+fn below(tree: &Path, path: &str) -> String {
+    let folder = if path.is_empty() { tree.to_owned() } else { tree.join(path) };
+    folder.to_string_lossy().into_owned()
 }
 
 /// Where trees lie inside the sandbox.

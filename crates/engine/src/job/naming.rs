@@ -32,7 +32,8 @@ pub(crate) fn action(uses: &Uses) -> String {
     match uses {
         Uses::Repository(action) if action.path.is_empty() => format!("{}@{}", action.repository, action.reference),
         Uses::Repository(action) => format!("{}/{}@{}", action.repository, action.path, action.reference),
-        Uses::Local(path) | Uses::Same(path) => path.clone(),
+        Uses::Local(path) => path.clone(),
+        Uses::Same(path) => format!("$/{}", path.trim_start_matches("$/")),
         Uses::Docker(image) => format!("docker://{}", image.trim_start_matches("docker://")),
     }
 }
@@ -55,5 +56,6 @@ mod tests {
             ActionRef { host: None, repository: "a/b".to_owned(), path: "c".to_owned(), reference: "v1".to_owned() };
         assert_eq!(action(&Uses::Repository(reference)), "a/b/c@v1");
         assert_eq!(action(&Uses::Local("./x".to_owned())), "./x");
+        assert_eq!(action(&Uses::Same("x/y".to_owned())), "$/x/y");
     }
 }

@@ -80,9 +80,12 @@ pub(crate) async fn prepare(request: &JobRequest) -> Result<Prepared, SetUpError
 
     let mut spec = request.sandbox.spec.clone();
     if places == Places::Mounted {
-        let mounts =
-            fetched.trees.iter().map(|tree| Mount { host: tree.fetched.tree.clone(), inside: tree.inside.clone() });
-        spec.mounts.extend(mounts);
+        for tree in &fetched.trees {
+            // Two references may stand for the same commit.
+            if !spec.mounts.iter().any(|mount| mount.inside == tree.inside) {
+                spec.mounts.push(Mount { host: tree.fetched.tree.clone(), inside: tree.inside.clone() });
+            }
+        }
     }
     let mut checkout = None;
     if let Some(rules) = &request.checkout {
