@@ -38,8 +38,10 @@ pub(crate) fn settings(args: &ExecArgs, project: &Path, machine: &Limits) -> Res
 pub(crate) fn named_files(args: &ExecArgs, project: &Path) -> Result<Vec<WorkflowFile>, Failure> {
     let mut found = Vec::new();
     for given in &args.pick.workflows {
-        let path =
-            [given.clone(), args.directory.join(given), project.join(given)].into_iter().find(|path| path.exists());
+        // A bare name is also one of the workflow folder.
+        let in_folder = folder(project).map(|folder| folder.join(given));
+        let places = [given.clone(), args.directory.join(given), project.join(given)].into_iter().chain(in_folder);
+        let path = places.into_iter().find(|path| path.exists());
         let Some(path) = path else { return Err(no_such_file(given, project)) };
         let listed = if path.is_dir() {
             files(&path)

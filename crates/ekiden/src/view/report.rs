@@ -107,9 +107,10 @@ fn jobs(out: &mut String, palette: Palette, record: &RunRecord) {
         let pad = " ".repeat(width.saturating_sub(console::measure_text_width(&job.name)));
         let (mark, told) = match &job.state {
             JobState::Running { .. } => (mark(palette, Conclusion::Cancelled), "did not end".to_owned()),
-            JobState::Skipped { reason } => {
-                (mark(palette, Conclusion::Skipped), palette.paint(Ink::Dim, format_args!("skipped: {reason}")))
-            }
+            JobState::Skipped { reason } => (
+                mark(palette, Conclusion::Skipped),
+                format!("{:>9}  {}", "-", palette.paint(Ink::Dim, format_args!("skipped: {reason}"))),
+            ),
             JobState::Finished { conclusion, micros } => {
                 let mut told = format!("{:>9}", text::micros(*micros));
                 let failed = job
