@@ -29,7 +29,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // First of all, before any thread and before anything secret is read: sandboxes are forked from this process. The zygote itself
     // comes here too, with no argument, and does not go on.
-    let wanted = std::env::args_os().len() < 2 || std::env::args_os().skip(1).any(|argument| argument == "exec");
+    let makes_sandboxes = |argument: std::ffi::OsString| argument == "exec" || argument == "doctor";
+    let wanted = std::env::args_os().len() < 2 || std::env::args_os().skip(1).any(makes_sandboxes);
     let zygote = wanted.then(sandbox_local::Zygote::start);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -57,7 +58,7 @@ fn dispatch(
         Command::Completion(args) => commands::completion::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
         Command::Action(command) => commands::action::run(&command),
-        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args, zygote),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Whoami(args) => commands::whoami::run(&args),
         Command::Exec(args) => {

@@ -1,15 +1,17 @@
 //! `ekiden doctor`: what this machine can isolate, and what to run to fix what it cannot.
 
 use crate::args::{DoctorArgs, PlainFormat};
-use crate::doctor::{Check, Machine, Verdict, checks};
+use crate::doctor::{Check, Machine, Verdict, checks, live};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data};
+use sandbox_local::{Zygote, ZygoteError};
 use std::fmt::Write as _;
 
 /// Prints the checks; exit 1 when one of them failed.
-pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
-    let checks = checks(&Machine::this());
+pub(crate) fn run(args: &DoctorArgs, zygote: Option<Result<Zygote, ZygoteError>>) -> Result<Exit, Failure> {
+    let mut checks = checks(&Machine::this());
+    checks.extend(zygote.map(live).unwrap_or_default());
     let text = match args.output {
         PlainFormat::Text => text(Palette::stdout(), &checks),
         PlainFormat::Json => {

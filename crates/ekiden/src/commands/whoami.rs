@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Variables that a sandbox gives to its steps hold its receipt.
-const RECEIPT: &str = "EKIDEN_RECEIPT";
+/// The variable that `exec` gives to every step: what is known of its sandbox before it starts.
+pub(crate) const RECEIPT: &str = "EKIDEN_RECEIPT";
 
 /// Where.
 #[derive(Debug, Serialize)]

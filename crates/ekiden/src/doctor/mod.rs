@@ -1,8 +1,11 @@
-//! The checks of `ekiden doctor`: each a fact about this machine, whether it is enough, and the command that fixes it. They only
-//! read; `commands::doctor` prints them.
+//! The checks of `ekiden doctor`: each a fact about this machine, whether it is enough, and the command that fixes it. All but
+//! `live`, which makes a sandbox and throws it away, only read; `commands::doctor` prints them.
 
 mod kernel;
+mod live;
 mod tools;
+
+pub(crate) use live::live;
 
 use serde::Serialize;
 
@@ -10,7 +13,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     /// What is checked.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// The verdict.
     pub(crate) verdict: Verdict,
     /// The fact observed.
@@ -36,12 +39,12 @@ pub(crate) enum Verdict {
 }
 
 impl Check {
-    fn ok(name: &'static str, fact: impl Into<String>) -> Self {
-        Self { name, verdict: Verdict::Ok, fact: fact.into(), without: None, fix: None }
+    fn ok(name: impl Into<String>, fact: impl Into<String>) -> Self {
+        Self { name: name.into(), verdict: Verdict::Ok, fact: fact.into(), without: None, fix: None }
     }
 
-    fn lack(name: &'static str, verdict: Verdict, fact: impl Into<String>) -> Self {
-        Self { name, verdict, fact: fact.into(), without: None, fix: None }
+    fn lack(name: impl Into<String>, verdict: Verdict, fact: impl Into<String>) -> Self {
+        Self { name: name.into(), verdict, fact: fact.into(), without: None, fix: None }
     }
 
     fn without(mut self, without: impl Into<String>) -> Self {

@@ -7,7 +7,7 @@ use crate::style;
 use crate::view::RunRecord;
 use engine::local::RunReport;
 use sandbox::{Backend, Limits};
-use sandbox_local::{HostVariables, Namespaces, Options, Zygote};
+use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,21 +27,22 @@ pub(crate) fn state_folder() -> PathBuf {
 
 /// The backend that was asked for.
 pub(crate) fn backend(args: &SandboxArgs, zygote: Option<Zygote>) -> Result<Arc<dyn Backend>, Failure> {
+    let variables = match args.host_variables {
+        HostVariablesName::Listed => HostVariables::Listed,
+        HostVariablesName::None => HostVariables::Nothing,
+    };
+    let state = Options::default_state();
+    let not_ready = |error: sandbox::SandboxError| {
+        Failure::platform("could not get ready to run jobs").cause(&error).fix("ekiden doctor")
+    };
     match (args.backend, zygote) {
         (BackendName::Host, _) => {
             style::warn("--backend host: jobs run as you, on this machine itself, with no isolation at all");
-            Err(Failure::platform("this build has no host backend"))
+            Ok(Arc::new(Host::new(&state, variables).map_err(not_ready)?))
         }
         (BackendName::Namespaces, Some(zygote)) => {
-            let variables = match args.host_variables {
-                HostVariablesName::Listed => HostVariables::Listed,
-                HostVariablesName::None => HostVariables::Nothing,
-            };
-            let options = Options { state: Options::default_state(), variables };
-            let namespaces = Namespaces::new(zygote, &options).map_err(|error| {
-                Failure::platform("could not get ready to isolate jobs").cause(&error).fix("ekiden doctor")
-            })?;
-            Ok(Arc::new(namespaces))
+            let options = Options { state, variables };
+            Ok(Arc::new(Namespaces::new(zygote, &options).map_err(not_ready)?))
         }
         (BackendName::Namespaces, None) => Err(Failure::platform("the zygote was not started")),
     }

@@ -6,13 +6,14 @@ use super::github::{WorkflowFacts, github};
 use super::labels;
 use super::settings::Settings;
 use super::values::Values;
-use crate::args::SandboxArgs;
+use crate::args::{BackendName, SandboxArgs};
+use crate::commands::whoami::RECEIPT;
 use crate::failure::Failure;
 use domain::{Clock, JobEvent, Secret};
 use engine::cancel::CancelSignal;
 use engine::job::{CheckoutRules, CheckoutTime, Keep, RunnerFacts, Timing};
 use engine::local::{Labels, LocalRun};
-use sandbox::{Backend, SandboxSpec, Workspace};
+use sandbox::{Backend, Network, Profile, Root, SandboxSpec, Workspace};
 use source::{Checkout, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ impl Ground {
         let checkout = self.checkout(args, &occasion)?;
         let mut environment = self.settings.exposed.env.clone();
         environment.extend(self.values.env.iter().cloned());
+        environment.push((RECEIPT.to_owned(), self.receipt(args).to_string()));
         Ok(LocalRun {
             plan: Arc::new(plan),
             github: Value::from_json(&context),
@@ -100,6 +102,32 @@ impl Ground {
             cancel: self.cancel.clone(),
             timing: Timing::default(),
             clock: Arc::clone(&self.clock),
+        })
+    }
+
+    /// What `ekiden whoami` tells inside; the whole receipt comes when the job has ended.
+    fn receipt(&self, args: &SandboxArgs) -> serde_json::Value {
+        let settings = &self.settings;
+        let limit = |bytes: Option<u64>| bytes.map_or_else(|| "none".to_owned(), crate::text::bytes);
+        serde_json::json!({
+            "backend": self.backend.name(),
+            "profile": match (args.backend, settings.profile) {
+                (BackendName::Host, _) => "none",
+                (_, Profile::Hardened) => "hardened",
+                (_, Profile::Root) => "root",
+            },
+            "network": match &settings.network {
+                _ if args.backend == BackendName::Host => "host",
+                Network::Outbound { .. } => "outbound",
+                Network::None => "none",
+                Network::Host => "host",
+            },
+            "root": match &settings.root {
+                Root::Host => "host".to_owned(),
+                Root::Dir(path) => path.display().to_string(),
+            },
+            "memory": limit(settings.limits.memory),
+            "disk": limit(settings.limits.disk),
         })
     }
 
