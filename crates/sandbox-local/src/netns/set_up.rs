@@ -69,7 +69,15 @@ pub fn set_up_for(way: Way, policy: &Policy) -> Result<Option<Sockets>, NetnsErr
         return Ok(None);
     }
     let with_v6 = rustix::net::socket(AddressFamily::INET6, SocketType::DGRAM, None).is_ok();
-    rules::routes(with_v6).send(None).map_err(error("bring the loopback up and route everything to it", ""))?;
+    let routed = match rules::routes(with_v6).send(None) {
+        // Where IPv6 is there but switched off, the job has IPv4 alone; that route may stand already.
+        Err(_) if with_v6 => match rules::routes(false).send(None) {
+            Ok(()) | Err(Errno::EXIST) => Ok(false),
+            Err(refused) => Err(refused),
+        },
+        sent => sent.map(|()| with_v6),
+    };
+    let with_v6 = routed.map_err(error("bring the loopback up and route everything to it", ""))?;
     let listen = |address: SocketAddr| sockets(address).map_err(error("make the relay's sockets", ""));
     let (tcp4, udp4) = listen((Ipv4Addr::LOCALHOST, PORT).into())?;
     let (tcp6, udp6) = if with_v6 {
@@ -186,6 +194,21 @@ mod tests {
             }
             let _job = TcpStream::connect("[fd00::5]:443").unwrap();
             rustix::net::accept(sockets.tcp6.as_ref().unwrap()).unwrap();
+        });
+    }
+
+    #[test]
+    fn without_ipv6_there_is_ipv4() {
+        in_namespace(|| {
+            // The setting is the namespace's that this thread is in.
+            if std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1").is_err() {
+                eprintln!("SKIP: this kernel has no IPv6 to switch off");
+                return;
+            }
+            let sockets = set_up(Way::Relayed).unwrap().unwrap();
+            assert!(sockets.tcp6.is_none());
+            let _job = TcpStream::connect("93.184.216.34:443").unwrap();
+            rustix::net::accept(&sockets.tcp4).unwrap();
         });
     }
 
