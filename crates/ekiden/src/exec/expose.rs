@@ -111,6 +111,12 @@ fn path(exposed: &mut Exposed, text: &str, home: Option<&Path>, base: &Path) -> 
     Ok(())
 }
 
+/// Whether a name is a known toolchain that this home does not have.
+pub(crate) fn is_missing(name: &str, home: Option<&Path>) -> bool {
+    let known = TOOLCHAINS.iter().find(|known| known.name == name);
+    known.is_some_and(|known| home.is_none_or(|home| !known.paths.iter().any(|path| home.join(path).exists())))
+}
+
 fn toolchain(exposed: &mut Exposed, name: &str, home: Option<&Path>) -> Result<(), Failure> {
     let Some(known) = TOOLCHAINS.iter().find(|known| known.name == name) else {
         let names: Vec<&str> = TOOLCHAINS.iter().map(|known| known.name).collect();

@@ -106,7 +106,10 @@ pub(crate) fn settle(
 ) -> Result<Settings, Failure> {
     let exec = &config.exec;
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    let mut exposed = expose::resolve(&exec.expose, home.as_deref(), directory)?;
+    // A project's file names what its jobs may need; who has it elsewhere, or not at all, can still list and run the others.
+    let listed: Vec<String> =
+        exec.expose.iter().filter(|name| !expose::is_missing(name, home.as_deref())).cloned().collect();
+    let mut exposed = expose::resolve(&listed, home.as_deref(), directory)?;
     let by_flag = expose::resolve(&sandbox.expose, home.as_deref(), Path::new("."))?;
     exposed.paths.extend(by_flag.paths);
     exposed.bins.extend(by_flag.bins);

@@ -55,6 +55,20 @@ impl Machine {
         }
     }
 
+    /// Whether the kernel enforces a protection here; if not, says SKIP, what, and why.
+    pub(crate) async fn enforces(&self, name: &str) -> bool {
+        let job = self.backend.prepare(self.spec()).await.unwrap();
+        let receipt = job.destroy(false).await.unwrap();
+        let found = receipt.isolation.into_iter().find(|isolation| isolation.name == name);
+        match found.map(|isolation| isolation.enforcement) {
+            Some(domain::Enforcement::On { .. }) => true,
+            other => {
+                println!("SKIP: {name} is not enforced here: {other:?}");
+                false
+            }
+        }
+    }
+
     /// A sandbox with protections switched off.
     pub(crate) async fn prepare_weak(&self, spec: SandboxSpec, off: &[Protection]) -> Box<dyn Sandbox> {
         self.backend.weakened(off.to_vec()).prepare(spec).await.unwrap()

@@ -34,6 +34,9 @@ fn mark() -> String {
 }
 
 async fn a_flood_of_processes(machine: Arc<Machine>) {
+    if !machine.enforces("process limit").await {
+        return;
+    }
     let mark = mark();
     let mut spec = machine.spec();
     spec.limits.processes = Some(200);
@@ -58,6 +61,9 @@ async fn a_flood_of_processes(machine: Arc<Machine>) {
 }
 
 async fn a_flood_of_memory(machine: Arc<Machine>) {
+    if !machine.enforces("memory limit").await {
+        return;
+    }
     let flood = "head -c 300M /dev/zero | tail -c 250M | wc -c";
     let mut spec = machine.spec();
     spec.limits.memory = Some(128 << 20);
@@ -77,6 +83,9 @@ async fn a_flood_of_memory(machine: Arc<Machine>) {
 }
 
 async fn a_flood_of_memory_files(machine: Arc<Machine>) {
+    if !machine.enforces("memory limit").await {
+        return;
+    }
     let flood = "head -c 300M /dev/zero > /dev/shm/flood && echo through";
     let limits = Limits { memory: Some(128 << 20), ..machine.spec().limits };
     let (text, reached) = flooded(&machine, limits, flood).await;
