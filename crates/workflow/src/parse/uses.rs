@@ -30,7 +30,9 @@ pub(crate) enum Call {
 /// What a job's `uses` names; `None` when it has no known form.
 pub(crate) fn call(text: &str) -> Option<Call> {
     if let Some(path) = text.strip_prefix("./") {
-        return (!path.is_empty() && !path.contains('@')).then(|| Call::Local(path.to_owned()));
+        // Nothing outside the repository can be called.
+        let inside = path.split('/').all(|part| !part.is_empty() && part != "..");
+        return (inside && !path.contains('@')).then(|| Call::Local(path.to_owned()));
     }
     let rooted = text.starts_with('/');
     repository(text).filter(|reference| !rooted && !reference.path.is_empty()).map(Call::Remote)
@@ -54,7 +56,11 @@ fn repository(text: &str) -> Option<ActionRef> {
         None => (None, text),
     };
     let (path, reference) = rest.split_once('@')?;
-    if reference.is_empty() || reference.contains('@') {
+    // What starts with a dash is no name of a branch, tag or commit, and `..` leads out of the repository.
+    if reference.is_empty() || reference.starts_with('-') || reference.contains('@') {
+        return None;
+    }
+    if path.split(['/', '\\']).any(|part| part == "..") {
         return None;
     }
     let mut parts = path.split(['/', '\\']).filter(|part| !part.is_empty());
@@ -114,7 +120,18 @@ mod tests {
     fn forms_of_jobs() {
         assert_eq!(call("./.github/workflows/a.yml"), Some(Call::Local(".github/workflows/a.yml".into())));
         assert!(matches!(call("o/r/.github/workflows/a.yml@v1"), Some(Call::Remote(_))));
-        for bad in ["o/r@v1", "a.yml", "./a.yml@v1", "o/r/a.yml", "docker://x"] {
+        for bad in [
+            "./../a.yml",
+            "./a//b.yml",
+            ".//etc/x.yml",
+            "o/r/../../x.yml@v1",
+            "o/r/a.yml@--x",
+            "o/r@v1",
+            "a.yml",
+            "./a.yml@v1",
+            "o/r/a.yml",
+            "docker://x",
+        ] {
             assert_eq!(call(bad), None, "{bad}");
         }
     }

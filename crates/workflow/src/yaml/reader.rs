@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         let mut documents = 0_u32;
         while let Some(next) = parser.next_event() {
             let (event, at) = next.map_err(|error| {
-                let span = self.span(error.marker(), error.marker());
+                let span = self.within(self.span(error.marker(), error.marker()));
                 // The parser's own bound on flow collections; ours is lower, but it looks ahead.
                 if error.info() == "recursion limit exceeded" {
                     return Stop::Fault(fault(FaultKind::Limit, TOO_DEEP, span));
@@ -247,6 +247,17 @@ impl<'a> Reader<'a> {
         } else {
             Span { end: span.start, ..span }
         }
+    }
+
+    /// The parser puts faults at the end of a text on a line of their own, which may not be there.
+    fn within(&self, span: Span) -> Span {
+        if (span.start as usize) < self.text.len() || self.text.ends_with(['\n', '\r']) {
+            return span;
+        }
+        let last = self.text.rfind('\n').map_or(0, |at| at + 1);
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let line = narrow(self.text.bytes().filter(|b| *b == b'\n').count() + 1);
+        Span { line, column: narrow(self.text[last..].chars().count() + 1), ..span }
     }
 
     fn span(&self, start: &Marker, end: &Marker) -> Span {
