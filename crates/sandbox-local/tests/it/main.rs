@@ -1,5 +1,6 @@
 //! Real sandboxes. The zygote must start before any thread, so this binary brings its own `main`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test says what it skips")]
 
 mod basics;
 mod bench_support;
