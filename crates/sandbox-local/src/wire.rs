@@ -120,6 +120,8 @@ pub(crate) struct Setup {
     pub(crate) network: Net,
     /// Targets that are open although their addresses are refused.
     pub(crate) allow: Vec<String>,
+    /// The most bytes that files in memory (`/dev/shm`) may take.
+    pub(crate) shared_memory: Option<u64>,
     /// Its host name.
     pub(crate) host_name: String,
     /// What Landlock lets it write.

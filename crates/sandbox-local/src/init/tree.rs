@@ -83,9 +83,11 @@ impl<'a> Builder<'a> {
             });
         }
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        // Later it is the job's /dev/shm, which the memory limit bounds; what else lies in it is a few small directories.
-        let options = c"mode=0755";
-        mount("tmpfs", SCRATCH, "tmpfs", flags, options)
+        // Later it is the job's /dev/shm; what else lies in it is a few small directories.
+        let size = setup.shared_memory.map_or_else(String::new, |bytes| format!(",size={bytes}"));
+        let options = std::ffi::CString::new(format!("mode=0755{size}"))
+            .map_err(|_| Fault::Invalid("a size holds a NUL".to_owned()))?;
+        mount("tmpfs", SCRATCH, "tmpfs", flags, options.as_c_str())
             .map_err(|error| Fault::system("mount a scratch file system", error))?;
         let scratch = rustix::fs::open(SCRATCH, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(|error| Fault::system("open the scratch file system", error))?;

@@ -10,6 +10,7 @@ mod receipt;
 mod sandbox;
 mod spec;
 mod sudo;
+mod watch;
 
 pub(crate) use environment::Caller as CallerVariables;
 pub use environment::HostVariables;

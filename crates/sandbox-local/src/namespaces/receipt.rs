@@ -2,6 +2,7 @@
 
 use super::ids::Ids;
 use super::mask::Caller;
+use super::watch::Watched;
 use crate::cgroup::{Group, Usage};
 use crate::disk::Disk;
 use domain::{Enforcement, Isolation, LimitReached, Receipt};
@@ -69,7 +70,8 @@ impl Facts {
             None => on(name, ""),
             Some(reason) => off(name, reason.clone()),
         }));
-        isolation.extend(group.iter().flat_map(|group| group.isolation().iter().cloned()));
+        let watched = Watched::of(&spec.limits, group);
+        isolation.extend(group.iter().flat_map(|group| group.isolation()).map(|told| watched.told(told)));
         isolation.extend(disk.map(Disk::isolation));
         Self {
             profile: match spec.profile {

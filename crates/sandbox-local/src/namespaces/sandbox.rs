@@ -4,6 +4,7 @@ use super::ids::Ids;
 use super::link::{Link, Ready, error_of, gone, io_error, kill};
 use super::process::{NamespaceProcess, number_of};
 use super::receipt::{Facts, Used};
+use super::watch::{Watched, Watcher};
 use super::{Held, Shared};
 use crate::cgroup::Usage;
 use crate::channel::{self, Receiver};
@@ -65,7 +66,7 @@ pub(super) struct Life {
     seen: Mutex<Usage>,
     /// What a watcher of the disk saw.
     watched: Arc<Mutex<Option<LimitReached>>>,
-    watch: Mutex<Option<Watch>>,
+    watch: Mutex<(Option<Watch>, Option<Watcher>)>,
     /// Given back last.
     ids: Mutex<Option<Ids>>,
 }
@@ -73,6 +74,7 @@ pub(super) struct Life {
 impl NamespaceSandbox {
     pub(super) fn new(parts: Parts) -> Result<Self, SandboxError> {
         let Parts { shared, spec, layout, ids, held, link, ready, relay, start } = parts;
+        let limits = Watched::of(&spec.limits, held.group.as_ref());
         let facts =
             Facts::new(&spec, shared.caller, &ids, &ready.protections, held.group.as_ref(), held.disk.as_ref(), start);
         let views = spec.views.iter().map(|view| view.name.clone()).zip(ready.views).collect();
@@ -87,6 +89,7 @@ impl NamespaceSandbox {
             ids: Mutex::new(Some(ids)),
         });
         life.watch_disk()?;
+        life.watch_limits(limits)?;
         Ok(Self {
             shared,
             name: spec.name,
@@ -258,7 +261,21 @@ impl Life {
                 kill(pidfd.as_fd());
             })
             .map_err(|error| SandboxError::Invalid(error.to_string()))?;
-        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(watch);
+        Ok(())
+    }
+
+    /// Starts the watcher where no control group bounds the job.
+    fn watch_limits(&self, watched: Watched) -> Result<(), SandboxError> {
+        let failed = |error| io_error("watch the job's limits", error);
+        let pidfd = self.pidfd.get_ref().try_clone().map_err(failed)?;
+        let seen = self.watched.clone();
+        let reached = move |limit| {
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(limit);
+            kill(pidfd.as_fd());
+        };
+        let watcher = watched.start(self.pidfd.get_ref().as_fd(), reached).map_err(failed)?;
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).1 = watcher;
         Ok(())
     }
 
@@ -291,7 +308,7 @@ impl Life {
 
     /// After the init is gone: counts, proves that nothing is left, gives everything back.
     fn end(&self, keep: Option<PathBuf>) -> Result<Used, SandboxError> {
-        drop(self.watch.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(std::mem::take(&mut *self.watch.lock().unwrap_or_else(PoisonError::into_inner)));
         let limit_reached = self.limit_reached();
         let mut used = Used { limit_reached, ..Used::default() };
         let Some(mut held) = self.held.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(used) };
@@ -341,7 +358,7 @@ fn kept(disk: &Disk, place: &Path) -> Result<String, SandboxError> {
 impl Drop for Life {
     fn drop(&mut self) {
         kill(self.pidfd.get_ref());
-        drop(self.watch.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(std::mem::take(&mut *self.watch.lock().unwrap_or_else(PoisonError::into_inner)));
         // What is held is given back by its own drop, in the order of the fields: group, disk.
         drop(self.held.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

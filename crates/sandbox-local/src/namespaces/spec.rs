@@ -3,6 +3,7 @@
 
 use super::ids::Ids;
 use super::mask::{self, Caller, Hiding, Kind};
+use super::watch::Watched;
 use crate::cgroup::Group;
 use crate::disk::Disk;
 use crate::sys;
@@ -128,6 +129,8 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
         profile,
         network,
         allow: given.allow.clone(),
+        // Where a control group counts it, the job may fill it as it likes.
+        shared_memory: Watched::of(&given.spec.limits, Some(given.group)).memory(),
         host_name: mask::HOST_NAME.to_owned(),
         writable,
         off: given.off.clone(),
