@@ -3,7 +3,7 @@
 //! Everything here is pure: text in, typed [`Said`] and [`Effects`] out. `output` reads the pipes, asks these modules and
 //! prints; `job` applies the [`Effects`] when the step has ended. Rules: `execution-semantics` 3.4 and 3.5.
 //!
-//! - [`line`]: one line as a command: syntax and unescaping.
+//! - `line`: one line as a command: syntax and unescaping.
 //! - [`command`]: the registered commands as types, and what makes one wrong.
 //! - [`interpreter`]: the commands of one step in order: stop tokens, echo, what is printed.
 //! - [`files`]: `GITHUB_ENV`, `GITHUB_OUTPUT`, `GITHUB_PATH`, `GITHUB_STATE`, `GITHUB_STEP_SUMMARY`.

@@ -5,9 +5,9 @@
 //!
 //! - [`log`]: printing: masks, tags, annotations and their limits.
 //! - [`framing`]: bytes into lines, with bounded memory.
-//! - [`scan`]: which lines of a chunk may be commands; everything between is printed in one go.
+//! - `scan`: which lines of a chunk may be commands; everything between is printed in one go.
 //! - [`step`]: the way of a chunk through commands, matchers and masks.
-//! - [`problems`]: what a problem matcher found, as an annotation.
+//! - `problems`: what a problem matcher found, as an annotation.
 
 pub mod framing;
 pub mod log;
