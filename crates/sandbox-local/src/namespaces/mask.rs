@@ -3,6 +3,7 @@
 //! sandboxes of the machine.
 
 use super::ids::RUNNER;
+use super::lists::{FRESH, PRIVATE_ETC, PRIVATE_VAR};
 use super::sudo;
 use crate::files::remove_tree;
 use crate::sys;
@@ -26,44 +27,6 @@ pub(super) const SHOWN: [&str; 15] = [
 pub(super) const HOST_NAME: &str = "ekiden";
 /// Where tools are cached, as on the servers' machines.
 pub(super) const TOOL_CACHE: &str = "/opt/hostedtoolcache";
-/// Directories that every sandbox has, empty and its own.
-const FRESH: [(&str, u32); 22] = [
-    ("boot", 0o755),
-    ("dev", 0o755),
-    ("home", 0o755),
-    ("media", 0o755),
-    ("mnt", 0o755),
-    ("proc", 0o555),
-    ("root", 0o755),
-    ("run", 0o755),
-    ("run/lock", 0o1777),
-    ("run/shm", 0o1777),
-    ("sys", 0o755),
-    ("sys/devices", 0o755),
-    ("sys/devices/system", 0o755),
-    ("sys/devices/system/cpu", 0o755),
-    ("tmp", 0o1777),
-    ("var/backups", 0o755),
-    ("var/crash", 0o1777),
-    ("var/log", 0o755),
-    ("var/log/apt", 0o755),
-    ("var/mail", 0o1777),
-    ("var/spool", 0o755),
-    ("var/tmp", 0o1777),
-];
-/// What of `/etc` is credentials, or tells of the host and its people.
-const PRIVATE_ETC: &str = "shadow shadow- gshadow gshadow- passwd- group- subuid subgid subuid- subgid- sudoers sudoers.d krb5.keytab \
-    security/opasswd ssl/private ssh/ssh_host_rsa_key ssh/ssh_host_ecdsa_key ssh/ssh_host_ed25519_key ssh/ssh_host_dsa_key \
-    NetworkManager/system-connections wireguard openvpn ipsec.secrets ipsec.d/private ppp/chap-secrets ppp/pap-secrets docker \
-    containers/auth.json kubernetes rancher ekiden gitea forgejo forgejo-runner gitlab-runner act_runner letsencrypt credstore \
-    credstore.encrypted exim4/passwd.client postfix/sasl_passwd msmtprc netrc fstab crypttab mtab cron.d machine-id";
-/// What of `/var` is other services' state.
-const PRIVATE_VAR: &str = "cache/ekiden cache/private lib/private lib/ekiden lib/docker lib/containerd lib/containers lib/kubelet \
-    lib/rancher lib/cni lib/etcd lib/postgresql lib/mysql lib/redis lib/mongodb lib/gitea lib/forgejo lib/gitlab-runner lib/jenkins \
-    lib/act_runner lib/systemd lib/NetworkManager lib/bluetooth lib/sss lib/samba lib/tor lib/tailscale lib/cloud lib/amazon \
-    lib/google lib/waagent lib/lxc lib/lxd lib/incus lib/libvirt lib/machines lib/fail2ban lib/rabbitmq lib/elasticsearch lib/grafana \
-    lib/prometheus lib/vault lib/consul lib/nomad lib/acme lib/step lib/snapd lib/sudo lib/polkit-1 lib/AccountsService db";
-
 /// Whether a path lies in a directory that jobs are shown, hidden there or not.
 pub(super) fn is_shown(path: &Path) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());

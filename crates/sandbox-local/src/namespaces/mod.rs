@@ -4,6 +4,7 @@
 mod environment;
 mod ids;
 mod link;
+mod lists;
 mod mask;
 mod process;
 mod receipt;
