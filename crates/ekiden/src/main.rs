@@ -22,10 +22,6 @@ use exit::Exit;
 use failure::Failure;
 use std::process::ExitCode;
 
-/// Parsing and planning allocate much and small; this halves what that costs.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // First of all, before any thread and before anything secret is read: sandboxes are forked from this process. The zygote itself
     // comes here too, with no argument, and does not go on.
