@@ -56,6 +56,7 @@ fn dispatch(
         Command::Action(command) => commands::action::run(&command),
         Command::Doctor(args) => commands::doctor::run(&args, zygote),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Root(command) => commands::root::run(&command),
         Command::Whoami(args) => commands::whoami::run(&args),
         Command::Exec(args) => {
             let zygote = zygote

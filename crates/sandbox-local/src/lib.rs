@@ -16,6 +16,7 @@ mod files;
 mod hash;
 mod host;
 mod init;
+mod mapped;
 mod namespaces;
 mod sys;
 mod wire;
@@ -23,6 +24,7 @@ mod writable;
 mod zygote;
 
 pub use host::Host;
-pub use namespaces::{HostVariables, Namespaces, Options, default_limits};
+pub use mapped::{RootError, remove_root, unpack_root};
+pub use namespaces::{HostVariables, Namespaces, Options, default_limits, one_id_only};
 pub use wire::Protection;
 pub use zygote::{Zygote, ZygoteError};

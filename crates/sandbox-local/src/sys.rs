@@ -7,13 +7,11 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// The namespaces of a sandbox, always.
-pub(crate) const NAMESPACES: u64 = (libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP) as u64;
+/// The namespaces that a sandbox is born in.
+pub(crate) const NAMESPACES: u64 =
+    (libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS) as u64;
+/// A control group namespace of its own: made by the process itself once it is in its groups, so that they are its root.
+pub(crate) const NEWCGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
 /// A network namespace of its own.
 pub(crate) const NEWNET: u64 = libc::CLONE_NEWNET as u64;
 /// A user namespace of its own.
@@ -67,6 +65,14 @@ pub(crate) fn clone_into(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Resu
     // one thread, so that no lock is held by a thread that the child lacks.
     let pid = checked(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) })?;
     Ok(forked(pid))
+}
+
+/// Leaves a shared namespace for a new one. Only a process with one thread may make itself a user namespace.
+pub(crate) fn unshare(flags: u64) -> io::Result<()> {
+    let flags = libc::c_int::try_from(flags).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: no flag that is passed here changes what other threads share of memory or descriptors.
+    checked(libc::c_long::from(unsafe { libc::unshare(flags) }))?;
+    Ok(())
 }
 
 /// Forks. Only a process with one thread may call it.

@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Get, list and remove actions in the local store.
     #[command(subcommand, arg_required_else_help = true)]
     Action(ActionCommand),
+    /// Make and remove root directories for `exec --root`.
+    #[command(subcommand, arg_required_else_help = true)]
+    Root(RootCommand),
     /// Print the completions of a shell.
     Completion(CompletionArgs),
 }
@@ -192,6 +195,34 @@ pub(crate) struct ActionPruneArgs {
     pub(crate) directory: PathBuf,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+/// `ekiden root`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RootCommand {
+    /// Unpack an archive of a root file system into a new folder, owned by ids of yours.
+    Unpack(RootUnpackArgs),
+    /// Remove folders that `unpack` has made.
+    Remove(RootRemoveArgs),
+}
+
+/// `ekiden root unpack`.
+#[derive(Debug, Args)]
+pub(crate) struct RootUnpackArgs {
+    /// What `tar` reads: of mmdebstrap, `podman export`, `docker export`, a distribution's root archive.
+    #[arg(value_name = "ARCHIVE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) archive: PathBuf,
+    /// The folder, which is made.
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+}
+
+/// `ekiden root remove`.
+#[derive(Debug, Args)]
+pub(crate) struct RootRemoveArgs {
+    /// The folders.
+    #[arg(value_name = "DIR", required = true, value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directories: Vec<PathBuf>,
 }
 
 /// `ekiden completion`.

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
     let inputs = values::inputs(&args.event)?;
     let token = values.secrets.iter().find(|(name, _)| name == "GITHUB_TOKEN").map(|(_, token)| token);
     let store = stores::open(&settings.actions, &facts.server, token)?;
-    let backend = machine::backend(&args.sandbox, zygote)?;
+    let backend = machine::backend(&args.sandbox, settings.profile, zygote)?;
     let (canceller, cancel) = engine::cancel::channel();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let cells =

@@ -6,4 +6,5 @@ pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod exec;
 pub(crate) mod lint;
+pub(crate) mod root;
 pub(crate) mod whoami;

@@ -14,16 +14,27 @@ pub(super) fn id_range(machine: &Machine) -> Check {
         let text = machine.read(file);
         text.lines().any(|line| line.split(':').next().is_some_and(|name| name == user || name == uid))
     };
-    let without = "--profile root is not possible; the hardened profile works";
+    let without = "su, useradd, chown and apt-get fail with --profile root; the hardened profile works";
     if machine.program("newuidmap").is_none() || machine.program("newgidmap").is_none() {
         return Check::lack(NAME, Verdict::Warning, "newuidmap is not installed")
             .without(without)
             .fix("sudo apt-get install uidmap");
     }
+    let ends = |file: &str| {
+        let text = machine.read(file);
+        let end = |line: &str| {
+            let mut numbers = line.split(':').skip(1).filter_map(|field| field.parse::<u64>().ok());
+            Some(numbers.next()? + numbers.next()?)
+        };
+        text.lines().filter_map(end).max().unwrap_or(0)
+    };
+    // After everybody's.
+    let first = ends("etc/subuid").max(ends("etc/subgid")).max(100_000);
+    let last = first + 65_535;
     if !has("etc/subuid") || !has("etc/subgid") {
         return Check::lack(NAME, Verdict::Warning, format!("/etc/subuid or /etc/subgid has no range for {user}"))
             .without(without)
-            .fix(format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"));
+            .fix(format!("sudo usermod --add-subuids {first}-{last} --add-subgids {first}-{last} {user}"));
     }
     Check::ok(NAME, format!("newuidmap, and a range for {user}"))
 }

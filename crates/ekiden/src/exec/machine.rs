@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::style;
 use crate::view::RunRecord;
 use engine::local::RunReport;
-use sandbox::{Backend, Limits};
-use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote};
+use sandbox::{Backend, Limits, Profile};
+use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote, one_id_only};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,7 +26,16 @@ pub(crate) fn state_folder() -> PathBuf {
 }
 
 /// The backend that was asked for.
-pub(crate) fn backend(args: &SandboxArgs, zygote: Option<Zygote>) -> Result<Arc<dyn Backend>, Failure> {
+pub(crate) fn backend(
+    args: &SandboxArgs,
+    profile: Profile,
+    zygote: Option<Zygote>,
+) -> Result<Arc<dyn Backend>, Failure> {
+    if let (BackendName::Namespaces, Profile::Root, Some(reason)) = (args.backend, profile, one_id_only()) {
+        style::warn(format!(
+            "--profile root: jobs have no id but root's, so su, useradd, chown and apt-get fail: {reason}"
+        ));
+    }
     let variables = match args.host_variables {
         HostVariablesName::Listed => HostVariables::Listed,
         HostVariablesName::None => HostVariables::Nothing,

@@ -71,7 +71,7 @@ impl Directory {
 
     /// Removes it and everything in it.
     pub(super) fn discard(self) -> Result<(), DiskError> {
-        remove_named(&self.path).map_err(|error| DiskError::new("remove", &self.path, error.into()))
+        crate::mapped::remove_tree(&self.path).map_err(|error| DiskError::new("remove", &self.path, error))
     }
 }
 
@@ -81,17 +81,9 @@ pub(super) fn sweep(folder: &Path) {
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
         if name.to_str().is_some_and(|name| crate::owner::is_stale(name, Path::new("/proc"))) {
-            let _ = remove_named(&entry.path());
+            let _ = crate::mapped::remove_tree(&entry.path());
         }
     }
-}
-
-fn remove_named(path: &Path) -> Result<(), Errno> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL) };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let parent = rustix::fs::open(parent, flags, Mode::empty())?;
-    let name = CString::new(std::os::unix::ffi::OsStrExt::as_bytes(name)).map_err(|_| Errno::INVAL)?;
-    remove_tree(parent.as_fd(), &name)
 }
 
 /// Removes `name` in `parent` with all it holds, as a job may have left it: nothing is followed, no mount is entered, names
@@ -219,9 +211,9 @@ mod tests {
             rustix::fs::mkdirat(&here, &deep, Mode::RWXU).unwrap();
             here = rustix::fs::openat(&here, &deep, OFlags::DIRECTORY, Mode::empty()).unwrap();
         }
-        remove_named(&tree).unwrap();
+        crate::files::remove_tree(&tree).unwrap();
         assert!(!tree.exists());
         assert_eq!(std::fs::read_to_string(precious.join("file")).unwrap(), "text");
-        remove_named(&tree).unwrap();
+        crate::files::remove_tree(&tree).unwrap();
     }
 }

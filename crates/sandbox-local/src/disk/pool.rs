@@ -109,7 +109,7 @@ impl Pool {
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, DiskError> {
         std::fs::create_dir_all(folder).map_err(|error| DiskError::new("make", folder, error))?;
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(folder, private).map_err(|error| DiskError::new("make private", folder, error))?;
         super::directory::sweep(folder);
         let no_images = if !rustix::process::geteuid().is_root() {

@@ -114,7 +114,7 @@ impl Ids {
     /// For an ordinary user.
     pub(super) fn own(profile: Profile) -> Self {
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let helped = (profile == Profile::Root).then(|| subordinate(uid)).flatten();
+        let helped = (profile == Profile::Root).then(|| subordinate(uid).ok()).flatten();
         let (map, job) = match (profile, helped) {
             (Profile::Hardened, _) => (IdMap::Own { inside: RUNNER, uid, gid }, JOB),
             (Profile::Root, Some((users, groups))) => (IdMap::Helped { uid, gid, users, groups }, ROOT),
@@ -135,32 +135,68 @@ impl Ids {
     }
 }
 
-/// The caller's ranges in `/etc/subuid` and `/etc/subgid`, when both and the helpers are there.
-fn subordinate(uid: u32) -> Option<((u32, u32), (u32, u32))> {
+/// Ranges of an ordinary user: first id and length, of users and of groups.
+pub(crate) type Subordinate = ((u32, u32), (u32, u32));
+
+/// Why a job of this caller with the profile `root` has one id only, and what to run; `None` where it has more.
+#[must_use]
+pub fn one_id_only() -> Option<String> {
+    let uid = rustix::process::geteuid();
+    if uid.is_root() { None } else { subordinate(uid.as_raw()).err() }
+}
+
+/// The caller's ranges in `/etc/subuid` and `/etc/subgid`, when both and the helpers are there; else why not, and the fix.
+pub(crate) fn subordinate(uid: u32) -> Result<Subordinate, String> {
     let helper =
         |name: &str| ["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|place| Path::new(place).join(name).exists());
-    if !helper("newuidmap") || !helper("newgidmap") {
-        return None;
-    }
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let passwd = read("/etc/passwd");
     let name = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
     });
-    let range = |file: &str| {
-        let text = std::fs::read_to_string(file).ok()?;
-        text.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let owner = fields.next()?;
-            if Some(owner) != name.as_deref() && owner.parse() != Ok(uid) {
-                return None;
+    let name = name.unwrap_or_else(|| uid.to_string());
+    let (users, groups) = (read("/etc/subuid"), read("/etc/subgid"));
+    let found = range(&users, &name, uid).zip(range(&groups, &name, uid));
+    let helped = helper("newuidmap") && helper("newgidmap");
+    match found.filter(|_| helped) {
+        Some(found) => Ok(found),
+        None => {
+            let mut lines = Vec::new();
+            if !helped {
+                lines.push("apt-get install -y uidmap".to_owned());
             }
-            let (first, count): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-            (count >= 1000).then_some((first, count))
-        })
-    };
-    Some((range("/etc/subuid")?, range("/etc/subgid")?))
+            if found.is_none() {
+                let first = free(&users).max(free(&groups));
+                let last = first + (COUNT - 1);
+                lines.push(format!("usermod --add-subuids {first}-{last} --add-subgids {first}-{last} {name}"));
+            }
+            let why = if helped { "no subordinate ids belong to" } else { "newuidmap is not installed for" };
+            Err(format!("{why} {name}; as root, once: {}", lines.join(" && ")))
+        }
+    }
+}
+
+fn range(text: &str, name: &str, uid: u32) -> Option<(u32, u32)> {
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let owner = fields.next()?;
+        if owner != name && owner.parse() != Ok(uid) {
+            return None;
+        }
+        let (first, count): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        (count >= 1000).then_some((first, count))
+    })
+}
+
+/// The first id after all ranges.
+fn free(text: &str) -> u32 {
+    let ends = text.lines().filter_map(|line| {
+        let mut fields = line.split(':').skip(1).filter_map(|field| field.parse::<u32>().ok());
+        fields.next()?.checked_add(fields.next()?)
+    });
+    ends.max().unwrap_or(0).max(100_000)
 }
 
 #[cfg(test)]
@@ -179,5 +215,15 @@ mod tests {
         drop(two);
         assert_eq!(theirs.take().unwrap().base(), freed);
         assert!(FIRST.checked_add(RANGES * COUNT).is_some_and(|end| end <= 1 << 31));
+    }
+
+    #[test]
+    fn ranges_are_found_by_name_and_number_and_a_free_one_is_after_all() {
+        let text = "alice:100000:65536\n1005:200000:65536\nbob:300000:10\n";
+        assert_eq!(range(text, "alice", 1), Some((100_000, 65_536)));
+        assert_eq!(range(text, "eve", 1005), Some((200_000, 65_536)));
+        assert_eq!(range(text, "bob", 2), None, "too few");
+        assert_eq!(free(text), 300_010);
+        assert_eq!(free(""), 100_000);
     }
 }

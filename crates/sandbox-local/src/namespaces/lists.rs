@@ -30,10 +30,11 @@ pub(super) const PRIVATE_ETC: &str = "shadow shadow- gshadow gshadow- passwd- gr
     security/opasswd ssl/private ssh/ssh_host_rsa_key ssh/ssh_host_ecdsa_key ssh/ssh_host_ed25519_key ssh/ssh_host_dsa_key \
     NetworkManager/system-connections wireguard openvpn ipsec.secrets ipsec.d/private ppp/chap-secrets ppp/pap-secrets docker \
     containers/auth.json kubernetes rancher ekiden gitea forgejo forgejo-runner gitlab-runner act_runner letsencrypt credstore \
-    credstore.encrypted exim4/passwd.client postfix/sasl_passwd msmtprc netrc fstab crypttab mtab cron.d machine-id";
+    credstore.encrypted exim4/passwd.client postfix/sasl_passwd msmtprc netrc fstab crypttab mtab cron.d machine-id .pwd.lock \
+    ssh/ssh_host_key sssd/sssd.conf pam_ldap.secret libnss-ldap.conf mysql/debian.cnf";
 /// What of `/var` is other services' state.
 pub(super) const PRIVATE_VAR: &str = "cache/ekiden cache/private lib/private lib/ekiden lib/docker lib/containerd lib/containers lib/kubelet \
     lib/rancher lib/cni lib/etcd lib/postgresql lib/mysql lib/redis lib/mongodb lib/gitea lib/forgejo lib/gitlab-runner lib/jenkins \
     lib/act_runner lib/systemd lib/NetworkManager lib/bluetooth lib/sss lib/samba lib/tor lib/tailscale lib/cloud lib/amazon \
     lib/google lib/waagent lib/lxc lib/lxd lib/incus lib/libvirt lib/machines lib/fail2ban lib/rabbitmq lib/elasticsearch lib/grafana \
-    lib/prometheus lib/vault lib/consul lib/nomad lib/acme lib/step lib/snapd lib/sudo lib/polkit-1 lib/AccountsService db";
+    lib/prometheus lib/vault lib/consul lib/nomad lib/acme lib/step lib/snapd lib/sudo lib/dbus lib/polkit-1 lib/AccountsService db";

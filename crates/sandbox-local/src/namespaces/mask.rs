@@ -3,19 +3,14 @@
 //! sandboxes of the machine.
 
 use super::ids::RUNNER;
+use super::layer::{Cover, Entry, Made, directory, mount};
 use super::lists::{FRESH, PRIVATE_ETC, PRIVATE_VAR};
-use super::sudo;
-use crate::files::remove_tree;
-use crate::sys;
+use super::{apt, sudo};
 use crate::wire::{Net, Owner, Profile};
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid, XattrFlags, chownat, mknodat};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Directories of the host's root that a job sees; nothing else at the top is shown.
@@ -41,32 +36,6 @@ pub(super) fn is_hidden(path: &Path) -> bool {
     };
     let fresh = path.strip_prefix("/").is_ok_and(|path| FRESH.iter().any(|(name, _)| path.starts_with(name)));
     fresh || below("/etc", PRIVATE_ETC) || below("/var", PRIVATE_VAR)
-}
-
-/// One thing in the layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Entry {
-    /// A directory; an opaque one hides what lies below it.
-    Directory {
-        mode: u32,
-        owner: Owner,
-        cover: Cover,
-    },
-    File {
-        mode: u32,
-        content: Vec<u8>,
-    },
-    /// Hides what lies below it.
-    Whiteout,
-    Link(PathBuf),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cover {
-    /// What lies below shows through.
-    Merge,
-    /// Nothing shows through.
-    Opaque,
 }
 
 /// What the layer is for.
@@ -121,27 +90,10 @@ struct Layer<'a> {
     entries: BTreeMap<PathBuf, Entry>,
 }
 
-/// A layer that is made.
-#[derive(Debug)]
-pub(super) enum Made {
-    /// A detached mount of a file system in memory. Root's: over the whole of the host's root a layer may not lie in that root.
-    Mount(OwnedFd),
-    /// A directory.
-    Directory(PathBuf),
-}
-
-impl Made {
-    /// Another handle on it, for one sandbox.
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        match self {
-            Self::Mount(mount) => sys::cloned(mount).map(Self::Mount),
-            Self::Directory(path) => Ok(Self::Directory(path.clone())),
-        }
-    }
-
-    /// Whether somebody removed it.
-    pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::Directory(path) if !path.is_dir())
+impl Kind {
+    /// Whether the job is root while the host's files are nobody's: then it needs an `/etc` of its own to be root over.
+    pub(super) fn has_own_etc(&self) -> bool {
+        (self.caller, self.profile) == (Caller::User, Profile::Root) && self.base == Path::new("/")
     }
 }
 
@@ -151,71 +103,6 @@ pub(super) fn layer(kind: &Kind, folder: &Path) -> io::Result<Made> {
     match kind.caller {
         Caller::Root => mount(&entries).map(Made::Mount),
         Caller::User => directory(&entries, folder).map(Made::Directory),
-    }
-}
-
-fn mount(entries: &BTreeMap<PathBuf, Entry>) -> io::Result<OwnedFd> {
-    let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(context.as_fd(), "mode", "0755")?;
-    fsconfig_create(context.as_fd())?;
-    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    let mount = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)?;
-    let folder = PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
-    entries.iter().try_for_each(|(path, entry)| make(&folder, path, entry, Caller::Root))?;
-    Ok(mount)
-}
-
-fn directory(entries: &BTreeMap<PathBuf, Entry>, folder: &Path) -> io::Result<PathBuf> {
-    let mut digest = Sha256::new();
-    for (path, entry) in entries {
-        digest.update(format!("{}\0{entry:?}\0", path.display()));
-    }
-    let mut name = String::new();
-    for byte in &digest.finalize()[..16] {
-        let _ = write!(name, "{byte:02x}");
-    }
-    let place = folder.join(&name);
-    if place.is_dir() {
-        return Ok(place);
-    }
-    std::fs::create_dir_all(folder)?;
-    let fresh = folder.join(format!("new-{}-{:?}", std::process::id(), std::thread::current().id()));
-    remove_tree(&fresh)?;
-    std::fs::create_dir(&fresh)?;
-    let made = entries.iter().try_for_each(|(path, entry)| make(&fresh, path, entry, Caller::User));
-    let made = made.and_then(|()| std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755)));
-    match made.and_then(|()| std::fs::rename(&fresh, &place)) {
-        Ok(()) => Ok(place),
-        // Another process was faster.
-        Err(_) if place.is_dir() => remove_tree(&fresh).map(|()| place),
-        Err(error) => {
-            let _ = remove_tree(&fresh);
-            Err(error)
-        }
-    }
-}
-
-fn make(folder: &Path, path: &Path, entry: &Entry, caller: Caller) -> io::Result<()> {
-    let at = folder.join(path);
-    match entry {
-        Entry::Directory { mode, owner, cover } => {
-            std::fs::create_dir(&at)?;
-            if *cover == Cover::Opaque {
-                rustix::fs::setxattr(&at, "user.overlay.opaque", b"y", XattrFlags::empty())?;
-            }
-            // An ordinary user's own id is the only one there is.
-            if (*owner, caller) == (Owner::Job, Caller::Root) {
-                let (uid, gid) = (Uid::from_raw(RUNNER), Gid::from_raw(RUNNER));
-                chownat(CWD, &at, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-            }
-            std::fs::set_permissions(&at, std::fs::Permissions::from_mode(*mode))
-        }
-        Entry::File { mode, content } => {
-            std::fs::write(&at, content)?;
-            std::fs::set_permissions(&at, std::fs::Permissions::from_mode(*mode))
-        }
-        Entry::Whiteout => Ok(mknodat(CWD, &at, FileType::CharacterDevice, Mode::empty(), 0)?),
-        Entry::Link(target) => std::os::unix::fs::symlink(target, &at),
     }
 }
 
@@ -238,6 +125,9 @@ fn entries(kind: &Kind) -> BTreeMap<PathBuf, Entry> {
                 layer.unreadable(Path::new(top), 0);
             }
         }
+    }
+    if kind.has_own_etc() {
+        layer.local();
     }
     layer.homes();
     layer.names();
@@ -338,6 +228,34 @@ impl Layer<'_> {
             } else if meta.is_dir() && depth < DEPTH {
                 self.unreadable(&at, depth + 1);
             }
+        }
+    }
+
+    /// Where an administrator puts things, writable for a job that is root; and what says what it cannot write.
+    fn local(&mut self) {
+        for (top, depth) in [("usr/local", 2), ("opt", 0), ("srv", 0)] {
+            self.shown(Path::new(top), depth);
+        }
+        for name in ["apt", "apt-get"] {
+            if self.below(&Path::new("usr/bin").join(name)).exists() {
+                self.file(Path::new("usr/local/bin").join(name), 0o755, apt::SCRIPT);
+            }
+        }
+    }
+
+    /// Directories of the host that belong to the job's root, their content as it is.
+    fn shown(&mut self, path: &Path, depth: usize) {
+        let below = self.below(path);
+        let Ok(meta) = std::fs::symlink_metadata(&below) else { return };
+        if !meta.is_dir() || self.entries.get(path).is_some_and(|entry| !matches!(entry, Entry::Directory { .. })) {
+            return;
+        }
+        if !self.entries.contains_key(path) {
+            self.directory(path, meta.mode() & 0o777 | 0o755, Owner::Root, Cover::Merge);
+        }
+        let Ok(listed) = std::fs::read_dir(below) else { return };
+        for entry in listed.filter_map(Result::ok).filter(|_| depth > 0) {
+            self.shown(&path.join(entry.file_name()), depth - 1);
         }
     }
 

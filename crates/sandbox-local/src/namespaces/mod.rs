@@ -1,8 +1,11 @@
 //! Sandboxes of Linux namespaces: the default backend. The parent's side: everything that needs the caller's rights or may
 //! take time (control group, disk, masks, spec) is made here, in threads; the zygote only forks.
 
+mod apt;
 mod environment;
+mod etc;
 mod ids;
+mod layer;
 mod link;
 mod lists;
 mod mask;
@@ -15,6 +18,8 @@ mod watch;
 
 pub(crate) use environment::Caller as CallerVariables;
 pub use environment::HostVariables;
+pub use ids::one_id_only;
+pub(crate) use ids::subordinate;
 pub(crate) use link::error_of;
 pub(crate) use process::number_of;
 pub(crate) use receipt::machine;
@@ -79,7 +84,7 @@ struct Shared {
     environment: environment::Caller,
     masks: PathBuf,
     /// Masks made, with what they depend on.
-    known_masks: Mutex<HashMap<Kind, (mask::Stamp, mask::Made)>>,
+    known_masks: Mutex<HashMap<Kind, (mask::Stamp, layer::Made)>>,
     off: Vec<Protection>,
 }
 
@@ -254,7 +259,10 @@ impl Shared {
                 .map_err(|error| io_error("take an id range for the sandbox", error))?,
             Caller::User => Ids::own(profile),
         };
-        let mask = self.mask(spec::mask_kind(&spec, self.caller, profile, network, &self.off))?;
+        let kind = spec::mask_kind(&spec, self.caller, profile, network, &self.off);
+        let own_etc = kind.has_own_etc().then(|| etc::copy(Path::new("/etc"), &self.masks)).transpose();
+        let own_etc = own_etc.map_err(|error| io_error(format!("copy /etc to {}", self.masks.display()), error))?;
+        let mask = self.mask(kind)?;
         let mut held = Held { shared: self.clone(), name: spec.name.clone(), group: None, disk: None };
         let group = self
             .cgroups
@@ -270,6 +278,7 @@ impl Shared {
             ids: &ids,
             layout: &layout,
             mask,
+            own_etc,
             disk,
             group,
             allow: allow.unwrap_or_default(),
@@ -300,7 +309,7 @@ impl Shared {
             .map_err(|error| io_error("reach the zygote, which has ended", error))
     }
 
-    fn mask(&self, kind: Kind) -> Result<mask::Made, SandboxError> {
+    fn mask(&self, kind: Kind) -> Result<layer::Made, SandboxError> {
         let failed = |error| io_error(format!("make a layer in {}", self.masks.display()), error);
         let stamp = mask::Stamp::of(&kind);
         let mut known = self.known_masks.lock().unwrap_or_else(PoisonError::into_inner);

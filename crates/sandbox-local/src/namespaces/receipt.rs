@@ -45,8 +45,15 @@ impl Facts {
         disk: Option<&Disk>,
         start: Duration,
     ) -> Self {
+        let alone = if spec.profile == Profile::Root { super::one_id_only() } else { None };
         let mut isolation = vec![
-            on("user namespace", ids.described()),
+            match alone {
+                None => on("user namespace", ids.described()),
+                Some(reason) => {
+                    let lost = "the job is root without other ids, so su, useradd -m, chown and apt-get fail";
+                    off("ids for --profile root", format!("{lost}: {reason}"))
+                }
+            },
             on("mount namespace", "root read-only below a throw-away layer"),
             on("process namespace", ""),
             on("ipc, host name and control group namespaces", ""),

@@ -2,8 +2,8 @@
 //! ordinary user, between the host's root and a directory, is decided here.
 
 use super::ids::Ids;
+use super::layer;
 use super::mask::{self, Caller, Hiding, Kind};
-use super::watch::Watched;
 use crate::cgroup::Group;
 use crate::disk::Disk;
 use crate::sys;
@@ -41,7 +41,9 @@ pub(super) struct Given<'a> {
     pub(super) caller: Caller,
     pub(super) ids: &'a Ids,
     pub(super) layout: &'a Layout,
-    pub(super) mask: mask::Made,
+    pub(super) mask: layer::Made,
+    /// What stands for the host's `/etc`.
+    pub(super) own_etc: Option<PathBuf>,
     pub(super) disk: &'a Disk,
     pub(super) group: &'a Group,
     /// Targets that are open.
@@ -129,8 +131,8 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
         profile,
         network,
         allow: given.allow.clone(),
-        // Where a control group counts it, the job may fill it as it likes.
-        shared_memory: Watched::of(&given.spec.limits, Some(given.group)).memory(),
+        // Counted by the control group too, where there is one: a program that asks for the size shall hear what it can have.
+        shared_memory: given.spec.limits.memory,
         host_name: mask::HOST_NAME.to_owned(),
         writable,
         off: given.off.clone(),
@@ -200,11 +202,11 @@ impl Builder<'_> {
 
     fn layers(&mut self) -> Result<Vec<Layer>, Fault> {
         let mask = match &self.given.mask {
-            mask::Made::Directory(path) => {
+            layer::Made::Directory(path) => {
                 let path = path.clone();
                 self.tree(&path, Some(Owners::Sandbox), Use::Lower)?
             }
-            mask::Made::Mount(mount) => {
+            layer::Made::Mount(mount) => {
                 let mount = mount.try_clone().map_err(|error| Fault::system("open a layer", error))?;
                 let at = self.fd(mount);
                 self.mapped.push((at, Owners::Sandbox));
@@ -239,7 +241,8 @@ impl Builder<'_> {
             if !meta.is_dir() || covered {
                 continue;
             }
-            let tree = self.tree(&path, Some(Owners::Sandbox), Use::Lower)?;
+            let own = self.given.own_etc.clone().filter(|_| name == "etc");
+            let tree = self.tree(&own.unwrap_or(path), Some(Owners::Sandbox), Use::Lower)?;
             layers.push(Layer {
                 at: PathBuf::from(name),
                 lowers: vec![(mask, PathBuf::from(name)), (tree, top.clone())],

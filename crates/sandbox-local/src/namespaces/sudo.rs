@@ -72,6 +72,8 @@ fi
 [ -z "$login" ] || directory=${directory:-$home}
 [ -z "$directory" ] || cd "$directory" || exit 1
 if [ "$number" != 0 ]; then
+  awk -v n="$number" '$1 <= n && n < $1 + $3 { found = 1 } END { exit !found }' /proc/self/uid_map ||
+    usage "this sandbox has no id for $user: whoever started it has no subordinate ids; \`ekiden doctor\` says what to run"
   set -- setpriv --reuid="$number" --regid="$(id -g "$user" 2>/dev/null || echo "$number")" --init-groups -- "$@"
 fi
 if [ -n "$keep" ]; then

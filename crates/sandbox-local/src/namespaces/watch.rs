@@ -40,11 +40,6 @@ impl Watched {
         }
     }
 
-    /// The limit on memory that is watched.
-    pub(super) fn memory(&self) -> Option<u64> {
-        self.memory
-    }
-
     /// Says of a protection of the group that it is watched.
     pub(super) fn told(&self, told: &Isolation) -> Isolation {
         let value = match told.name.as_str() {

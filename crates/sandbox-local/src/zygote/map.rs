@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 
 /// Writes the map of a new process's user namespace.
-pub(super) fn write(pid: Pid, map: &IdMap) -> Result<(), Fault> {
+pub(crate) fn write(pid: Pid, map: &IdMap) -> Result<(), Fault> {
     let pid = pid.as_raw_nonzero();
     let put = |file: &str, text: String| {
         fs::write(format!("/proc/{pid}/{file}"), text)

@@ -8,7 +8,10 @@ mod inside;
 mod map;
 mod serve;
 
+pub(crate) use map::write as write_map;
+
 use crate::channel;
+use crate::mapped;
 use crate::sys::{self, Forked};
 use rustix::process::Pid;
 use std::io;
@@ -44,9 +47,10 @@ impl Zygote {
     /// # Errors
     /// When the process cannot be started.
     pub fn start() -> Result<Self, ZygoteError> {
-        let mut args = std::env::args_os();
-        if args.next().is_some_and(|name| name == MARK) {
-            serve::run();
+        match std::env::args_os().next() {
+            Some(name) if name == MARK => serve::run(),
+            Some(name) if mapped::is_worker(&name) => mapped::run(),
+            _ => {}
         }
         let failed = |what| move |source| ZygoteError { what, source };
         let (ours, theirs) = channel::pair().map_err(failed("socketpair"))?;

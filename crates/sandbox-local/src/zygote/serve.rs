@@ -5,8 +5,8 @@ use super::map::{self, Mapper};
 use super::{MARK, PARENT_FD, SOCKET_FD};
 use crate::cgroup::Cgroups;
 use crate::channel::{self, Message, Received, Receiver};
-use crate::files::remove_tree;
 use crate::init;
+use crate::mapped::remove_tree;
 use crate::seccomp::Filters;
 use crate::sys::{self, Forked};
 use crate::wire::{Fault, IdMap, Net, Prepare, Reply, ToZygote};
@@ -263,5 +263,5 @@ fn enter_groups(entrances: &[usize], fds: &[OwnedFd]) -> Result<(), Fault> {
     for entrance in entrances.iter().filter_map(|at| fds.get(*at)) {
         rustix::io::write(entrance, b"0").map_err(|error| Fault::system("enter the sandbox's control group", error))?;
     }
-    Ok(())
+    sys::unshare(sys::NEWCGROUP).map_err(|error| Fault::system("make the sandbox's control group namespace", error))
 }
