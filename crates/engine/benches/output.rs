@@ -4,7 +4,7 @@
 use domain::{JobEvent, JobEventKind, JobId, StepRef, SystemClock};
 use engine::commands::CommandRules;
 use engine::events::EventSink;
-use engine::output::{Debugging, JobMatchers, RepositoryIdentity, StepLog, StepOutput};
+use engine::output::{Debugging, JobMatchers, RepositoryIdentity, Speaker, StepLog, StepOutput};
 use mask::Masker;
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ fn once(from: From, masker: &Masker, text: &Arc<[u8]>, runtime: &tokio::runtime:
         match from {
             From::Memory => {
                 for chunk in text.chunks(CHUNK) {
-                    output.take(chunk).await;
+                    output.take(Speaker::Output, chunk).await;
                 }
             }
             From::Pipe => {
@@ -71,7 +71,7 @@ fn once(from: From, masker: &Masker, text: &Arc<[u8]>, runtime: &tokio::runtime:
                     if read == 0 {
                         break;
                     }
-                    output.take(&chunk[..read]).await;
+                    output.take(Speaker::Output, &chunk[..read]).await;
                 }
                 writing.join().unwrap();
             }

@@ -12,6 +12,7 @@ mod naming;
 mod node;
 mod phases;
 mod process;
+mod programs;
 mod request;
 mod run;
 mod running;
@@ -23,7 +24,7 @@ mod step;
 mod top;
 mod views;
 
-pub use node::Nodes;
+pub use programs::Programs;
 pub use request::{
     CheckoutRules, CheckoutTime, GivenContexts, JobInFile, JobReport, JobRequest, Keep, RunnerFacts, SandboxRequest,
     Timing,

@@ -3,8 +3,8 @@
 
 use super::actions::ActionError;
 use super::process;
+use super::programs::Programs;
 use super::running::Job;
-use tokio::sync::OnceCell;
 
 /// Prints `version path` for every Node.js that it finds. `PATH` here is the sandbox's own: what a job puts before it is for the job.
 const LOOK: &str = r#"seen=
@@ -44,14 +44,10 @@ impl Choice {
     }
 }
 
-/// What was found; the same for all sandboxes with the same root.
-#[derive(Debug, Default)]
-pub struct Nodes(OnceCell<Vec<Node>>);
-
-impl Nodes {
+impl Programs {
     /// The Node.js for an action of that major.
-    pub(crate) async fn choose(&self, job: &Job, major: u32) -> Result<Choice, ActionError> {
-        let found = self.0.get_or_try_init(|| look(job)).await?;
+    pub(crate) async fn node(&self, job: &Job, major: u32) -> Result<Choice, ActionError> {
+        let found = self.nodes.get_or_try_init(|| look(job)).await?;
         choose(found, major).ok_or_else(|| ActionError(missing(found, major)))
     }
 }

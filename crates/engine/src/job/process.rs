@@ -3,7 +3,9 @@
 use super::guard::{Condition, Guard, Stop};
 use super::request::Timing;
 use crate::cancel::Cancel;
+use crate::output::Speaker;
 use sandbox::{Collected, Exec, ExecEnd, InsideFile, Process, Sandbox, SandboxError, Signal, Stdio};
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use tokio::io::AsyncReadExt;
@@ -36,12 +38,13 @@ pub(crate) struct Finished {
 /// Where a process's output goes.
 pub(crate) trait Output: Send {
     /// Takes the next bytes; waits when its reader is slow.
-    fn take(&mut self, bytes: &[u8]) -> impl Future<Output = ()> + Send;
+    fn take(&mut self, from: Speaker, bytes: &[u8]) -> impl Future<Output = ()> + Send;
 }
 
 /// Runs a process to its end.
 ///
-/// Standard output and error share a pipe, so that their lines keep the order in which they were written.
+/// Standard output and error have a pipe each, as with the reference: lines of the two may pass each other where they are written
+/// within microseconds, but no line of the one becomes a part of a line of the other.
 pub(crate) async fn run(
     sandbox: &dyn Sandbox,
     launch: Launch,
@@ -51,7 +54,8 @@ pub(crate) async fn run(
     known: Cancel,
     condition: &dyn Condition,
 ) -> Result<Finished, SandboxError> {
-    let (mut reader, stdio) = pipe()?;
+    let ((stdout, to_stdout), (stderr, to_stderr)) = (pipe()?, pipe()?);
+    let stdio = Stdio { stdout: to_stdout, stderr: to_stderr };
     let exec = Exec {
         argv: launch.argv,
         env: launch.env,
@@ -68,12 +72,12 @@ pub(crate) async fn run(
     tokio::pin!(wait, stop, kill);
 
     let mut chunk = vec![0; CHUNK];
-    let mut pipe = Pipe::Open;
+    let mut pipes = Pipes { stdout: Some(stdout), stderr: Some(stderr) };
     let mut ended = None;
     let mut stopped: Option<Stop> = None;
     // What comes next when the process does not end: from the moment of a stop, or of an end with the pipe still open.
     let mut next: Option<(Instant, Step)> = None;
-    while ended.is_none() || pipe == Pipe::Open {
+    while ended.is_none() || pipes.are_open() {
         tokio::select! {
             biased;
             stop = &mut stop, if stopped.is_none() => {
@@ -97,12 +101,16 @@ pub(crate) async fn run(
                     next = Some((drained, Step::Kill));
                 }
             }
-            read = reader.read(&mut chunk), if pipe == Pipe::Open => match read {
-                Ok(0) | Err(_) => pipe = Pipe::Closed,
-                Ok(n) => output.take(&chunk[..n]).await,
-            },
+            () = pipes.readable(), if pipes.are_open() => {
+                // Both are asked, so that a flood in one does not hold the other back.
+                for speaker in [Speaker::Output, Speaker::Error] {
+                    if let Some(read) = pipes.read(speaker, &mut chunk) {
+                        output.take(speaker, &chunk[..read]).await;
+                    }
+                }
+            }
             () = sleep_until(next.map_or_else(Instant::now, |(at, _)| at)), if next.is_some() => {
-                next = escalate(process.as_ref(), next.map(|(_, step)| step), timing, ended.is_some(), &mut pipe).await?;
+                next = escalate(process.as_ref(), next.map(|(_, step)| step), timing, ended.is_some(), &mut pipes).await?;
             }
         }
     }
@@ -119,10 +127,46 @@ enum Step {
     GiveUp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pipe {
-    Open,
-    Closed,
+/// The pipes of a process, as long as somebody holds their other ends.
+struct Pipes {
+    stdout: Option<pipe::Receiver>,
+    stderr: Option<pipe::Receiver>,
+}
+
+impl Pipes {
+    const fn are_open(&self) -> bool {
+        self.stdout.is_some() || self.stderr.is_some()
+    }
+
+    /// Waits until one of them has something to say, its end too.
+    async fn readable(&self) {
+        async fn of(pipe: Option<&pipe::Receiver>) {
+            match pipe {
+                // An error shows itself again when it is read.
+                Some(pipe) => drop(pipe.readable().await),
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            biased;
+            () = of(self.stdout.as_ref()) => {}
+            () = of(self.stderr.as_ref()) => {}
+        }
+    }
+
+    /// What one of them says now; how much of the chunk it filled.
+    fn read(&mut self, speaker: Speaker, chunk: &mut [u8]) -> Option<usize> {
+        let side = match speaker {
+            Speaker::Output => &mut self.stdout,
+            Speaker::Error => &mut self.stderr,
+        };
+        match side.as_ref()?.try_read(chunk) {
+            Ok(read) if read > 0 => return Some(read),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Ok(_) | Err(_) => *side = None,
+        }
+        None
+    }
 }
 
 async fn escalate(
@@ -130,7 +174,7 @@ async fn escalate(
     step: Option<Step>,
     timing: &Timing,
     has_ended: bool,
-    pipe: &mut Pipe,
+    pipes: &mut Pipes,
 ) -> Result<Option<(Instant, Step)>, SandboxError> {
     let now = Instant::now();
     match step {
@@ -143,19 +187,21 @@ async fn escalate(
             Ok(Some((now + timing.drain, Step::GiveUp)))
         }
         Some(Step::GiveUp) if has_ended => {
-            *pipe = Pipe::Closed;
+            *pipes = Pipes { stdout: None, stderr: None };
             Ok(None)
         }
         Some(Step::GiveUp) | None => Err(SandboxError::Gone),
     }
 }
 
-fn pipe() -> Result<(pipe::Receiver, Stdio), SandboxError> {
-    let failed = |source| SandboxError::Io { what: "make a pipe for a step's output".to_owned(), source };
-    let (reader, writer) = std::io::pipe().map_err(failed)?;
-    let stderr = OwnedFd::from(writer.try_clone().map_err(failed)?);
-    let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(failed)?;
-    Ok((reader, Stdio { stdout: OwnedFd::from(writer), stderr }))
+fn pipe() -> Result<(pipe::Receiver, OwnedFd), SandboxError> {
+    let (reader, writer) = std::io::pipe().map_err(pipe_failed)?;
+    let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(pipe_failed)?;
+    Ok((reader, OwnedFd::from(writer)))
+}
+
+fn pipe_failed(source: std::io::Error) -> SandboxError {
+    SandboxError::Io { what: "make a pipe for a step's output".to_owned(), source }
 }
 
 /// Runs a small command of the engine's own; its exit and what it said on standard output and error, at most 1 MiB.
@@ -165,7 +211,9 @@ pub(crate) async fn capture(
     env: Vec<(String, String)>,
     cwd: PathBuf,
 ) -> Result<(ExecEnd, Vec<u8>), SandboxError> {
-    let (mut reader, stdio) = pipe()?;
+    let (mut reader, stdout) = pipe()?;
+    let stderr = stdout.try_clone().map_err(pipe_failed)?;
+    let stdio = Stdio { stdout, stderr };
     let exec = Exec { argv, env, cwd, files: Vec::new(), collect: Vec::new(), collect_limit: 0, stdio };
     let process = sandbox.exec(exec).await?;
     let mut said = Vec::new();

@@ -1,6 +1,6 @@
 //! What a job is given, and what it reports. The composition root and [`crate::local`] build the one and read the other.
 
-use super::node::Nodes;
+use super::programs::Programs;
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
 use domain::{Conclusion, JobId, Receipt, Secret};
@@ -55,8 +55,8 @@ pub struct JobRequest {
     pub cancel: CancelSignal,
     /// The right to run beside other jobs: taken after the set-up, before the first event, given back at the end.
     pub turns: Option<Arc<Semaphore>>,
-    /// The Node.js versions of the sandbox's root, looked for once for all jobs that share this.
-    pub nodes: Arc<Nodes>,
+    /// The programs of the sandbox's root, looked for once for all jobs that share this.
+    pub programs: Arc<Programs>,
     /// The waits of cancellations; [`Timing::default`] outside tests.
     pub timing: Timing,
 }

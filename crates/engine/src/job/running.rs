@@ -1,7 +1,7 @@
 //! A job that is being run: what all its steps share.
 
 use super::actions::{Catalog, Origin, Places};
-use super::node::Nodes;
+use super::programs::Programs;
 use super::request::{GivenContexts, JobInFile, Timing};
 use super::state::State;
 use crate::cancel::CancelSignal;
@@ -34,7 +34,7 @@ pub(crate) struct Job {
     pub(crate) timing: Timing,
     pub(crate) state: State,
     pub(crate) catalog: Catalog,
-    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) programs: Arc<Programs>,
     pub(crate) checkout: Option<Checkouts>,
     /// What `$/` means in the job's file.
     pub(crate) origin: Origin,

@@ -214,7 +214,7 @@ fn job(request: JobRequest, prepared: Prepared, masker: Masker, cancel: CancelSi
         timing: request.timing,
         state: State::default(),
         catalog: prepared.catalog,
-        nodes: request.nodes,
+        programs: request.programs,
         checkout: prepared.checkout,
         places: prepared.places,
         own_tree: OnceCell::new(),

@@ -67,9 +67,9 @@ impl Shell {
         })
     }
 
-    /// As the log shows it: `bash -e {0}`.
-    pub(crate) fn label(&self) -> String {
-        format!("{} {}", self.program, self.arguments)
+    /// As the log shows it: `/usr/bin/bash -e {0}`.
+    pub(crate) fn label(&self, program: &str) -> String {
+        format!("{program} {}", self.arguments)
     }
 
     /// The ending of the script's file, with its dot, or nothing.

@@ -3,7 +3,7 @@
 use super::request::{Labels, LocalRun};
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
-use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, Nodes, SandboxRequest};
+use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, Programs, SandboxRequest};
 use crate::output::{Debugging, StepLog};
 use domain::{Conclusion, JobEventKind, JobId, StepPhase, StepRef};
 use mask::Masker;
@@ -33,7 +33,7 @@ pub(super) struct Shared {
     turns: Arc<Semaphore>,
     /// Bounds the sandboxes that exist.
     sandboxes: Semaphore,
-    nodes: Arc<Nodes>,
+    programs: Arc<Programs>,
 }
 
 impl Shared {
@@ -49,7 +49,7 @@ impl Shared {
             masker,
             turns: Arc::new(Semaphore::new(jobs)),
             sandboxes: Semaphore::new(jobs + AHEAD),
-            nodes: Arc::default(),
+            programs: Arc::default(),
             run,
         }
     }
@@ -110,7 +110,7 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         cancel_timeout: minutes(ready.cancel_timeout_minutes),
         cancel,
         turns: Some(Arc::clone(&shared.turns)),
-        nodes: Arc::clone(&shared.nodes),
+        programs: Arc::clone(&shared.programs),
         timing: run.timing,
     })
     .await

@@ -1,7 +1,7 @@
 //! What a step says: raw bytes of its processes become lines, commands, annotations, and masked [`domain::JobEvent`]s.
 //!
 //! `job` makes one [`StepLog`] for each step of the log, one [`StepOutput`] for each process (its commands have a state of their own,
-//! `execution-semantics` 3.5), feeds it with what it reads from the pipe, and applies the [`crate::commands::Effects`] at the end.
+//! `execution-semantics` 3.5), feeds it with what it reads from the pipes, and applies the [`crate::commands::Effects`] at the end.
 //!
 //! - [`log`]: printing: masks, tags, annotations and their limits.
 //! - [`framing`]: bytes into lines, with bounded memory.
@@ -17,4 +17,4 @@ pub mod step;
 
 pub use log::{Debugging, StepLog};
 pub use problems::{JobMatchers, RepositoryIdentity};
-pub use step::StepOutput;
+pub use step::{Speaker, StepOutput};

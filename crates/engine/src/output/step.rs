@@ -21,21 +21,54 @@ use std::sync::Arc;
 /// The most bytes of a problem matcher file.
 const MATCHER_FILE_LIMIT: u64 = 1024 * 1024;
 
-/// Reads what one process says.
+/// Which of its two outputs a process writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speaker {
+    /// Standard output.
+    #[default]
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// Reads what one process says. Standard output and error are read line by line, each for itself, as the reference reads them: what
+/// one leaves unfinished does not become the beginning of the other's next line. Commands of both are those of the one step.
 #[derive(Debug)]
 pub struct StepOutput<'step> {
     log: Arc<StepLog>,
     sandbox: &'step dyn Sandbox,
     files: Files<'step>,
-    framer: Framer,
     interpreter: Interpreter,
     job_matchers: JobMatchers,
+    /// Who speaks.
+    speaker: Speaker,
+    side: Side,
+    /// Of who does not speak now.
+    other: Side,
+    effects: Effects,
+}
+
+/// What is between the bytes of one output and its lines.
+#[derive(Debug)]
+struct Side {
+    framer: Framer,
     matchers: MatcherList,
     matchers_version: u64,
     stream: Stream,
     /// Masked lines that wait to be put on the stream; the last one may still grow.
     lines: Vec<u8>,
-    effects: Effects,
+}
+
+impl Side {
+    fn new(log: &StepLog) -> Self {
+        Self {
+            framer: Framer::default(),
+            matchers: MatcherList::default(),
+            matchers_version: 0,
+            stream: log.masker().stream(),
+            lines: Vec::new(),
+        }
+    }
 }
 
 impl<'step> StepOutput<'step> {
@@ -48,43 +81,52 @@ impl<'step> StepOutput<'step> {
         rules: CommandRules,
     ) -> Self {
         let echo = if log.debugging() == super::Debugging::Shown { Echo::On } else { Echo::Off };
-        let stream = log.masker().stream();
+        let (side, other) = (Side::new(&log), Side::new(&log));
         Self {
             log,
             sandbox,
             files: Files::new(sandbox, identity),
-            framer: Framer::default(),
             interpreter: Interpreter::new(rules, echo),
             job_matchers,
-            matchers: MatcherList::default(),
-            matchers_version: 0,
-            stream,
-            lines: Vec::new(),
+            speaker: Speaker::default(),
+            side,
+            other,
             effects: Effects::default(),
         }
     }
 
-    /// Takes the next bytes of the pipe and puts all whole lines on the stream; waits when its reader is slow. Give it as much as
+    /// Takes the next bytes of a pipe and puts all whole lines on the stream; waits when its reader is slow. Give it as much as
     /// one read gave.
-    pub async fn take(&mut self, bytes: &[u8]) {
-        self.framer.push(bytes);
-        let mut framer = std::mem::take(&mut self.framer);
+    pub async fn take(&mut self, from: Speaker, bytes: &[u8]) {
+        self.speaks(from);
+        self.side.framer.push(bytes);
+        let mut framer = std::mem::take(&mut self.side.framer);
         while let Some(frame) = framer.frame() {
             let length = self.frame(frame).await;
             framer.consume(length);
         }
-        self.framer = framer;
+        self.side.framer = framer;
         self.flush().await;
     }
 
-    /// The pipe was closed: what is left is a line too.
-    pub async fn finish(&mut self) {
-        let mut framer = std::mem::take(&mut self.framer);
-        if let Some(frame) = framer.finish() {
-            self.frame(frame).await;
+    fn speaks(&mut self, speaker: Speaker) {
+        if self.speaker != speaker {
+            self.speaker = speaker;
+            std::mem::swap(&mut self.side, &mut self.other);
         }
-        self.end_of_text();
-        self.flush().await;
+    }
+
+    /// The pipes were closed: what is left is a line too.
+    pub async fn finish(&mut self) {
+        for speaker in [Speaker::Output, Speaker::Error] {
+            self.speaks(speaker);
+            let mut framer = std::mem::take(&mut self.side.framer);
+            if let Some(frame) = framer.finish() {
+                self.frame(frame).await;
+            }
+            self.end_of_text();
+            self.flush().await;
+        }
     }
 
     /// Processes the command files of the process, in their order.
@@ -126,8 +168,8 @@ impl<'step> StepOutput<'step> {
             }
             Frame::Piece(bytes) => {
                 self.plain(&text(bytes)).await;
-                if self.lines.last().is_some_and(|last| *last != b'\n') {
-                    self.lines.push(b'\n');
+                if self.side.lines.last().is_some_and(|last| *last != b'\n') {
+                    self.side.lines.push(b'\n');
                 }
                 bytes.len()
             }
@@ -136,12 +178,12 @@ impl<'step> StepOutput<'step> {
 
     /// Reads whole lines. Where nothing looks like a command and no matcher listens, they are masked and printed in one go.
     async fn read(&mut self, text: &str) {
-        if let Some(matchers) = self.job_matchers.newer_than(&mut self.matchers_version) {
-            self.matchers = matchers;
+        if let Some(matchers) = self.job_matchers.newer_than(&mut self.side.matchers_version) {
+            self.side.matchers = matchers;
         }
         let (mut printed, mut from) = (0, 0);
         let mut suspects = Suspects::new(text);
-        while self.matchers.is_empty()
+        while self.side.matchers.is_empty()
             && let Some((start, end)) = suspects.from(from)
         {
             from = end + 1;
@@ -151,7 +193,7 @@ impl<'step> StepOutput<'step> {
                 printed = from;
             }
         }
-        if !self.matchers.is_empty() {
+        if !self.side.matchers.is_empty() {
             self.match_lines(text, printed, from).await;
         } else if let Some(rest) = text.get(printed..) {
             self.plain(rest).await;
@@ -173,7 +215,7 @@ impl<'step> StepOutput<'step> {
             }
             let stripped = without_colours(line);
             let mut skipped = Vec::new();
-            let found = self.matchers.line(&stripped, |problem| match level(problem) {
+            let found = self.side.matchers.line(&stripped, |problem| match level(problem) {
                 Ok(_) => true,
                 Err(reason) => {
                     skipped.push(reason);
@@ -187,7 +229,7 @@ impl<'step> StepOutput<'step> {
             self.end_of_text();
             printed = start;
             for reason in skipped {
-                self.log.write_debug(&reason, &mut self.lines);
+                self.log.write_debug(&reason, &mut self.side.lines);
             }
             for owner in found.dropped {
                 let message =
@@ -225,8 +267,8 @@ impl<'step> StepOutput<'step> {
     /// Does one thing. An error is one that only a command file can have.
     async fn act(&mut self, said: Said) -> Result<(), String> {
         match said {
-            Said::Line(line) => self.log.write(&line, &mut self.lines),
-            Said::Debug(text) => self.log.write_debug(&text, &mut self.lines),
+            Said::Line(line) => self.log.write(&line, &mut self.side.lines),
+            Said::Debug(text) => self.log.write_debug(&text, &mut self.side.lines),
             Said::Mask(value) => {
                 if self.log.masker().add(&value) == Added::TooShort {
                     let message = "A mask of a single character would hide most of the log; it was not added.";
@@ -275,7 +317,7 @@ impl<'step> StepOutput<'step> {
             "Added matchers: {}. Problem matchers scan action output for known warning or error strings and report these inline.",
             owners.join(", ")
         );
-        self.log.write_debug(&note, &mut self.lines);
+        self.log.write_debug(&note, &mut self.side.lines);
         Ok(())
     }
 
@@ -288,13 +330,13 @@ impl<'step> StepOutput<'step> {
         };
         let removed: Vec<String> = self.job_matchers.remove(&owners).iter().map(|owner| format!("'{owner}'")).collect();
         self.refresh_matchers();
-        self.log.write_debug(&format!("Removed matchers: {}", removed.join(", ")), &mut self.lines);
+        self.log.write_debug(&format!("Removed matchers: {}", removed.join(", ")), &mut self.side.lines);
         Ok(())
     }
 
     fn refresh_matchers(&mut self) {
-        if let Some(matchers) = self.job_matchers.newer_than(&mut self.matchers_version) {
-            self.matchers = matchers;
+        if let Some(matchers) = self.job_matchers.newer_than(&mut self.side.matchers_version) {
+            self.side.matchers = matchers;
         }
     }
 
@@ -319,7 +361,7 @@ impl<'step> StepOutput<'step> {
         place: Place,
         line: Option<&str>,
     ) {
-        let annotation = self.log.write_annotation(level, message, title, place, line, &mut self.lines);
+        let annotation = self.log.write_annotation(level, message, title, place, line, &mut self.side.lines);
         if annotation.is_some() {
             self.flush().await;
             self.log.emit_annotation(annotation).await;
@@ -328,31 +370,33 @@ impl<'step> StepOutput<'step> {
 
     /// Masks plain lines (or a piece of one); puts them on the stream when they fill an event.
     async fn plain(&mut self, text: &str) {
-        self.stream.push(text.as_bytes(), &mut self.lines);
-        if self.lines.len() >= EVENT_BYTES {
+        let Side { stream, lines, .. } = &mut self.side;
+        stream.push(text.as_bytes(), lines);
+        if self.side.lines.len() >= EVENT_BYTES {
             self.flush().await;
         }
     }
 
     /// What was held back as a possible beginning of a secret was none: something else follows.
     fn end_of_text(&mut self) {
-        self.stream.finish(&mut self.lines);
-        if self.lines.last().is_some_and(|last| *last != b'\n') {
-            self.lines.push(b'\n');
+        let Side { stream, lines, .. } = &mut self.side;
+        stream.finish(lines);
+        if self.side.lines.last().is_some_and(|last| *last != b'\n') {
+            self.side.lines.push(b'\n');
         }
     }
 
     /// Puts all whole lines on the stream.
     async fn flush(&mut self) {
-        let whole = match self.lines.last() {
+        let whole = match self.side.lines.last() {
             None => return,
-            Some(b'\n') => self.lines.len(),
-            Some(_) => memchr::memrchr(b'\n', &self.lines).map_or(0, |at| at + 1),
+            Some(b'\n') => self.side.lines.len(),
+            Some(_) => memchr::memrchr(b'\n', &self.side.lines).map_or(0, |at| at + 1),
         };
         if whole > 0 {
-            let rest = self.lines.split_off(whole);
-            self.log.emit(&mut self.lines).await;
-            self.lines.extend_from_slice(&rest);
+            let rest = self.side.lines.split_off(whole);
+            self.log.emit(&mut self.side.lines).await;
+            self.side.lines.extend_from_slice(&rest);
         }
     }
 }

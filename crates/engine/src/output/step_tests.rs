@@ -18,6 +18,11 @@ struct Ran {
 }
 
 fn run(secrets: &[&str], files: &[(&str, &str)], debugging: Debugging, chunks: &[&[u8]]) -> Ran {
+    let chunks: Vec<_> = chunks.iter().map(|chunk| (Speaker::Output, *chunk)).collect();
+    run_both(secrets, files, debugging, &chunks)
+}
+
+fn run_both(secrets: &[&str], files: &[(&str, &str)], debugging: Debugging, chunks: &[(Speaker, &[u8])]) -> Ran {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let masker = Masker::new();
     for secret in secrets {
@@ -30,8 +35,8 @@ fn run(secrets: &[&str], files: &[(&str, &str)], debugging: Debugging, chunks: &
         let sink = EventSink::new(JobId::new("job"), Arc::new(ManualClock::default()), sender);
         let log = Arc::new(StepLog::new(sink, StepRef(1), masker, debugging));
         let mut output = StepOutput::new(log, &shelf, JobMatchers::default(), identity, CommandRules::default());
-        for chunk in chunks {
-            output.take(chunk).await;
+        for (speaker, chunk) in chunks {
+            output.take(*speaker, chunk).await;
         }
         output.finish().await;
         output.into_effects()
@@ -220,4 +225,42 @@ proptest! {
     fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..400), cuts in prop::collection::vec(any::<usize>(), 0..10)) {
         chunked(&bytes, &cuts);
     }
+}
+
+#[test]
+fn the_two_outputs_are_read_each_for_itself() {
+    let said = |chunks: &[(Speaker, &str)]| {
+        let chunks: Vec<_> = chunks.iter().map(|(speaker, text)| (*speaker, text.as_bytes())).collect();
+        run_both(&["first-half-second-half"], &[], Debugging::Hidden, &chunks)
+    };
+    let ran = said(&[
+        (Speaker::Output, "half "),
+        (Speaker::Error, "::error::e\nend"),
+        (Speaker::Output, "rest\n::set-output name=a::1\n"),
+        (Speaker::Output, "last"),
+    ]);
+    assert_eq!(
+        ran.text.lines().filter(|line| !line.contains("deprecated")).collect::<Vec<_>>(),
+        ["##[error]e", "half rest", "last", "end"]
+    );
+    assert_eq!(ran.effects.outputs["a"], "1");
+    // A secret in two pieces of a line without an end, and a line of the other output between them.
+    let long = "x".repeat(crate::output::framing::LONGEST_LINE);
+    let ran = said(&[
+        (Speaker::Output, &format!("{long}first-half-")),
+        (Speaker::Error, "between first-half-second-half\n"),
+        (Speaker::Output, "second-half\n"),
+    ]);
+    assert!(ran.text.contains("between ***\n") && !ran.text.contains("-half"), "{}", &ran.text[ran.text.len() - 200..]);
+}
+
+#[test]
+fn stop_commands_of_one_output_hold_for_the_other() {
+    let chunks: [(Speaker, &[u8]); 3] = [
+        (Speaker::Output, b"::stop-commands::long-token\n"),
+        (Speaker::Error, b"::error::no\n::long-token::\n"),
+        (Speaker::Output, b"::error::yes\n"),
+    ];
+    let ran = run_both(&[], &[], Debugging::Hidden, &chunks);
+    assert_eq!(ran.annotations.len(), 1);
 }

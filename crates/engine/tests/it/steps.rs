@@ -8,9 +8,47 @@ async fn a_script_says_what_it_says_and_its_head_is_folded() {
     let played = Play::steps("- run: |\n    echo one\n    echo two >&2\n    printf three\n  env: {A: b}").run().await;
     assert_eq!(
         played.step("Run echo one"),
-        "##[group]Run echo one\n\x1b[36;1mecho one\x1b[0m\n\x1b[36;1mecho two >&2\x1b[0m\n\x1b[36;1mprintf three\x1b[0m\nshell: bash -e {0}\nenv:\n  A: b\n##[endgroup]\none\ntwo\nthree\n"
+        "##[group]Run echo one\n\x1b[36;1mecho one\x1b[0m\n\x1b[36;1mecho two >&2\x1b[0m\n\x1b[36;1mprintf three\x1b[0m\nshell: /usr/bin/bash -e {0}\nenv:\n  A: b\n##[endgroup]\none\ntwo\nthree\n"
     );
     assert_eq!(played.report.conclusion, Success);
+}
+
+#[tokio::test]
+async fn what_one_output_leaves_unfinished_does_not_begin_a_line_of_the_other() {
+    let played = Play::steps(
+        r#"
+- run: |
+    printf 'Password: ' >&2; echo "::add-mask::hunter2-hunter2"
+    echo "[hunter2-hunter2]"
+- run: |
+    printf 'half'; echo "::error::said on standard error" >&2; echo ' rest'
+    printf 'at the end' >&2
+"#,
+    )
+    .run()
+    .await;
+    played.has(&["[***]\n", "##[error]said on standard error\n", "half rest\n", "\nPassword: \n", "\nat the end\n"]);
+}
+
+#[tokio::test]
+async fn a_shell_is_shown_where_it_lies_and_the_path_that_a_step_added_comes_first() {
+    let played = Play::steps(
+        r#"
+- run: mkdir -p "$RUNNER_TEMP/own" && ln -s /bin/sh "$RUNNER_TEMP/own/mysh" && echo "$RUNNER_TEMP/own" >> "$GITHUB_PATH"
+- {run: 'echo 1', shell: 'mysh -e {0}'}
+- {run: 'echo 2', env: {PATH: /nowhere}}
+- {run: 'echo 3', shell: '/bin/sh {0}'}
+"#,
+    )
+    .run()
+    .await;
+    played.has(
+        &["/_temp/own/mysh -e {0}\n", "shell: /usr/bin/bash -e {0}\n", "shell: /bin/sh {0}\n", "1\n2\n3\n"].map(
+            |text| {
+                if text == "1\n2\n3\n" { "\n3\n" } else { text }
+            },
+        ),
+    );
 }
 
 #[tokio::test]
@@ -229,9 +267,9 @@ jobs:
     .await;
     played.has(&[
         "\nsub dir\n",
-        "shell: sh -e {0}",
+        "shell: /usr/bin/sh -e {0}",
         "\ndeep\nshell ",
-        "shell: bash --noprofile --norc -e -o pipefail {0}",
+        "shell: /usr/bin/bash --noprofile --norc -e -o pipefail {0}",
     ]);
     assert_eq!(played.report.conclusion, Failure, "a folder that is not there fails the step");
 }

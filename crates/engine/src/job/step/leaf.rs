@@ -8,7 +8,7 @@ use crate::job::environment::{self, ActionExtras};
 use crate::job::guard::{BoxFuture, Condition, Stop};
 use crate::job::process::{self, Launch, Output};
 use crate::job::running::Job;
-use crate::output::StepOutput;
+use crate::output::{Speaker, StepOutput};
 use domain::{Conclusion, LimitReached};
 use sandbox::{Collected, ExecEnd, InsideFile, SandboxError};
 use std::fmt::Write as _;
@@ -51,8 +51,8 @@ impl EndedProcess<'_> {
 }
 
 impl Output for StepOutput<'_> {
-    async fn take(&mut self, bytes: &[u8]) {
-        StepOutput::take(self, bytes).await;
+    async fn take(&mut self, from: Speaker, bytes: &[u8]) {
+        StepOutput::take(self, from, bytes).await;
     }
 }
 

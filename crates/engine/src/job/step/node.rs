@@ -25,7 +25,7 @@ pub(super) fn run<'a>(at: At<'a>, using: Use<'a>, runs: &'a NodeRuns) -> BoxFutu
                 Phase::Pre | Phase::Main => head(&using.name, &using.inputs, using.env, &state),
             })
             .await;
-        let choice = at.job.nodes.choose(at.job, runs.major).await?;
+        let choice = at.job.programs.node(at.job, runs.major).await?;
         if let (Choice::Newer(node), Phase::Main) = (&choice, at.phase) {
             at.log
                 .notice(&format!(

@@ -7,6 +7,7 @@ use crate::job::environment::ActionExtras;
 use crate::job::frame::Level;
 use crate::job::guard::BoxFuture;
 use crate::job::naming;
+use crate::job::running::Job;
 use crate::job::shell::Shell;
 use sandbox::InsideFile;
 use std::fmt::Write as _;
@@ -42,14 +43,19 @@ pub(super) fn run<'a>(
             directory = directory.or_else(|| at.job.defaults.working_directory.clone());
         }
         let shell = Shell::parse(shell.as_deref());
-        at.log.say(&head(&text, shell.as_ref().ok(), env)).await;
+        let found = match &shell {
+            Ok(shell) => find(at.job, shell).await,
+            Err(_) => None,
+        };
+        at.log.say(&head(&text, shell.as_ref().ok(), found.as_deref(), env)).await;
         let shell = shell?;
 
         let layout = at.job.sandbox.layout();
         let path = layout.temp.join(format!("{}{}", at.job.number(), shell.extension()));
         let script_path = path.to_string_lossy().into_owned();
         let mut programs = Vec::new();
-        for program in shell.programs() {
+        // What is not where it was found a moment ago is looked for as any other program.
+        for program in found.as_deref().into_iter().chain(shell.programs()) {
             programs.push(Program { argv: shell.argv(program, &script_path)? });
         }
         let file = InsideFile { path, content: shell.script(&text).into_bytes(), executable: false };
@@ -71,15 +77,26 @@ async fn text_of(scope: &StepScope<'_>, template: Option<&Template>) -> Result<O
     scope.evaluate(|scope| template.evaluate_text(scope)).await.map(|text| Some(text.to_string()))
 }
 
+/// Where the shell lies: the first of its programs that the sandbox has.
+async fn find(job: &Job, shell: &Shell) -> Option<String> {
+    for program in shell.programs() {
+        if let Some(found) = job.programs.which(job, program).await {
+            return Some(found);
+        }
+    }
+    None
+}
+
 /// The folded head of the step's log.
-fn head(script: &str, shell: Option<&Shell>, env: &StepEnv) -> String {
+fn head(script: &str, shell: Option<&Shell>, found: Option<&str>, env: &StepEnv) -> String {
     let mut head = format!("##[group]Run {}\n", naming::first_line(script));
     for line in script.replace("\r\n", "\n").trim_end_matches('\n').split('\n') {
         // Bright cyan, as the reference.
         let _ = writeln!(head, "\x1b[36;1m{line}\x1b[0m");
     }
     if let Some(shell) = shell {
-        let _ = writeln!(head, "shell: {}", shell.label());
+        let program = found.or_else(|| shell.programs().next()).unwrap_or_default();
+        let _ = writeln!(head, "shell: {}", shell.label(program));
     }
     leaf::list_env(&mut head, env.all.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
     head.push_str("##[endgroup]\n");
