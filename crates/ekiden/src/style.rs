@@ -112,8 +112,17 @@ pub(crate) fn note(text: impl std::fmt::Display) {
     talk(Ink::Dim, "note", text);
 }
 
+/// The line that [`note`] would print.
+pub(crate) fn note_line(text: impl std::fmt::Display) -> String {
+    line(Ink::Dim, "note", text)
+}
+
+fn line(ink: Ink, head: &str, text: impl std::fmt::Display) -> String {
+    format!("{} {text}", Palette::stderr().paint(ink, format_args!("{head}:")))
+}
+
 fn talk(ink: Ink, head: &str, text: impl std::fmt::Display) {
-    let line = format!("{} {text}\n", Palette::stderr().paint(ink, format_args!("{head}:")));
+    let line = line(ink, head, text) + "\n";
     // Nobody is left to tell when stderr is closed.
     let _closed = io::stderr().lock().write_all(line.as_bytes());
 }

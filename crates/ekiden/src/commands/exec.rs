@@ -9,7 +9,7 @@ use crate::exec::{interrupt, listing, machine, select, session, stores, values};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Palette};
-use crate::view::{self, Closing, Jobs, Jsonl, LogFiles, Plain, Quiet, TailShown, Tree, View};
+use crate::view::{self, Aside, Closing, Jobs, Jsonl, LogFiles, Plain, Quiet, TailShown, Tree, View};
 use domain::{Clock, Conclusion, SystemClock};
 use engine::local::RunReport;
 use std::io::IsTerminal as _;
@@ -109,13 +109,13 @@ fn execute(
         .enable_all()
         .build()
         .map_err(|error| Failure::platform("could not start the runtime").cause(&error))?;
-    let (view, tail) = view_for(args, ground, &plans)?;
+    let Shown { view, tail, aside } = view_for(args, ground, &plans)?;
     let closed = canceller.clone();
     let reader = Reader::start(view, move || interrupt::output_closed(&closed))
         .map_err(|error| Failure::platform("could not start the thread of the view").cause(&error))?;
     let several = plans.len() > 1;
     let (reports, interrupts) = runtime.block_on(async {
-        let interrupts = interrupt::watch(canceller.clone());
+        let interrupts = interrupt::watch(canceller, &aside);
         let mut reports = Vec::new();
         for plan in plans {
             let workflow = &plan.root.workflow;
@@ -176,8 +176,15 @@ fn write_summary(path: &Path, summary: &serde_json::Value) -> Result<(), Failure
         .map_err(|error| Failure::platform(format!("could not write the summary {}", path.display())).cause(&error))
 }
 
+/// How a run is shown.
+struct Shown {
+    view: Box<dyn View>,
+    tail: TailShown,
+    aside: Aside,
+}
+
 /// The view that the flags and stdout ask for.
-fn view_for(args: &ExecArgs, ground: &Ground, plans: &[Plan]) -> Result<(Box<dyn View>, TailShown), Failure> {
+fn view_for(args: &ExecArgs, ground: &Ground, plans: &[Plan]) -> Result<Shown, Failure> {
     let palette = Palette::stdout();
     let terminal = std::io::stdout().is_terminal();
     let tree = match args.show.progress {
@@ -186,13 +193,15 @@ fn view_for(args: &ExecArgs, ground: &Ground, plans: &[Plan]) -> Result<(Box<dyn
         ProgressMode::Plain => false,
     };
     let limit = ground.settings.log_limit;
+    let aside = Aside::Stderr;
     Ok(match args.show.output {
-        OutputFormat::Jsonl => (Box::new(Jsonl::new()), TailShown::No),
-        OutputFormat::Json => (Box::new(Quiet), TailShown::No),
+        OutputFormat::Jsonl => Shown { view: Box::new(Jsonl::new()), tail: TailShown::No, aside },
+        OutputFormat::Json => Shown { view: Box::new(Quiet), tail: TailShown::No, aside },
         OutputFormat::Text if tree => {
             let files = log_files(ground).map_err(|error| style::warn(format!("logs are not kept: {error}"))).ok();
-            let tree = Tree::new(palette, files, limit.on_terminal(), Arc::clone(&ground.clock));
-            (Box::new(tree), TailShown::No)
+            let aside = Aside::of_tree();
+            let tree = Tree::new(palette, files, limit.on_terminal(), aside.clone(), Arc::clone(&ground.clock));
+            Shown { view: Box::new(tree), tail: TailShown::No, aside }
         }
         OutputFormat::Text => {
             let limit = match limit.elsewhere() {
@@ -203,11 +212,9 @@ fn view_for(args: &ExecArgs, ground: &Ground, plans: &[Plan]) -> Result<(Box<dyn
                     Some((bytes, files))
                 }
             };
-            let jobs = if several_jobs(plans) { Jobs::Many } else { Jobs::One };
-            (
-                Box::new(Plain::new(palette, jobs, limit)),
-                if several_jobs(plans) { TailShown::Yes } else { TailShown::No },
-            )
+            let several = several_jobs(plans);
+            let (jobs, tail) = if several { (Jobs::Many, TailShown::Yes) } else { (Jobs::One, TailShown::No) };
+            Shown { view: Box::new(Plain::new(palette, jobs, limit)), tail, aside }
         }
     })
 }

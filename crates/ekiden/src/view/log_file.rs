@@ -45,13 +45,16 @@ impl LogFiles {
         self.files.get(job).map(|log| log.path.as_path())
     }
 
-    /// Keeps what an event says.
-    pub(crate) fn event(&mut self, event: &JobEvent) -> io::Result<()> {
-        match &event.kind {
+    /// Keeps what an event says. When that fails, the first time, a line for people; a full disk is no reason to end a run.
+    pub(crate) fn event(&mut self, event: &JobEvent) -> Option<String> {
+        let written = match &event.kind {
             JobEventKind::StepStarted { name, .. } => self.write(&event.job, &format!("##[step]{name}\n")),
             JobEventKind::Output { text, .. } => self.write(&event.job, text),
             _ => Ok(()),
-        }
+        };
+        let error = written.err()?;
+        self.left = 0;
+        Some(format!("warning: the log in {} ends here: {error}", self.directory.display()))
     }
 
     fn write(&mut self, job: &JobId, text: &str) -> io::Result<()> {

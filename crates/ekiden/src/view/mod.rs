@@ -1,6 +1,7 @@
 //! What a person or a script sees of a run: readers of the one stream of `JobEvent`s. `commands::exec` starts one of them on a
 //! thread of its own, so that a slow terminal holds the jobs back instead of filling memory.
 
+mod aside;
 mod clean;
 mod json;
 mod log_file;
@@ -9,6 +10,7 @@ mod record;
 mod report;
 mod tree;
 
+pub(crate) use aside::Aside;
 pub(crate) use json::{Jsonl, Quiet, summary_json};
 pub(crate) use log_file::LogFiles;
 pub(crate) use plain::{Jobs, Plain};

@@ -122,8 +122,9 @@ pub(super) fn mark(palette: Palette, conclusion: Conclusion) -> String {
 
 impl View for Plain {
     fn event(&mut self, event: &JobEvent, record: &RunRecord) -> io::Result<()> {
-        if let Some((_, files)) = &mut self.limit {
-            files.event(event)?;
+        let ended = self.limit.as_mut().and_then(|(_, files)| files.event(event));
+        if let Some(ended) = ended {
+            writeln!(self.out, "{ended}")?;
         }
         let Some(job) = record.job(&event.job) else { return Ok(()) };
         let palette = self.palette;
