@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static STDOUT_COLOR: AtomicBool = AtomicBool::new(false);
 static STDERR_COLOR: AtomicBool = AtomicBool::new(false);
+static COLOR_REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// Decides once whether to colour: the flag, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR=0`, `TERM=dumb`, then what the stream is.
 pub(crate) fn choose(choice: ColorChoice) {
@@ -25,8 +26,29 @@ pub(crate) fn choose(choice: ColorChoice) {
         ColorChoice::Never => false,
         ColorChoice::Auto => by_environment(terminal),
     };
+    let cannot = || io::stdout().is_terminal() && set("TERM").is_some_and(|v| v == "dumb");
+    let refused = match choice {
+        ColorChoice::Always => false,
+        ColorChoice::Never => true,
+        ColorChoice::Auto => set("NO_COLOR").is_some() || cannot(),
+    };
+    COLOR_REFUSED.store(refused, Ordering::Relaxed);
     STDOUT_COLOR.store(decide(io::stdout().is_terminal()), Ordering::Relaxed);
     STDERR_COLOR.store(decide(io::stderr().is_terminal()), Ordering::Relaxed);
+}
+
+/// What becomes of colours in the output of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JobColors {
+    /// They stay, in a file too: what a job says is shown as it said it.
+    Kept,
+    /// Somebody refused them (`NO_COLOR`, `--color never`), or the terminal has none.
+    Removed,
+}
+
+/// What becomes of colours in the output of jobs.
+pub(crate) fn job_colors() -> JobColors {
+    if COLOR_REFUSED.load(Ordering::Relaxed) { JobColors::Removed } else { JobColors::Kept }
 }
 
 /// What a piece of text is; the colour follows from it.

@@ -5,14 +5,15 @@ use crate::exec::event::{Occasion, read_payload};
 use crate::exec::facts::Facts;
 use crate::exec::reader::{Reader, Stream};
 use crate::exec::run::Ground;
-use crate::exec::{interrupt, listing, machine, select, session, stores, values};
+use crate::exec::{cells, interrupt, listing, machine, select, session, stores, values};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Palette};
 use crate::view::{self, Aside, Closing, Jobs, Jsonl, LogFiles, Plain, Quiet, TailShown, Tree, View};
-use domain::{Clock, Conclusion, SystemClock};
+use domain::{Clock, Conclusion, JobId, SystemClock};
 use engine::local::RunReport;
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,6 +53,7 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
         _ => (candidates, None),
     };
     let plans = select::pick(select::plan(candidates, &store)?, &args.pick.job)?;
+    cells::check(&plans, &args.pick.matrix)?;
     if only_looking {
         return look(args, &plans);
     }
@@ -109,6 +111,9 @@ fn execute(
         .enable_all()
         .build()
         .map_err(|error| Failure::platform("could not start the runtime").cause(&error))?;
+    let ranks = order(&plans);
+    // Before anything runs: after an hour it would be late to say that the file cannot be written.
+    let summary_file = args.show.summary.as_deref().map(create_summary).transpose()?;
     let Shown { view, tail, aside } = view_for(args, ground, &plans)?;
     let closed = canceller.clone();
     let reader = Reader::start(view, move || interrupt::output_closed(&closed))
@@ -118,8 +123,7 @@ fn execute(
         let interrupts = interrupt::watch(canceller, &aside);
         let mut reports = Vec::new();
         for plan in plans {
-            let workflow = &plan.root.workflow;
-            let name = workflow.name.as_ref().map_or(workflow.path.as_str(), |name| name.value.as_str()).to_owned();
+            let name = workflow_name(&plan);
             let (sender, events) = engine::events::channel();
             reader.add(Stream { events, workflow: several.then_some(name) });
             reports.push(engine::local::run(ground.run(plan, &args.sandbox, sender)?).await);
@@ -131,9 +135,10 @@ fn execute(
 
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let conclusion = conclusion(&reports);
+    read.record.arrange(|job| ranks(&reports, job));
     let summary = view::summary_json(&read.record, conclusion, micros);
-    if let Some(path) = &args.show.summary {
-        write_summary(path, &summary)?;
+    if let Some((path, file)) = summary_file {
+        write_summary(path, file, &summary)?;
     }
     let remarks = machine::remarks(&read.record, &reports);
     let closing = Closing { conclusion, micros, tail, remarks: &remarks };
@@ -171,9 +176,37 @@ fn exit(conclusion: Conclusion, reports: &[RunReport], interrupts: usize) -> Exi
     }
 }
 
-fn write_summary(path: &Path, summary: &serde_json::Value) -> Result<(), Failure> {
-    std::fs::write(path, summary.to_string() + "\n")
+fn create_summary(path: &Path) -> Result<(&Path, File), Failure> {
+    let file = File::create(path)
+        .map_err(|error| Failure::usage(format!("could not write the summary {}", path.display())).cause(&error))?;
+    Ok((path, file))
+}
+
+fn write_summary(path: &Path, mut file: File, summary: &serde_json::Value) -> Result<(), Failure> {
+    file.write_all((summary.to_string() + "\n").as_bytes())
         .map_err(|error| Failure::platform(format!("could not write the summary {}", path.display())).cause(&error))
+}
+
+/// The place of each job in what is told at the end: as the files have them, configurations of a matrix as the matrix has them.
+fn order(plans: &[Plan]) -> impl Fn(&[RunReport], &JobId) -> (usize, usize) + use<> {
+    let mut written: Vec<String> = Vec::new();
+    for plan in plans {
+        let prefix = if plans.len() > 1 { format!("{} / ", workflow_name(plan)) } else { String::new() };
+        written.extend(listing::jobs(plan).iter().map(|job| format!("{prefix}{}", job.id())));
+    }
+    let several = plans.len() > 1;
+    move |reports, id| {
+        let in_file = listing::place(&written, id.as_str()).unwrap_or(usize::MAX);
+        // Ids of several workflows bear the workflow's name here, and do not in the reports.
+        let same = |job: &JobId| if several { id.as_str().ends_with(job.as_str()) } else { id == job };
+        let decided = reports.iter().flat_map(|report| &report.jobs).position(|job| same(&job.id));
+        (in_file, decided.unwrap_or(usize::MAX))
+    }
+}
+
+fn workflow_name(plan: &Plan) -> String {
+    let workflow = &plan.root.workflow;
+    workflow.name.as_ref().map_or(workflow.path.as_str(), |name| name.value.as_str()).to_owned()
 }
 
 /// How a run is shown.
@@ -214,7 +247,7 @@ fn view_for(args: &ExecArgs, ground: &Ground, plans: &[Plan]) -> Result<Shown, F
             };
             let several = several_jobs(plans);
             let (jobs, tail) = if several { (Jobs::Many, TailShown::Yes) } else { (Jobs::One, TailShown::No) };
-            Shown { view: Box::new(Plain::new(palette, jobs, limit)), tail, aside }
+            Shown { view: Box::new(Plain::new(palette, style::job_colors(), jobs, limit)), tail, aside }
         }
     })
 }

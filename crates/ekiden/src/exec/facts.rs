@@ -26,6 +26,10 @@ pub(crate) struct Facts {
 impl Facts {
     /// Reads the repository of a folder.
     pub(crate) fn read(directory: &Path, actor: Option<&str>) -> Result<Self, Failure> {
+        if directory.is_file() {
+            return Err(Failure::usage(format!("{} is a file, not a folder", directory.display()))
+                .fix("ekiden exec -W FILE runs one workflow; -C names the repository"));
+        }
         let mut repository = Repository::discover(directory).map_err(|error| no_repository(directory, &error))?;
         let nested = within(directory, &repository);
         let head = repository.head().map_err(|error| {
@@ -98,11 +102,11 @@ fn within(directory: &Path, repository: &Repository) -> Option<PathBuf> {
 }
 
 fn no_repository(directory: &Path, error: &RepositoryError) -> Failure {
-    let failure = Failure::not_found(format!("{} is in no git repository", directory.display())).cause(error);
+    let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
     match error {
-        RepositoryError::NotARepository(_) => {
-            failure.fix("git init && git add -A && git commit -m start, or name a repository: ekiden exec -C DIR")
-        }
-        _ => Failure { what: format!("could not use the repository of {}", directory.display()), ..failure },
+        RepositoryError::NotARepository(_) => Failure::not_found(format!("{} is in no git repository", real.display()))
+            .fact("no folder above it is one either")
+            .fix("git init && git add -A && git commit -m start, or name a repository: ekiden exec -C DIR"),
+        _ => Failure::not_found(format!("could not use the repository of {}", real.display())).cause(error),
     }
 }

@@ -20,6 +20,24 @@ pub(crate) struct Listed {
     on: String,
 }
 
+impl Listed {
+    /// Its id, with the callers' before it.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// The place of a job among ids as [`jobs`] lists them: without the values of matrices that a running job's id bears.
+pub(crate) fn place(listed: &[String], id: &str) -> Option<usize> {
+    let bare: Vec<&str> = id.split(" / ").map(|part| part.split(" (").next().unwrap_or(part)).collect();
+    let bare = bare.join(" / ");
+    // A value may hold ` / ` itself; then the caller is the nearest that is known.
+    listed.iter().position(|known| *known == bare).or_else(|| {
+        let known = |at: &usize| bare.starts_with(listed[*at].as_str());
+        (0..listed.len()).rev().find(known)
+    })
+}
+
 /// The jobs of a plan, callers before what they call.
 pub(crate) fn jobs(plan: &Plan) -> Vec<Listed> {
     let mut list = Vec::new();
@@ -47,7 +65,7 @@ fn walk(graph: &Graph, caller: &str, list: &mut Vec<Listed>) {
 }
 
 /// A value as it is written, more or less.
-fn text(template: &Template) -> String {
+pub(super) fn text(template: &Template) -> String {
     match &template.kind {
         TemplateKind::Null => String::new(),
         TemplateKind::Bool(value) => value.to_string(),

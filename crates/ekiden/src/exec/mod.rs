@@ -1,6 +1,7 @@
 //! What `ekiden exec` puts together before the engine runs: the command line, `ekiden.toml`, the repository and the event become
 //! plans and runs. Called by `commands::exec`.
 
+pub(crate) mod cells;
 pub(crate) mod dotenv;
 pub(crate) mod event;
 pub(crate) mod expose;

@@ -170,8 +170,9 @@ pub(crate) fn started(
     let mut failure = Failure::not_found(format!("nothing to run: no workflow is started by {}", occasion.name));
     failure.facts = held;
     failure = failure.fact(format!("events that start something here: {}", events.join(", ")));
-    let other = events.iter().find(|event| **event != occasion.name && *event != "workflow_call");
-    Err(match other {
+    let others = || events.iter().map(String::as_str).filter(|event| *event != occasion.name);
+    let meant = crate::text::nearest(&occasion.name, others());
+    Err(match meant.or_else(|| others().find(|event| *event != "workflow_call")) {
         Some(event) => failure.fix(format!("ekiden exec {event}, or ekiden exec -W FILE whatever its filters")),
         None => failure.fix("ekiden exec -W FILE runs a file whatever its filters"),
     })

@@ -43,31 +43,44 @@ pub(crate) fn named_files(args: &ExecArgs, project: &Path) -> Result<Vec<Workflo
         let places = [given.clone(), args.directory.join(given), project.join(given)].into_iter().chain(in_folder);
         let path = places.into_iter().find(|path| path.exists());
         let Some(path) = path else { return Err(no_such_file(given, project)) };
-        let listed = if path.is_dir() {
-            files(&path)
-                .map_err(|error| Failure::not_found(format!("could not read {}", path.display())).cause(&error))?
-        } else {
-            vec![path]
-        };
-        found.extend(listed.iter().map(|file| located(file, project)));
+        let listed = if path.is_dir() { files_of(&path)? } else { vec![path] };
+        for file in &listed {
+            found.push(located(file, project)?);
+        }
     }
     Ok(found)
 }
 
+/// The workflow files of a folder; none is a failure.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let listed = files(folder)
+        .map_err(|error| Failure::not_found(format!("could not read {}", folder.display())).cause(&error))?;
+    if listed.is_empty() {
+        return Err(Failure::not_found(format!("the folder {} holds no workflow file", folder.display()))
+            .fact("no file there ends in .yml or .yaml"));
+    }
+    Ok(listed)
+}
+
 /// A file as the repository knows it; one that lies elsewhere is planned where it lies.
-fn located(file: &Path, project: &Path) -> WorkflowFile {
+fn located(file: &Path, project: &Path) -> Result<WorkflowFile, Failure> {
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            Failure::invalid(format!("could not read {}: its name is no UTF-8 text", file.display()))
+                .fix("give the file another name")
+        })
+    };
     if let (Ok(file), Ok(project)) = (file.canonicalize(), project.canonicalize())
         && let Ok(inside) = file.strip_prefix(&project)
     {
-        return WorkflowFile { root: project, path: inside.to_string_lossy().into_owned() };
+        let path = text(inside)?;
+        return Ok(WorkflowFile { root: project, path });
     }
-    match repository_of(file) {
-        Some((root, path)) => WorkflowFile { root, path },
-        None => WorkflowFile {
-            root: file.parent().unwrap_or(Path::new(".")).to_owned(),
-            path: file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        },
+    if let Some((root, path)) = repository_of(file) {
+        return Ok(WorkflowFile { root, path });
     }
+    let name = text(Path::new(file.file_name().unwrap_or_default()))?;
+    Ok(WorkflowFile { root: file.parent().unwrap_or(Path::new(".")).to_owned(), path: name })
 }
 
 fn no_such_file(given: &Path, project: &Path) -> Failure {
@@ -105,13 +118,7 @@ pub(crate) fn all_files(project: &Path) -> Result<Vec<WorkflowFile>, Failure> {
             .fact(format!("none of these folders exists: {}", FOLDERS.join(", ")))
             .fix("write .github/workflows/ci.yml, or name a file: ekiden exec -W FILE"));
     };
-    let listed = files(&folder)
-        .map_err(|error| Failure::not_found(format!("could not read {}", folder.display())).cause(&error))?;
-    if listed.is_empty() {
-        return Err(Failure::not_found(format!("{} holds no workflow file", folder.display()))
-            .fact("no file there ends in .yml or .yaml"));
-    }
-    Ok(listed.iter().map(|file| located(file, project)).collect())
+    files_of(&folder)?.iter().map(|file| located(file, project)).collect()
 }
 
 /// Gives the planner its files: local ones from the repository, others through the store, which is opened when first needed.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Output of a step that is shown on a terminal, by default.
 const LOG_LIMIT: u64 = 100_000_000;
+/// What a sandbox needs for itself, before any step.
+const LEAST_MEMORY: u64 = 4 << 20;
 
 /// All of it, settled.
 #[derive(Debug)]
@@ -116,6 +118,7 @@ pub(crate) fn settle(
     exposed.env.extend(by_flag.env);
 
     let allow: Vec<String> = exec.network.allow.iter().chain(&sandbox.allow).cloned().collect();
+    egress::Policy::new(&allow).map_err(|error| Failure::usage(format!("--allow, network.allow: {error}")))?;
     let mode = sandbox.network.unwrap_or(match exec.network.mode {
         Some(FileNetworkMode::None) => NetworkMode::None,
         Some(FileNetworkMode::Outbound) | None => NetworkMode::Outbound,
@@ -169,8 +172,14 @@ fn settle_limits(args: &LimitArgs, config: &ConfigFile, machine: &Limits) -> Res
     let cpus = args.cpus.or(table.cpus);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of processors")]
     let cpu_millis = cpus.map(|cpus| (cpus * 1000.0) as u64);
+    let memory = size(args.memory, "memory", table.memory.as_deref(), machine.memory)?;
+    if let Some(memory) = memory.filter(|memory| *memory < LEAST_MEMORY) {
+        return Err(Failure::usage(format!("a job with {} of memory cannot start", crate::text::bytes(memory)))
+            .fact(format!("the least is {}", crate::text::bytes(LEAST_MEMORY)))
+            .fix("--memory 512MiB"));
+    }
     Ok(Limits {
-        memory: size(args.memory, "memory", table.memory.as_deref(), machine.memory)?,
+        memory,
         processes: args.processes.or(table.processes).or(machine.processes),
         cpu_millis,
         disk,

@@ -1,9 +1,10 @@
 //! A run as plain lines: every line of every step, groups included. With more than one job each line bears the job's name.
 
 use super::{LogFiles, RunRecord, View};
-use crate::style::{Ink, Palette};
+use crate::style::{Ink, JobColors, Palette};
 use crate::text;
 use domain::{Conclusion, JobEvent, JobEventKind, JobId, StepRef};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Stdout, Write};
 
@@ -21,6 +22,7 @@ pub(crate) enum Jobs {
 pub(crate) struct Plain {
     out: BufWriter<Stdout>,
     palette: Palette,
+    colors: JobColors,
     jobs: Jobs,
     /// Bytes of a step that are shown, and the files that have the rest.
     limit: Option<(u64, LogFiles)>,
@@ -31,9 +33,9 @@ pub(crate) struct Plain {
 
 impl Plain {
     /// Writes to stdout; with `limit`, so many bytes of each step.
-    pub(crate) fn new(palette: Palette, jobs: Jobs, limit: Option<(u64, LogFiles)>) -> Self {
+    pub(crate) fn new(palette: Palette, colors: JobColors, jobs: Jobs, limit: Option<(u64, LogFiles)>) -> Self {
         let out = BufWriter::with_capacity(64 << 10, io::stdout());
-        Self { out, palette, jobs, limit, shown: HashMap::new(), scratch: Vec::new() }
+        Self { out, palette, colors, jobs, limit, shown: HashMap::new(), scratch: Vec::new() }
     }
 
     fn line(&mut self, job: &str, text: &str) -> io::Result<()> {
@@ -44,6 +46,11 @@ impl Plain {
     }
 
     fn output(&mut self, job: &str, beside: Option<&str>, text: &str) -> io::Result<()> {
+        let text = match self.colors {
+            JobColors::Removed if text.contains('\x1b') => console::strip_ansi_codes(text),
+            JobColors::Removed | JobColors::Kept => Cow::Borrowed(text),
+        };
+        let text = &*text;
         let colored = self.palette == Palette::Colored && text.contains("##[");
         if self.jobs == Jobs::One && beside.is_none() && !colored {
             // The way of a big log: no look at its lines, no copy.

@@ -219,6 +219,14 @@ impl RunRecord {
         })
     }
 
+    /// Puts the jobs into the order of their ranks; those of one rank stay in the order in which they were heard of.
+    pub(crate) fn arrange<R: Ord>(&mut self, rank: impl Fn(&JobId) -> R) {
+        let first = self.first_failure.map(|(job, step)| (self.jobs[job].id.clone(), step));
+        self.jobs.sort_by_key(|job| rank(&job.id));
+        self.by_id = self.jobs.iter().enumerate().map(|(place, job)| (job.id.clone(), place)).collect();
+        self.first_failure = first.and_then(|(job, step)| Some((*self.by_id.get(&job)?, step)));
+    }
+
     /// A job by its id.
     pub(crate) fn job(&self, id: &JobId) -> Option<&JobRecord> {
         self.by_id.get(id).and_then(|index| self.jobs.get(*index))

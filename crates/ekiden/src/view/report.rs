@@ -42,13 +42,15 @@ pub(crate) fn closing_text(palette: Palette, record: &RunRecord, closing: &Closi
         first_error(&mut out, palette, job, step, closing.tail);
     }
     jobs(&mut out, palette, record);
-    let word = match closing.conclusion {
+    let all_skipped = record.jobs.iter().all(|job| job.conclusion() == Some(Conclusion::Skipped));
+    let conclusion = if all_skipped { Conclusion::Skipped } else { closing.conclusion };
+    let word = match conclusion {
         Conclusion::Success => palette.paint(Ink::Good, "success"),
         Conclusion::Failure => palette.paint(Ink::Bad, "failure"),
         Conclusion::Cancelled => palette.paint(Ink::Warn, "cancelled"),
         Conclusion::Skipped => palette.paint(Ink::Dim, "nothing ran"),
     };
-    push(&mut out, format_args!("{} {word} in {}", mark(palette, closing.conclusion), text::micros(closing.micros)));
+    push(&mut out, format_args!("{} {word} in {}", mark(palette, conclusion), text::micros(closing.micros)));
     if let Some(text) = receipts(record) {
         push(&mut out, palette.paint(Ink::Dim, text));
     }

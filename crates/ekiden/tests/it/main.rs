@@ -6,5 +6,6 @@ mod act_suite;
 mod checkout;
 mod exec_plan;
 mod exec_run;
+mod exec_slips;
 mod support;
 mod tools;

@@ -29,6 +29,7 @@ pub async fn run(run: LocalRun) -> RunReport {
         cancellers: HashMap::new(),
         groups: Groups::new(),
         summaries: Vec::new(),
+        decided: HashMap::new(),
         conclusion: None,
     };
     drive.until_the_end(decisions, cancel).await
@@ -42,6 +43,8 @@ struct Drive {
     /// Jobs that wait for another of their group.
     groups: Groups<Box<ReadyJob>>,
     summaries: Vec<JobSummary>,
+    /// The place of each job in the order in which the machine decided about them.
+    decided: HashMap<JobId, usize>,
     conclusion: Option<Conclusion>,
 }
 
@@ -68,7 +71,9 @@ impl Drive {
                 },
             }
         }
-        RunReport { conclusion: self.conclusion.unwrap_or(Conclusion::Failure), jobs: self.summaries }
+        let mut jobs = self.summaries;
+        jobs.sort_by_key(|job| self.decided.get(&job.id).copied().unwrap_or(usize::MAX));
+        RunReport { conclusion: self.conclusion.unwrap_or(Conclusion::Failure), jobs }
     }
 
     /// Nothing runs, and the machine still waits: what was given out and never ended has failed. False when there is nothing.
@@ -113,6 +118,17 @@ impl Drive {
     async fn follow(&mut self, decisions: Vec<Decision>) {
         let mut decisions: std::collections::VecDeque<Decision> = decisions.into();
         while let Some(decision) = decisions.pop_front() {
+            let about = match &decision {
+                Decision::Ready(ready) => Some(&ready.id),
+                Decision::Skipped { job, .. } | Decision::Cancelled { job, .. } | Decision::Failed { job, .. } => {
+                    Some(job)
+                }
+                Decision::Cancel { .. } | Decision::Finished { .. } => None,
+            };
+            if let Some(job) = about {
+                let place = self.decided.len();
+                self.decided.entry(job.clone()).or_insert(place);
+            }
             match decision {
                 Decision::Ready(ready) => decisions.extend(self.ready(ready).await),
                 Decision::Skipped { job, name, reason } => {

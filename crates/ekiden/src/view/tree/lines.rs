@@ -158,8 +158,12 @@ fn folded(palette: Palette, lines: &[&str], most: usize) -> Vec<String> {
     out.split_off(out.len().saturating_sub(most))
 }
 
-/// A line as a person reads it: `##[error]` and its kin as words.
+/// A line as a person reads it: `##[error]` and its kin as words; without colours when they are refused.
 fn marked(palette: Palette, line: &str) -> String {
+    let clean = |line| match palette {
+        Palette::Colored => clean(line),
+        Palette::Plain => console::strip_ansi_codes(&clean(line)).into_owned(),
+    };
     for (head, ink, word) in [
         ("##[error]", Ink::Bad, "error: "),
         ("##[warning]", Ink::Warn, "warning: "),
