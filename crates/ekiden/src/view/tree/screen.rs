@@ -46,7 +46,7 @@ impl Screen {
         for line in lines {
             let line = console::truncate_str(line, window.columns - 1, "…");
             self.drawn.push(console::measure_text_width(&line));
-            let _never = write!(frame, "{line}\x1b[0m\x1b[K\n");
+            let _never = writeln!(frame, "{line}\x1b[0m\x1b[K");
         }
         if old > 0 {
             frame.push_str("\x1b[J");
