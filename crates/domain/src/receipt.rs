@@ -25,7 +25,7 @@ pub struct Receipt {
     pub cpu_micros: Option<u64>,
     /// A limit that ended or throttled the job.
     pub limit_reached: Option<LimitReached>,
-    /// Where the job's files are, when they were to be kept.
+    /// The name of the sandbox, or the place of its files, when they were to be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
 }

@@ -2,10 +2,11 @@
 //!
 //! `source` describes it, the composition root hands it to the sandbox, the built-in checkout places it.
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A tree to show a job, writable for it and never changing what lies on the host (copy-on-write).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     /// The name by which `place` asks for it; unique in a sandbox.
     pub name: String,
@@ -18,7 +19,7 @@ pub struct View {
 }
 
 /// One host directory in a view.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewPart {
     /// The directory on the host; it is only ever read.
     pub host: PathBuf,
@@ -27,7 +28,7 @@ pub struct ViewPart {
 }
 
 /// One file laid into a view.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewFile {
     /// Where it lies in the view, relative.
     pub at: PathBuf,

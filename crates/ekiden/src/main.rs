@@ -25,7 +25,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // First of all, before any thread and before anything secret is read: sandboxes are forked from this process. The zygote itself
     // comes here too, with no argument, and does not go on.
-    let makes_sandboxes = |argument: std::ffi::OsString| argument == "exec" || argument == "doctor";
+    let makes_sandboxes =
+        |argument: std::ffi::OsString| argument == "exec" || argument == "doctor" || argument == "enter";
     let wanted = std::env::args_os().len() < 2 || std::env::args_os().skip(1).any(makes_sandboxes);
     let zygote = wanted.then(sandbox_local::Zygote::start);
     let cli = match Cli::try_parse() {
@@ -56,6 +57,7 @@ fn dispatch(
         Command::Action(command) => commands::action::run(&command),
         Command::Doctor(args) => commands::doctor::run(&args, zygote),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Sandbox(command) => commands::sandbox::run(&command, zygote),
         Command::Root(command) => commands::root::run(&command),
         Command::Whoami(args) => commands::whoami::run(&args),
         Command::Exec(args) => {

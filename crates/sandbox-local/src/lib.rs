@@ -25,6 +25,6 @@ mod zygote;
 
 pub use host::Host;
 pub use mapped::{RootError, remove_root, unpack_root};
-pub use namespaces::{HostVariables, Namespaces, Options, default_limits, one_id_only};
+pub use namespaces::{HostVariables, Kept, Namespaces, Options, default_limits, kept, one_id_only, remove_kept};
 pub use wire::Protection;
 pub use zygote::{Zygote, ZygoteError};

@@ -104,6 +104,8 @@ pub(crate) struct Setup {
     pub(crate) sources: Vec<Source>,
     /// The writable file system (or directory) of this sandbox.
     pub(crate) upper: usize,
+    /// What lies in it already.
+    pub(crate) content: Content,
     /// Overlays, the root first (`at` empty), then those below it.
     pub(crate) layers: Vec<Layer>,
     /// Mounts in the finished root.
@@ -138,6 +140,15 @@ impl Setup {
             || self.binds.iter().any(|bind| bind.source == source && bind.access == Access::Layered)
             || self.views.iter().any(|view| view.parts.iter().any(|(at, _)| *at == source))
     }
+}
+
+/// What a writable file system holds before its sandbox begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Content {
+    /// Nothing.
+    Fresh,
+    /// The layers of a sandbox of the same spec, which was kept.
+    Kept,
 }
 
 /// One tree of the host.

@@ -10,7 +10,7 @@ mod spec;
 
 pub use command::{Collected, Ended, Exec, ExecEnd, InsideFile, Process, Signal, Stdio};
 pub use limits::Limits;
-pub use spec::{Layout, Mount, Network, Profile, Root, SandboxSpec, Workspace};
+pub use spec::{Entrance, Layout, Mount, Network, Profile, Root, SandboxSpec, Workspace};
 
 use async_trait::async_trait;
 use domain::Receipt;
@@ -78,8 +78,11 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
     /// When the sandbox is gone.
     async fn signal_all(&self, signal: Signal) -> Result<(), SandboxError>;
 
+    /// Says what a person shall find who enters the sandbox when it is kept. Backends that keep files alone need it not.
+    fn prepare_entrance(&self, _entrance: Entrance) {}
+
     /// Ends every process, gives everything back and tells what was used. Idempotent. With `keep`, the files stay and the
-    /// receipt's user is told where (for `exec --keep`).
+    /// receipt says under which name (for `exec --keep`).
     ///
     /// # Errors
     /// When something of the sandbox could not be removed; the text names it.

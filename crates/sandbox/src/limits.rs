@@ -1,7 +1,7 @@
 //! What a job may use.
 
 /// Limits of one sandbox; `None` asks for no limit. Defaults: `design.md`, part 1 section 4.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Bytes of memory, swap included.
     pub memory: Option<u64>,

@@ -2,10 +2,11 @@
 
 use crate::Limits;
 use domain::View;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The spec of one sandbox.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SandboxSpec {
     /// Unique on this machine while the sandbox lives; letters, digits, `-`. Names its cgroups and directories.
     pub name: String,
@@ -34,7 +35,7 @@ pub struct SandboxSpec {
 }
 
 /// What the job sees as `/`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Root {
     /// The host's own root, read-only below, private things hidden.
     Host,
@@ -43,7 +44,7 @@ pub enum Root {
 }
 
 /// What the job may do inside (`isolation` 8.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Profile {
     /// uid 1001 `runner`, no capabilities, no new privileges, seccomp allow-list, Landlock.
     Hardened,
@@ -52,7 +53,7 @@ pub enum Profile {
 }
 
 /// The job's way out (`isolation` 5).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Network {
     /// A network namespace whose TCP connections and DNS questions are carried out from outside it.
     Outbound {
@@ -66,7 +67,7 @@ pub enum Network {
 }
 
 /// What the workspace is before the first step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Workspace {
     /// Empty, as on a server.
     Empty,
@@ -75,7 +76,7 @@ pub enum Workspace {
 }
 
 /// A read-only host directory at a path inside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// On the host.
     pub host: PathBuf,
@@ -102,4 +103,15 @@ pub struct Layout {
     pub path: String,
     /// Environment that the sandbox itself gives (`SSL_CERT_FILE`, proxy variables, `XDG_*`…), already filtered.
     pub env: Vec<(String, String)>,
+}
+
+/// What a person who enters a kept sandbox finds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entrance {
+    /// The job's name, to tell kept sandboxes apart.
+    pub title: String,
+    /// The environment of a shell, without anything secret: it is written to disk.
+    pub env: Vec<(String, String)>,
+    /// Where it starts, inside.
+    pub cwd: PathBuf,
 }

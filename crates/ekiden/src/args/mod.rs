@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Get, list and remove actions in the local store.
     #[command(subcommand, arg_required_else_help = true)]
     Action(ActionCommand),
+    /// Enter, list and remove sandboxes that `exec --keep` has kept.
+    #[command(subcommand, arg_required_else_help = true)]
+    Sandbox(SandboxCommand),
     /// Make and remove root directories for `exec --root`.
     #[command(subcommand, arg_required_else_help = true)]
     Root(RootCommand),
@@ -195,6 +198,54 @@ pub(crate) struct ActionPruneArgs {
     pub(crate) directory: PathBuf,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+/// `ekiden sandbox`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxCommand {
+    /// Open a shell in a kept sandbox, as the job's user, with its mounts, workspace, environment and limits.
+    Enter(SandboxEnterArgs),
+    /// List the sandboxes that are kept.
+    List(SandboxListArgs),
+    /// Remove kept sandboxes.
+    Remove(SandboxRemoveArgs),
+    /// Remove all sandboxes that were kept for some time.
+    Prune(SandboxPruneArgs),
+}
+
+/// `ekiden sandbox enter`.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxEnterArgs {
+    /// Its name.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What to run instead of a shell.
+    #[arg(value_name = "COMMAND", last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// `ekiden sandbox list`.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxListArgs {
+    /// How to print the list.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: PlainFormat,
+}
+
+/// `ekiden sandbox remove`.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxRemoveArgs {
+    /// Their names.
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+/// `ekiden sandbox prune`.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxPruneArgs {
+    /// Remove what was kept for this long, such as `7d`; `0s` removes all.
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(crate) older_than: Duration,
 }
 
 /// `ekiden root`.

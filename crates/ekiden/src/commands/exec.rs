@@ -140,7 +140,7 @@ fn execute(
     if let Some((path, file)) = summary_file {
         write_summary(path, file, &summary)?;
     }
-    let remarks = machine::remarks(&read.record, &reports);
+    let remarks = machine::remarks(&args.sandbox, &read.record, &reports);
     let closing = Closing { conclusion, micros, tail, remarks: &remarks };
     let text = view::closing_text(Palette::stdout(), &read.record, &closing);
     if read.shown.is_ok() {

@@ -7,4 +7,5 @@ pub(crate) mod eval;
 pub(crate) mod exec;
 pub(crate) mod lint;
 pub(crate) mod root;
+pub(crate) mod sandbox;
 pub(crate) mod whoami;

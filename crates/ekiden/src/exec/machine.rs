@@ -58,7 +58,7 @@ pub(crate) fn backend(
 }
 
 /// What the end of a run should say beside its summary.
-pub(crate) fn remarks(record: &RunRecord, reports: &[RunReport]) -> Vec<String> {
+pub(crate) fn remarks(args: &SandboxArgs, record: &RunRecord, reports: &[RunReport]) -> Vec<String> {
     let mut remarks = Vec::new();
     for job in reports.iter().flat_map(|report| &report.jobs) {
         if let Some(fault) = &job.fault {
@@ -67,7 +67,13 @@ pub(crate) fn remarks(record: &RunRecord, reports: &[RunReport]) -> Vec<String> 
     }
     for job in &record.jobs {
         if let Some(kept) = job.receipt.as_ref().and_then(|receipt| receipt.kept.as_ref()) {
-            remarks.push(format!("the files of {} are kept in {kept}", job.name));
+            remarks.push(match args.backend {
+                BackendName::Namespaces => format!(
+                    "the sandbox of {} is kept; to enter it: ekiden sandbox enter {kept}; to remove it: ekiden sandbox remove {kept}",
+                    job.name
+                ),
+                BackendName::Host => format!("the files of {} are kept in {kept}", job.name),
+            });
         }
     }
     let (home, path) = (std::env::var_os("HOME"), std::env::var_os("PATH"));

@@ -1,13 +1,25 @@
 //! "Complete job": the outputs, the environment's address, the end of the sandbox.
 
 use super::contexts::{GithubFacts, Phase, StepScope};
+use super::environment::{ActionExtras, of_process};
 use super::frame::Frame;
 use super::running::Job;
 use super::set_up::normal;
 use crate::output::StepLog;
 use domain::Conclusion;
+use sandbox::Entrance;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What a person who enters the kept sandbox finds: the job's own environment, as a next step would get it. What holds a secret
+/// is left out, since it is written to disk.
+pub(super) fn entrance(job: &Job) -> Entrance {
+    let mut env = of_process(job, &job.state.env(), &GithubFacts::default(), ActionExtras::default());
+    env.retain(|(_, value)| !job.masker.holds_secret(value));
+    let layout = job.sandbox.layout();
+    let title = job.fixed.github.get("job").map(|id| id.to_text().into_owned()).unwrap_or_default();
+    Entrance { title, env, cwd: layout.workspace.clone() }
+}
 
 /// Evaluates the outputs of the job, after a failure too. What holds a secret is left out.
 pub(crate) async fn outputs(job: &Job, log: &StepLog) -> BTreeMap<String, String> {

@@ -142,6 +142,9 @@ async fn complete_job(job: &Job, keep: Keep, number: StepRef, end: &End) -> JobR
     let conclusion = job.status();
     log.say("Cleaning up orphan processes").await;
     let kept = keep == Keep::Failed && conclusion != Conclusion::Success;
+    if kept {
+        job.sandbox.prepare_entrance(complete::entrance(job));
+    }
     let (receipt, mut fault) = match job.sandbox.destroy(kept).await {
         Ok(receipt) => (Some(receipt), None),
         Err(error) => {

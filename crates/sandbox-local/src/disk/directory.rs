@@ -16,10 +16,27 @@ pub struct Directory {
     path: PathBuf,
     fd: OwnedFd,
     limit: DiskLimit,
+    fate: Fate,
     reached: Arc<OnceLock<LimitReached>>,
 }
 
+/// What becomes of a disk when its sandbox ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is thrown away.
+    Discarded,
+    /// It stays, as it was kept before.
+    Kept,
+}
+
 impl Directory {
+    pub(super) fn kept(path: &Path, limit: DiskLimit) -> Result<Self, DiskError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(path, flags, Mode::empty());
+        let fd = opened.map_err(|error| DiskError::new("open", path, error.into()))?;
+        Ok(Self { path: path.to_owned(), fd, limit, fate: Fate::Kept, reached: Arc::default() })
+    }
+
     pub(super) fn make(folder: &Path, name: &str, limit: DiskLimit) -> Result<Self, DiskError> {
         let path = folder.join(format!("{}{name}", crate::owner::own_name(Path::new("/proc"))));
         let made = rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)).and_then(|()| {
@@ -27,13 +44,19 @@ impl Directory {
             rustix::fs::open(&path, flags, Mode::empty())
         });
         let fd = made.map_err(|error| DiskError::new("make", &path, error.into()))?;
-        Ok(Self { path, fd, limit, reached: Arc::default() })
+        Ok(Self { path, fd, limit, fate: Fate::Discarded, reached: Arc::default() })
     }
 
     /// Where it lies.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What is to be removed when everybody who could is gone.
+    #[must_use]
+    pub fn leftover(&self) -> Option<&Path> {
+        (self.fate == Fate::Discarded).then_some(self.path.as_path())
     }
 
     /// The directory itself.
@@ -71,6 +94,9 @@ impl Directory {
 
     /// Removes it and everything in it.
     pub(super) fn discard(self) -> Result<(), DiskError> {
+        if self.fate == Fate::Kept {
+            return Ok(());
+        }
         crate::mapped::remove_tree(&self.path).map_err(|error| DiskError::new("remove", &self.path, error))
     }
 }

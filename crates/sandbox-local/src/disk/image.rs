@@ -1,5 +1,6 @@
 //! One job's file system in a file without a name. Called by `pool` and the agent.
 
+use super::directory::Fate;
 use super::loop_device;
 use super::pool::{DiskLimit, DiskUsage};
 use super::template::Template;
@@ -15,7 +16,10 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Image {
     mount: OwnedFd,
+    /// The loop device.
+    device: String,
     limit: DiskLimit,
+    fate: Fate,
     /// What an empty one uses, so that usage tells the job's part.
     empty: DiskUsage,
 }
@@ -32,25 +36,28 @@ impl Image {
         // the disk, neither as blocks to write nor, at its end, as blocks to give back (200 images a second against 3,200).
         let (device, path) = loop_device::attach(&file)?;
         template.copy_to(&file)?;
-        let context = rustix::mount::fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        rustix::mount::fsconfig_set_string(context.as_fd(), "source", &path)?;
-        // Nobody reads the image after a crash: no table is zeroed in the background, no write waits for the disk.
-        rustix::mount::fsconfig_set_flag(context.as_fd(), "noinit_itable")?;
-        rustix::mount::fsconfig_set_flag(context.as_fd(), "nobarrier")?;
-        rustix::mount::fsconfig_create(context.as_fd())?;
-        let attributes =
-            MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOATIME;
-        let mount = rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+        let mount = mounted(&path)?;
         drop(device);
-        let mut image = Self { mount, limit, empty: DiskUsage::default() };
+        let mut image = Self { mount, device: path, limit, fate: Fate::Discarded, empty: DiskUsage::default() };
         image.empty = image.usage();
         Ok(image)
+    }
+
+    /// The file system of a sandbox that was kept, mounted at a place.
+    pub(super) fn kept(place: &Path, limit: DiskLimit) -> io::Result<Self> {
+        let mount = crate::sys::detached(place, false)?;
+        Ok(Self { mount, device: String::new(), limit, fate: Fate::Kept, empty: DiskUsage::default() })
     }
 
     /// The detached mount: for `mkdirat`, and for `move_mount` by the child.
     #[must_use]
     pub fn mount(&self) -> BorrowedFd<'_> {
         self.mount.as_fd()
+    }
+
+    /// Another mount of it, whose owners are as they lie on it; the job's own went with the job.
+    pub(crate) fn mounted_again(&self) -> io::Result<OwnedFd> {
+        mounted(&self.device)
     }
 
     /// The limit that it was made for.
@@ -84,7 +91,7 @@ impl Image {
 
     /// Gives it back. What a job left unwritten is not written any more.
     pub(super) fn discard(self) {
-        if self.usage().bytes > WORTH_FORGETTING {
+        if self.fate == Fate::Discarded && self.usage().bytes > WORTH_FORGETTING {
             let opened = rustix::fs::openat(
                 &self.mount,
                 ".",
@@ -95,6 +102,19 @@ impl Image {
             let _ = opened.and_then(loop_device::forget);
         }
     }
+}
+
+/// A detached mount of the ext4 file system on a device.
+fn mounted(device: &str) -> io::Result<OwnedFd> {
+    let context = rustix::mount::fsopen("ext4", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_set_string(context.as_fd(), "source", device)?;
+    // Nobody reads the image after a crash: no table is zeroed in the background, no write waits for the disk.
+    rustix::mount::fsconfig_set_flag(context.as_fd(), "noinit_itable")?;
+    rustix::mount::fsconfig_set_flag(context.as_fd(), "nobarrier")?;
+    rustix::mount::fsconfig_create(context.as_fd())?;
+    let attributes =
+        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOATIME;
+    Ok(rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }
 
 /// A file without a name in the folder.

@@ -31,5 +31,5 @@ mod watch;
 
 pub use directory::{Directory, remove_tree};
 pub use image::Image;
-pub use pool::{Disk, DiskError, DiskLimit, DiskUsage, Pool, round_down};
+pub use pool::{Disk, DiskError, DiskLimit, DiskUsage, KeptDisk, Pool, round_down};
 pub use watch::Watch;

@@ -102,6 +102,15 @@ pub enum Disk {
     Directory(Directory, String),
 }
 
+/// What a kept disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum KeptDisk {
+    /// A file system, mounted.
+    Image,
+    /// A directory.
+    Directory,
+}
+
 impl Pool {
     /// A pool in the folder, which is made when absent and in which leftovers of dead processes are removed.
     ///
@@ -249,6 +258,32 @@ impl Disk {
         match self {
             Self::Image(image) => image.mount(),
             Self::Directory(directory, _) => directory.fd(),
+        }
+    }
+
+    /// The disk of a sandbox that was kept, as it lies at a place: a file system is mounted there, or it is a directory. It stays
+    /// when it is discarded.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn kept(place: &Path, limit: DiskLimit, kind: KeptDisk) -> Result<Self, DiskError> {
+        match kind {
+            KeptDisk::Image => {
+                Image::kept(place, limit).map(Self::Image).map_err(|error| DiskError::new("open", place, error))
+            }
+            KeptDisk::Directory => {
+                let reason = "it was so when it was kept".to_owned();
+                Directory::kept(place, limit).map(|directory| Self::Directory(directory, reason))
+            }
+        }
+    }
+
+    /// The limit that it was made for.
+    #[must_use]
+    pub fn limit(&self) -> DiskLimit {
+        match self {
+            Self::Image(image) => image.limit(),
+            Self::Directory(directory, _) => directory.limit(),
         }
     }
 

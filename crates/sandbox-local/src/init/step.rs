@@ -13,14 +13,16 @@ use std::path::Path;
 /// Starts a command and returns when it has replaced its process, or could not.
 pub(super) fn start(request: &ExecRequest, fds: &[OwnedFd]) -> Result<Pid, Fault> {
     let prepared = Prepared::new(request)?;
-    let [stdout, stderr] = fds else {
-        return Err(Fault::Invalid("a command needs a stdout and a stderr".to_owned()));
+    let (stdin, stdout, stderr) = match fds {
+        [stdout, stderr] => (None, stdout, stderr),
+        [stdout, stderr, stdin] => (Some(stdin), stdout, stderr),
+        _ => return Err(Fault::Invalid("a command needs a stdout and a stderr".to_owned())),
     };
     let (report, reported) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|error| Fault::system("make a pipe in the sandbox", error))?;
     match sys::fork().map_err(|error| Fault::system("start a process in the sandbox", error))? {
         Forked::Child => {
-            let fault = prepared.replace(request, stdout, stderr);
+            let fault = prepared.replace(request, stdin, stdout, stderr);
             let text = postcard::to_allocvec(&fault).unwrap_or_default();
             let _ = rustix::io::write(&reported, &text);
             sys::exit_now(127)
@@ -68,8 +70,8 @@ impl Prepared {
     }
 
     /// In the new process. Returns only when it fails.
-    fn replace(&self, request: &ExecRequest, stdout: &OwnedFd, stderr: &OwnedFd) -> Fault {
-        match self.try_replace(request, stdout, stderr) {
+    fn replace(&self, request: &ExecRequest, stdin: Option<&OwnedFd>, stdout: &OwnedFd, stderr: &OwnedFd) -> Fault {
+        match self.try_replace(request, stdin, stdout, stderr) {
             Err(fault) => fault,
             Ok(error) => {
                 let program = request.argv.first().cloned().unwrap_or_default();
@@ -81,15 +83,25 @@ impl Prepared {
         }
     }
 
-    fn try_replace(&self, request: &ExecRequest, stdout: &OwnedFd, stderr: &OwnedFd) -> Result<io::Error, Fault> {
+    fn try_replace(
+        &self,
+        request: &ExecRequest,
+        stdin: Option<&OwnedFd>,
+        stdout: &OwnedFd,
+        stderr: &OwnedFd,
+    ) -> Result<io::Error, Fault> {
         let failed = |error: io::Error| Fault::system("prepare a process in the sandbox", error);
         rustix::process::setsid().map_err(|error| failed(error.into()))?;
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .map_err(|error| failed(error.into()))?;
         // The init's own 0 to 2 are /dev/null, so these two are never among them.
-        sys::put_at(null.as_fd(), 0).map_err(failed)?;
+        sys::put_at(stdin.unwrap_or(&null).as_fd(), 0).map_err(failed)?;
         sys::put_at(stdout.as_fd(), 1).map_err(failed)?;
         sys::put_at(stderr.as_fd(), 2).map_err(failed)?;
+        if let Some(stdin) = stdin.filter(|stdin| rustix::termios::isatty(stdin)) {
+            // A person's shell: signals of its keys go to it.
+            rustix::process::ioctl_tiocsctty(stdin).map_err(|error| failed(error.into()))?;
+        }
         sys::close_from_on_exec(3).map_err(failed)?;
         sys::fresh_signals();
         request.files.iter().try_for_each(files::write)?;

@@ -4,8 +4,9 @@
 use super::place::{self, directory, find};
 use super::{device, view};
 use crate::sys::{self, MountChange};
-use crate::wire::{Access, Bind, Fault, Identity, Layer, Owner, Setup, Source};
+use crate::wire::{Access, Bind, Content, Fault, Identity, Layer, Owner, Setup, Source};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -112,17 +113,32 @@ impl<'a> Builder<'a> {
         let number = self.uppers;
         self.uppers += 1;
         let made = (|| -> io::Result<Upper> {
-            let (upper, work) = (format!("u{number}"), format!("w{number}"));
-            mkdirat(&self.upper, &upper, Mode::from_raw_mode(mode))?;
-            mkdirat(&self.upper, &work, Mode::from_raw_mode(0o700))?;
-            if owner == Owner::Job {
+            let upper = format!("u{number}");
+            let made = match mkdirat(&self.upper, &upper, Mode::from_raw_mode(mode)) {
+                Err(Errno::EXIST) if self.setup.content == Content::Kept => false,
+                made => made.map(|()| true)?,
+            };
+            let work = self.work_directory(number)?;
+            if made && owner == Owner::Job {
                 self.give_to_job(self.upper.as_fd(), Path::new(&upper))?;
             }
             let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY | OFlags::NOFOLLOW;
             let directory = rustix::fs::openat(&self.upper, &upper, flags, Mode::empty())?;
-            Ok(Upper { number, directory })
+            Ok(Upper { number, work, directory })
         })();
         made.map_err(|error| Fault::system("make the throw-away layer", error))
+    }
+
+    /// An overlay's work directory. The kernel takes none a second time that was in use without being written out.
+    fn work_directory(&self, number: usize) -> io::Result<String> {
+        let mut work = format!("w{number}");
+        for again in 1_u32.. {
+            match mkdirat(&self.upper, &work, Mode::from_raw_mode(0o700)) {
+                Err(Errno::EXIST) if self.setup.content == Content::Kept => work = format!("w{number}.{again}"),
+                made => return Ok(made.map(|()| work)?),
+            }
+        }
+        Err(Errno::EXIST.into())
     }
 
     /// Makes something the job's user's.
@@ -144,9 +160,9 @@ impl<'a> Builder<'a> {
             let slash = if below.as_os_str().is_empty() { "" } else { "/" };
             options.push_str(&format!("{colon}/proc/self/fd/{fd}{slash}{}", escaped(below)));
         }
-        let (fd, number) = (self.upper.as_raw_fd(), upper.number);
+        let (fd, number, work) = (self.upper.as_raw_fd(), upper.number, &upper.work);
         options.push_str(&format!(
-            ",upperdir=/proc/self/fd/{fd}/u{number},workdir=/proc/self/fd/{fd}/w{number},userxattr,volatile"
+            ",upperdir=/proc/self/fd/{fd}/u{number},workdir=/proc/self/fd/{fd}/{work},userxattr,volatile"
         ));
         let options = std::ffi::CString::new(options)
             .map_err(|_| Fault::Invalid("a path of the sandbox's spec holds a NUL".to_owned()))?;
@@ -210,6 +226,8 @@ impl<'a> Builder<'a> {
 /// An upper directory.
 pub(super) struct Upper {
     number: usize,
+    /// The work directory beside it.
+    work: String,
     /// A handle on it.
     pub(super) directory: OwnedFd,
 }

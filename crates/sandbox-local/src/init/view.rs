@@ -3,7 +3,7 @@
 use super::place::{directory, find};
 use super::tree::{Builder, Upper, owner_of};
 use crate::sys;
-use crate::wire::{Fault, Owner, ViewSetup};
+use crate::wire::{Content, Fault, Owner, ViewSetup};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, mkdirat, mknodat, openat2, statat};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,7 +22,8 @@ pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<Own
     let mut root: Option<OwnedFd> = None;
     for (source, at) in parts {
         let upper = builder.fresh_upper(Owner::Job, 0o755)?;
-        for hidden in view.hidden.iter().filter(|hidden| part_of(view, hidden) == at) {
+        let hides = view.hidden.iter().filter(|_| builder.setup.content == Content::Fresh);
+        for hidden in hides.filter(|hidden| part_of(view, hidden) == at) {
             let below = hidden.strip_prefix(at).unwrap_or(hidden);
             hide(builder, &upper, *source, below).map_err(failed)?;
         }
@@ -36,7 +37,8 @@ pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<Own
             root = Some(rustix::fs::open(&path, flags, Mode::empty()).map_err(|error| failed(error.into()))?);
         }
     }
-    if let Some(root) = &root {
+    // What was kept has them, as the job left them.
+    if let (Some(root), Content::Fresh) = (&root, builder.setup.content) {
         for (at, content) in &view.files {
             write(builder, root.as_fd(), at, content).map_err(failed)?;
         }

@@ -215,6 +215,11 @@ fn is_exposed(path: &Path, exposed: &[PathBuf]) -> bool {
     exposed.iter().any(|tree| path.starts_with(tree))
 }
 
+/// What the caller's terminal is called.
+pub(super) fn terminal() -> Option<String> {
+    std::env::var("TERM").ok().filter(|name| name.len() < 64)
+}
+
 /// The targets of the proxies among the variables that a job gets: they are open without being asked for.
 pub(super) fn proxies(variables: &[(String, String)]) -> Vec<String> {
     let names = ["http_proxy", "https_proxy", "all_proxy"];

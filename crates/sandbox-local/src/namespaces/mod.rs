@@ -5,6 +5,7 @@ mod apt;
 mod environment;
 mod etc;
 mod ids;
+mod kept;
 mod layer;
 mod link;
 mod lists;
@@ -14,12 +15,14 @@ mod receipt;
 mod sandbox;
 mod spec;
 mod sudo;
+mod terminal;
 mod watch;
 
 pub(crate) use environment::Caller as CallerVariables;
 pub use environment::HostVariables;
 pub use ids::one_id_only;
 pub(crate) use ids::subordinate;
+pub use kept::{Kept, kept, remove_kept};
 pub(crate) use link::error_of;
 pub(crate) use process::number_of;
 pub(crate) use receipt::machine;
@@ -27,7 +30,7 @@ pub(crate) use receipt::machine;
 use crate::cgroup::{Cgroups, Group};
 use crate::channel::{self, Message};
 use crate::disk::{Disk, DiskLimit, Pool, round_down};
-use crate::wire::{Net, Profile, Protection, ToZygote};
+use crate::wire::{Content, Net, Profile, Protection, ToZygote};
 use crate::zygote::Zygote;
 use ::sandbox::{Backend, Limits, Network, Sandbox, SandboxError, SandboxSpec};
 use async_trait::async_trait;
@@ -200,13 +203,23 @@ impl Backend for Namespaces {
     }
 
     async fn prepare(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        Ok(Box::new(self.prepare_over(spec, None).await?))
+    }
+}
+
+impl Namespaces {
+    /// Makes a sandbox, on a disk of its own or on one that was kept.
+    async fn prepare_over(
+        &self,
+        spec: SandboxSpec,
+        kept: Option<Disk>,
+    ) -> Result<sandbox::NamespaceSandbox, SandboxError> {
         let asked = Instant::now();
         let shared = self.shared.clone();
-        let begun = tokio::task::spawn_blocking(move || shared.begin(spec))
+        let begun = tokio::task::spawn_blocking(move || shared.begin(spec, kept))
             .await
             .map_err(|error| SandboxError::Invalid(error.to_string()))??;
-        let sandbox = begun.finish(self.shared.clone(), asked).await?;
-        Ok(Box::new(sandbox))
+        begun.finish(self.shared.clone(), asked).await
     }
 }
 
@@ -230,7 +243,7 @@ struct Held {
 }
 
 impl Shared {
-    fn begin(self: &Arc<Self>, spec: SandboxSpec) -> Result<Begun, SandboxError> {
+    fn begin(self: &Arc<Self>, spec: SandboxSpec, kept: Option<Disk>) -> Result<Begun, SandboxError> {
         check(&spec)?;
         let profile = match spec.profile {
             ::sandbox::Profile::Hardened => Profile::Hardened,
@@ -268,7 +281,8 @@ impl Shared {
             .cgroups
             .create(&spec.name, &spec.limits)
             .map_err(|error| SandboxError::Unsupported(error.to_string()))?;
-        let disk = self.disk(&spec);
+        let content = if kept.is_some() { Content::Kept } else { Content::Fresh };
+        let disk = kept.map_or_else(|| self.disk(&spec), Ok);
         let group = held.group.insert(group);
         let disk = held.disk.insert(disk?);
         let (socket, theirs) = channel::pair().map_err(|error| io_error("make a socket", error))?;
@@ -280,6 +294,7 @@ impl Shared {
             mask,
             own_etc,
             disk,
+            content,
             group,
             allow: allow.unwrap_or_default(),
             off: self.off.clone(),

@@ -5,7 +5,7 @@ use super::link::{Link, Ready, error_of, gone, io_error, kill};
 use super::process::{NamespaceProcess, number_of};
 use super::receipt::{Facts, Used};
 use super::watch::{Watched, Watcher};
-use super::{Held, Shared};
+use super::{Held, Shared, kept};
 use crate::cgroup::Usage;
 use crate::channel::{self, Receiver};
 use crate::disk::{Disk, Watch};
@@ -14,7 +14,7 @@ use crate::writable::make_writable;
 use async_trait::async_trait;
 use domain::{LimitReached, Receipt};
 use rustix::fs::{FileType, Gid, Uid};
-use sandbox::{Exec, InsideFile, Layout, Process, Sandbox, SandboxError, SandboxSpec, Signal};
+use sandbox::{Entrance, Exec, InsideFile, Layout, Process, Sandbox, SandboxError, SandboxSpec, Signal};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -42,15 +42,16 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub(super) struct NamespaceSandbox {
     shared: Arc<Shared>,
-    name: String,
+    spec: SandboxSpec,
     layout: Layout,
-    expose: Vec<PathBuf>,
     outside: (u32, u32),
     link: Arc<Link>,
     life: Arc<Life>,
     views: Mutex<HashMap<String, OwnedFd>>,
-    /// Where views were placed.
-    placed: Mutex<Vec<PathBuf>>,
+    /// Views, and where they were placed.
+    placed: Mutex<Vec<(String, PathBuf)>>,
+    /// For a person, when it is kept.
+    entrance: Mutex<Option<Entrance>>,
     facts: Facts,
     /// The job's way out; ends with the sandbox.
     relay: Mutex<Option<egress::Handle>>,
@@ -92,14 +93,14 @@ impl NamespaceSandbox {
         life.watch_limits(limits)?;
         Ok(Self {
             shared,
-            name: spec.name,
+            spec,
             layout,
-            expose: spec.expose,
             outside,
             link: Arc::new(link),
             life,
             views: Mutex::new(views),
             placed: Mutex::default(),
+            entrance: Mutex::default(),
             facts,
             relay: Mutex::new(relay),
             end: tokio::sync::Mutex::default(),
@@ -131,6 +132,30 @@ impl NamespaceSandbox {
         }
     }
 
+    /// Starts a command; its standard input is empty unless one is given.
+    pub(super) async fn exec_with(&self, exec: Exec, stdin: Option<OwnedFd>) -> Result<Box<dyn Process>, SandboxError> {
+        self.hand_over(&exec.stdio.stdout);
+        self.hand_over(&exec.stdio.stderr);
+        let Exec { argv, env, cwd, files, collect, collect_limit, stdio } = exec;
+        let request = Request::Exec(ExecRequest { argv, env, cwd, files, collect, collect_limit });
+        let (number, mut answers) =
+            self.link.send(&request, [stdio.stdout, stdio.stderr].into_iter().chain(stdin).collect()).await?;
+        match super::link::answer(&mut answers).await {
+            Ok(Reply::Started) => Ok(Box::new(NamespaceProcess {
+                link: self.link.clone(),
+                life: self.life.clone(),
+                number,
+                answers: tokio::sync::Mutex::new(answers),
+            })),
+            Ok(_) => Err(SandboxError::Gone),
+            Err(SandboxError::NotFound { program, .. }) => {
+                let hint = self.shared.environment.hint(&program, &self.spec.expose);
+                Err(SandboxError::NotFound { program, hint })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn done(&self, request: Request) -> Result<(), SandboxError> {
         match self.link.ask(&request, Vec::new()).await? {
             Reply::Done => Ok(()),
@@ -145,26 +170,12 @@ impl Sandbox for NamespaceSandbox {
         &self.layout
     }
 
+    fn prepare_entrance(&self, entrance: Entrance) {
+        *self.entrance.lock().unwrap_or_else(PoisonError::into_inner) = Some(entrance);
+    }
+
     async fn exec(&self, exec: Exec) -> Result<Box<dyn Process>, SandboxError> {
-        self.hand_over(&exec.stdio.stdout);
-        self.hand_over(&exec.stdio.stderr);
-        let Exec { argv, env, cwd, files, collect, collect_limit, stdio } = exec;
-        let request = Request::Exec(ExecRequest { argv, env, cwd, files, collect, collect_limit });
-        let (number, mut answers) = self.link.send(&request, vec![stdio.stdout, stdio.stderr]).await?;
-        match super::link::answer(&mut answers).await {
-            Ok(Reply::Started) => Ok(Box::new(NamespaceProcess {
-                link: self.link.clone(),
-                life: self.life.clone(),
-                number,
-                answers: tokio::sync::Mutex::new(answers),
-            })),
-            Ok(_) => Err(SandboxError::Gone),
-            Err(SandboxError::NotFound { program, .. }) => {
-                let hint = self.shared.environment.hint(&program, &self.expose);
-                Err(SandboxError::NotFound { program, hint })
-            }
-            Err(error) => Err(error),
-        }
+        self.exec_with(exec, None).await
     }
 
     async fn place(&self, view: &str, at: &Path) -> Result<(), SandboxError> {
@@ -178,11 +189,11 @@ impl Sandbox for NamespaceSandbox {
             .await
             .map_err(|_| SandboxError::Gone)?
             .map_err(|error| io_error("make the files of the view writable", error))?;
-        let message = ToZygote::Place { name: self.name.clone(), at: at.to_owned() };
+        let message = ToZygote::Place { name: self.spec.name.clone(), at: at.to_owned() };
         self.ask_zygote(message, Some(mount)).await?;
         // A mount can be attached once.
         self.views.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
-        self.placed.lock().unwrap_or_else(PoisonError::into_inner).push(at.components().collect());
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner).push((view.to_owned(), at.components().collect()));
         Ok(())
     }
 
@@ -200,11 +211,11 @@ impl Sandbox for NamespaceSandbox {
     async fn remove(&self, paths: Vec<PathBuf>) -> Result<(), SandboxError> {
         // A placed view is a mount, which no removal enters; those inside others come first.
         let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        placed.retain(|at| paths.iter().any(|path| at.starts_with(path)));
-        placed.sort_by_key(|at| std::cmp::Reverse(at.components().count()));
-        for at in placed {
-            self.ask_zygote(ToZygote::TakeOut { name: self.name.clone(), at: at.clone() }, None).await?;
-            self.placed.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != at);
+        placed.retain(|(_, at)| paths.iter().any(|path| at.starts_with(path)));
+        placed.sort_by_key(|(_, at)| std::cmp::Reverse(at.components().count()));
+        for (_, at) in placed {
+            self.ask_zygote(ToZygote::TakeOut { name: self.spec.name.clone(), at: at.clone() }, None).await?;
+            self.placed.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, known)| *known != at);
         }
         self.done(Request::Remove { paths }).await
     }
@@ -231,13 +242,17 @@ impl Sandbox for NamespaceSandbox {
         if tokio::time::timeout(PATIENCE, gone(&self.life.pidfd)).await.is_err() {
             return Err(SandboxError::Invalid(format!(
                 "the processes of the sandbox {} do not end; the kernel holds one of them",
-                self.name
+                self.spec.name
             )));
         }
         drop(self.relay.lock().unwrap_or_else(PoisonError::into_inner).take());
         let life = self.life.clone();
-        let kept_at = keep.then(|| self.shared.masks.with_file_name("kept").join(&self.name));
-        let used = tokio::task::spawn_blocking(move || life.end(kept_at))
+        let keeping = keep.then(|| {
+            let entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            kept::Record::new(&self.spec, entrance, placed)
+        });
+        let used = tokio::task::spawn_blocking(move || life.end(keeping))
             .await
             .map_err(|error| SandboxError::Invalid(error.to_string()))??;
         let receipt = self.facts.receipt(used);
@@ -307,7 +322,7 @@ impl Life {
     }
 
     /// After the init is gone: counts, proves that nothing is left, gives everything back.
-    fn end(&self, keep: Option<PathBuf>) -> Result<Used, SandboxError> {
+    fn end(&self, keep: Option<kept::Record>) -> Result<Used, SandboxError> {
         drop(std::mem::take(&mut *self.watch.lock().unwrap_or_else(PoisonError::into_inner)));
         let limit_reached = self.limit_reached();
         let mut used = Used { limit_reached, ..Used::default() };
@@ -319,12 +334,11 @@ impl Life {
             emptied.map_err(|error| SandboxError::Invalid(error.to_string()))?;
             held.group = None;
         }
-        if let (Some(keep), Some(disk)) = (keep, &held.disk) {
-            used.kept = Some(kept(disk, &keep)?);
-            if let Some(Disk::Directory(directory, reason)) = held.disk.take() {
-                // Not discarded: it stays where it was moved to.
-                drop((directory, reason));
-            }
+        if let (Some(record), Some(disk)) = (keep, &held.disk) {
+            let state = held.shared.masks.parent().unwrap_or(Path::new("/"));
+            used.kept = Some(kept::keep(disk, record, state)?);
+            // Not discarded: a file system would forget what it has not written yet.
+            drop(held.disk.take());
         }
         if let Some(disk) = held.disk.take() {
             disk.discard().map_err(|error| SandboxError::Invalid(error.to_string()))?;
@@ -332,26 +346,6 @@ impl Life {
         drop(held);
         drop(self.ids.lock().unwrap_or_else(PoisonError::into_inner).take());
         Ok(used)
-    }
-}
-
-/// Puts the job's disk where a person finds it.
-fn kept(disk: &Disk, place: &Path) -> Result<String, SandboxError> {
-    let failed = |error: std::io::Error| io_error(format!("keep the job's files in {}", place.display()), error);
-    match disk {
-        Disk::Image(image) => {
-            std::fs::create_dir_all(place).map_err(failed)?;
-            let at = rustix::fs::open(place, rustix::fs::OFlags::PATH, rustix::fs::Mode::empty())
-                .map_err(|error| failed(error.into()))?;
-            // The one that the job had went with its namespace; this is another view of the same file system.
-            crate::sys::cloned(image.mount()).and_then(|mount| crate::sys::attach(mount, at)).map_err(failed)?;
-            Ok(format!("{place} (give it back with: umount {place})", place = place.display()))
-        }
-        Disk::Directory(directory, _) => {
-            let parent = place.parent().unwrap_or(Path::new("/"));
-            std::fs::create_dir_all(parent).and_then(|()| std::fs::rename(directory.path(), place)).map_err(failed)?;
-            Ok(place.display().to_string())
-        }
     }
 }
 

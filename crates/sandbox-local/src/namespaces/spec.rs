@@ -7,7 +7,9 @@ use super::mask::{self, Caller, Hiding, Kind};
 use crate::cgroup::Group;
 use crate::disk::Disk;
 use crate::sys;
-use crate::wire::{Access, Bind, Fault, Layer, Net, Owners, Prepare, Profile, Protection, Setup, Source, ViewSetup};
+use crate::wire::{
+    Access, Bind, Content, Fault, Layer, Net, Owners, Prepare, Profile, Protection, Setup, Source, ViewSetup,
+};
 use domain::View;
 use sandbox::{Layout, Root, SandboxSpec, Workspace};
 use std::io;
@@ -45,6 +47,8 @@ pub(super) struct Given<'a> {
     /// What stands for the host's `/etc`.
     pub(super) own_etc: Option<PathBuf>,
     pub(super) disk: &'a Disk,
+    /// What lies on it already.
+    pub(super) content: Content,
     pub(super) group: &'a Group,
     /// Targets that are open.
     pub(super) allow: Vec<String>,
@@ -123,6 +127,7 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
     let setup = Setup {
         sources: builder.sources,
         upper,
+        content: given.content,
         layers,
         binds,
         views,
@@ -138,7 +143,7 @@ pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket:
         off: given.off.clone(),
     };
     let directory = match given.disk {
-        Disk::Directory(directory, _) => Some(directory.path().to_owned()),
+        Disk::Directory(directory, _) => directory.leftover().map(Path::to_owned),
         Disk::Image(_) => None,
     };
     let prepare = Prepare {

@@ -8,6 +8,7 @@ mod host;
 mod hostile_floods;
 mod hostile_reach;
 mod isolation;
+mod kept;
 mod root_profile;
 
 use bench_support::Machine;
@@ -23,6 +24,7 @@ fn main() {
     trials.extend(host::trials(&machine));
     trials.extend(isolation::trials(&machine));
     trials.extend(root_profile::trials(&machine));
+    trials.extend(kept::trials(&machine));
     trials.extend(hostile_reach::trials(&machine));
     trials.extend(hostile_floods::trials(&machine));
     let conclusion = libtest_mimic::run(&arguments, trials);
