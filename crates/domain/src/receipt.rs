@@ -85,3 +85,29 @@ pub enum LimitReached {
         count: u64,
     },
 }
+
+impl LimitReached {
+    /// The flag of `ekiden exec` that raises it.
+    #[must_use]
+    pub const fn flag(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } => "--memory",
+            Self::Disk { .. } | Self::Inodes { .. } => "--disk",
+            Self::Processes { .. } => "--processes",
+        }
+    }
+}
+
+/// `memory limit of 95.4 MiB`.
+impl std::fmt::Display for LimitReached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+        let mebibytes = |bytes: u64| bytes as f64 / (1024.0 * 1024.0);
+        match self {
+            Self::Memory { bytes } => write!(f, "memory limit of {:.1} MiB", mebibytes(*bytes)),
+            Self::Disk { bytes } => write!(f, "disk limit of {:.1} MiB", mebibytes(*bytes)),
+            Self::Inodes { count } => write!(f, "limit of {count} files"),
+            Self::Processes { count } => write!(f, "limit of {count} processes"),
+        }
+    }
+}

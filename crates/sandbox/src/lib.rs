@@ -108,7 +108,7 @@ pub enum SandboxError {
     #[error("{0}")]
     Invalid(String),
     /// A limit of the sandbox was reached.
-    #[error("the job reached its limit: {0:?}")]
+    #[error("The job reached its {0} and was stopped; raise it with {flag}.", flag = .0.flag())]
     Limit(domain::LimitReached),
     /// The sandbox ended under the caller.
     #[error("the sandbox is gone")]

@@ -5,7 +5,7 @@ use super::plain::mark;
 use super::record::{JobRecord, JobState, StepRecord, StepState};
 use crate::style::{Ink, Palette};
 use crate::text;
-use domain::{Annotation, AnnotationLevel, Conclusion, Enforcement, Receipt};
+use domain::{Annotation, AnnotationLevel, Conclusion, Enforcement, Isolation, Receipt};
 use std::fmt::Write as _;
 
 /// Lines of the failed step that are shown again.
@@ -154,22 +154,73 @@ fn receipts(record: &RunRecord) -> Option<String> {
     if let Some(peak) = all.iter().filter_map(|receipt| receipt.peak_memory).max() {
         let _never = write!(text, " · peak memory {}", text::bytes(peak));
     }
-    for isolation in &first.isolation {
+    weak(&mut text, &first.isolation);
+    for (job, limit) in record.jobs.iter().filter_map(|job| Some((job, job.receipt.as_ref()?.limit_reached.as_ref()?)))
+    {
+        let _never = write!(text, "\n{} reached its {limit}; {} raises it", job.name, limit.flag());
+    }
+    Some(text)
+}
+
+/// What is not enforced by the kernel. An ordinary user's limits are watched on most machines: one line, not a paragraph each time.
+fn weak(text: &mut String, isolation: &[Isolation]) {
+    let mut watched: Vec<&str> = Vec::new();
+    for isolation in isolation {
+        let name = isolation.name.as_str();
         match &isolation.enforcement {
             // What nobody asked for is not missing.
             Enforcement::Off { reason } if reason.contains("none was asked for") => {}
+            Enforcement::Off { .. } if name == "control group" && !watched.is_empty() => {}
+            Enforcement::Soft { value } if value.contains("; watched, for ") => watched.push(name),
             Enforcement::Off { reason } => {
-                let _never = write!(text, "\nnot in force: {}: {reason}", isolation.name);
+                let _never = write!(text, "\nnot in force: {name}: {reason}");
             }
             Enforcement::Soft { value } => {
-                let _never = write!(text, "\nwatched only: {}: {value}", isolation.name);
+                let _never = write!(text, "\nwatched only: {name}: {value}");
             }
             Enforcement::On { .. } => {}
         }
     }
-    for (job, limit) in record.jobs.iter().filter_map(|job| Some((job, job.receipt.as_ref()?.limit_reached.as_ref()?)))
-    {
-        let _never = write!(text, "\n{} reached a limit: {limit:?}", job.name);
+    if !watched.is_empty() {
+        let _never = write!(
+            text,
+            "\nwatched, not enforced by the kernel: {} (`ekiden doctor` says why, and what would change it)",
+            watched.join(", ")
+        );
     }
-    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::weak;
+    use domain::{Enforcement, Isolation};
+
+    fn told(isolation: &[(&str, Enforcement)]) -> String {
+        let isolation = isolation
+            .iter()
+            .map(|(name, enforcement)| Isolation { name: (*name).to_owned(), enforcement: enforcement.clone() });
+        let mut text = String::new();
+        weak(&mut text, &isolation.collect::<Vec<_>>());
+        text
+    }
+
+    #[test]
+    fn watched_limits_are_one_line_and_the_rest_is_said_in_full() {
+        let soft = |value: &str| Enforcement::Soft { value: value.to_owned() };
+        let off = |reason: &str| Enforcement::Off { reason: reason.to_owned() };
+        assert_eq!(
+            told(&[("seccomp", Enforcement::On { value: String::new() }), ("cpu limit", off("none was asked for"))]),
+            ""
+        );
+        assert_eq!(
+            told(&[
+                ("memory limit", soft("9120 MiB; watched, for /sys is not writable")),
+                ("control group", off("no control group can be made here")),
+                ("disk limit", soft("1 MiB; watched, for an ordinary user can mount no image")),
+                ("user namespace", off("no ids")),
+            ]),
+            "\nnot in force: user namespace: no ids\nwatched, not enforced by the kernel: memory limit, disk limit \
+             (`ekiden doctor` says why, and what would change it)"
+        );
+    }
 }

@@ -61,9 +61,9 @@ impl Options {
         if rustix::process::geteuid().is_root() {
             return PathBuf::from("/var/lib/ekiden");
         }
-        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-        data.or_else(home).unwrap_or_else(std::env::temp_dir).join("ekiden")
+        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || absolute("HOME").map(|home| home.join(".local/share"));
+        absolute("XDG_DATA_HOME").or_else(home).unwrap_or_else(std::env::temp_dir).join("ekiden")
     }
 }
 
@@ -162,7 +162,8 @@ impl Namespaces {
 
 /// An overlay's upper directory cannot lie in its lower one.
 fn outside_pool() -> Result<Pool, SandboxError> {
-    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let home = home.unwrap_or_else(|| PathBuf::from("/root"));
     let folder = home.join(".local/share/ekiden/disks");
     let folder = if mask::is_shown(&folder) { PathBuf::from("/root/.local/share/ekiden/disks") } else { folder };
     Pool::open(&folder).map_err(|error| SandboxError::Invalid(error.to_string()))

@@ -175,7 +175,11 @@ impl Sandbox for NamespaceSandbox {
     }
 
     async fn exec(&self, exec: Exec) -> Result<Box<dyn Process>, SandboxError> {
-        self.exec_with(exec, None).await
+        match self.exec_with(exec, None).await {
+            // A watched limit has ended the sandbox under an earlier command.
+            Err(SandboxError::Gone) => Err(self.life.limit_reached().map_or(SandboxError::Gone, SandboxError::Limit)),
+            started => started,
+        }
     }
 
     async fn place(&self, view: &str, at: &Path) -> Result<(), SandboxError> {

@@ -44,6 +44,10 @@ async fn is_watched(machine: &Machine, limits: Limits, flood: &str, expected: &L
         let (exec, read) = command(&*job, &["sh", "-c", flood]);
         let error = finish(&*job, exec, read).await.unwrap_err();
         assert!(matches!(&error, SandboxError::Limit(limit) if limit == expected), "{error}");
+        // The next command hears the same, not of a fault of the machine.
+        let (exec, _read) = command(&*job, &["true"]);
+        let next = job.exec(exec).await.map(|_| ()).unwrap_err();
+        assert!(matches!(&next, SandboxError::Limit(limit) if limit == expected), "{next}");
     }
     let receipt = job.destroy(false).await.unwrap();
     let told = receipt.isolation.iter().filter(|told| names.contains(&told.name.as_str()));

@@ -9,7 +9,7 @@ use crate::job::guard::{BoxFuture, Condition, Stop};
 use crate::job::process::{self, Launch, Output};
 use crate::job::running::Job;
 use crate::output::{Speaker, StepOutput};
-use domain::{Conclusion, LimitReached};
+use domain::Conclusion;
 use sandbox::{Collected, ExecEnd, InsideFile, SandboxError};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -136,7 +136,7 @@ pub(super) async fn finish(at: &At<'_>, step: &Step, ended: EndedProcess<'_>) ->
             Conclusion::Cancelled
         }
         (ExecEnd::Limit(limit), _) => {
-            at.log.error(&reached(limit)).await;
+            at.log.error(&SandboxError::Limit(limit.clone()).to_string()).await;
             Conclusion::Failure
         }
         (ExecEnd::Exited(0), None) => Conclusion::Success,
@@ -150,22 +150,6 @@ pub(super) async fn finish(at: &At<'_>, step: &Step, ended: EndedProcess<'_>) ->
     }
     let outputs = apply(at, step, effects);
     Attempt { conclusion, outputs, stop: ended.stop }
-}
-
-fn reached(limit: &LimitReached) -> String {
-    let size = |bytes: u64| format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0));
-    match limit {
-        LimitReached::Memory { bytes } => {
-            format!("The job reached its memory limit of {} and was stopped; raise it with --memory.", size(*bytes))
-        }
-        LimitReached::Disk { bytes } => {
-            format!("The job reached its disk limit of {} and was stopped; raise it with --disk.", size(*bytes))
-        }
-        LimitReached::Inodes { count } => format!("The job reached its limit of {count} files and was stopped."),
-        LimitReached::Processes { count } => {
-            format!("The job reached its limit of {count} processes; raise it with --processes.")
-        }
-    }
 }
 
 /// Lists an environment in the head of a log.
