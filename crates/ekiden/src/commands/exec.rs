@@ -3,20 +3,21 @@
 use crate::args::{ExecArgs, OutputFormat, ProgressMode};
 use crate::exec::event::{Occasion, read_payload};
 use crate::exec::facts::Facts;
-use crate::exec::reader::{Reader, Stream};
+use crate::exec::reader::{self, Reader};
 use crate::exec::run::Ground;
 use crate::exec::{cells, interrupt, listing, machine, select, session, stores, values};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Palette};
 use crate::view::{self, Aside, Closing, Jobs, Jsonl, LogFiles, Plain, Quiet, TailShown, Tree, View};
-use domain::{Clock, Conclusion, JobId, SystemClock};
-use engine::local::RunReport;
+use domain::{Clock, Conclusion, JobEvent, JobId, SystemClock};
+use engine::local::{Room, RunReport};
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::mpsc;
 use workflow::plan::Plan;
 use workflow::run::WantedCell;
 
@@ -116,18 +117,12 @@ fn execute(
     let summary_file = args.show.summary.as_deref().map(create_summary).transpose()?;
     let Shown { view, tail, aside } = view_for(args, ground, &plans)?;
     let closed = canceller.clone();
-    let reader = Reader::start(view, move || interrupt::output_closed(&closed))
+    let (events, incoming) = engine::events::channel();
+    let reader = Reader::start(view, incoming, move || interrupt::output_closed(&closed))
         .map_err(|error| Failure::platform("could not start the thread of the view").cause(&error))?;
-    let several = plans.len() > 1;
     let (reports, interrupts) = runtime.block_on(async {
         let interrupts = interrupt::watch(canceller, &aside);
-        let mut reports = Vec::new();
-        for plan in plans {
-            let name = workflow_name(&plan);
-            let (sender, events) = engine::events::channel();
-            reader.add(Stream { events, workflow: several.then_some(name) });
-            reports.push(engine::local::run(ground.run(plan, &args.sandbox, sender)?).await);
-        }
+        let reports = beside_each_other(args, ground, plans, events).await?;
         Ok::<_, Failure>((reports, interrupts))
     })?;
     let mut read = reader.finish();
@@ -154,6 +149,44 @@ fn execute(
         _ => {}
     }
     Ok(exit(conclusion, &reports, interrupts.count()))
+}
+
+/// Runs all workflows at the same time; `--jobs` holds for all of them together. The reports have the order of the plans.
+async fn beside_each_other(
+    args: &ExecArgs,
+    ground: &Ground,
+    plans: Vec<Plan>,
+    events: mpsc::Sender<JobEvent>,
+) -> Result<Vec<RunReport>, Failure> {
+    let room = Room::new(ground.settings.jobs);
+    let names: Vec<String> = plans.iter().map(|plan| workflow_name(plan, &plans)).collect();
+    let several = plans.len() > 1;
+    let mut runs = Vec::new();
+    for (plan, name) in plans.into_iter().zip(names) {
+        let events = if several { reader::of_workflow(name, events.clone()) } else { events.clone() };
+        runs.push(ground.run(plan, &args.sandbox, events, &room)?);
+    }
+    drop(events);
+    let tasks: Vec<_> = runs.into_iter().map(|run| tokio::spawn(engine::local::run(run))).collect();
+    let mut reports = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        match task.await {
+            Ok(report) => reports.push(report),
+            Err(ended) => return Err(Failure::platform("a workflow ended without a report").cause(&ended)),
+        }
+    }
+    Ok(reports)
+}
+
+/// What a workflow is called beside others: its name, or its file where two have the same.
+fn workflow_name(plan: &Plan, plans: &[Plan]) -> String {
+    let name = |plan: &Plan| {
+        let workflow = &plan.root.workflow;
+        workflow.name.as_ref().map_or(workflow.path.as_str(), |name| name.value.as_str()).to_owned()
+    };
+    let own = name(plan);
+    let is_one = plans.iter().filter(|other| name(other) == own).count() == 1;
+    if is_one { own } else { plan.root.workflow.path.clone() }
 }
 
 /// The worst of all workflows.
@@ -191,7 +224,7 @@ fn write_summary(path: &Path, mut file: File, summary: &serde_json::Value) -> Re
 fn order(plans: &[Plan]) -> impl Fn(&[RunReport], &JobId) -> (usize, usize) + use<> {
     let mut written: Vec<String> = Vec::new();
     for plan in plans {
-        let prefix = if plans.len() > 1 { format!("{} / ", workflow_name(plan)) } else { String::new() };
+        let prefix = if plans.len() > 1 { format!("{} / ", workflow_name(plan, plans)) } else { String::new() };
         written.extend(listing::jobs(plan).iter().map(|job| format!("{prefix}{}", job.id())));
     }
     let several = plans.len() > 1;
@@ -202,11 +235,6 @@ fn order(plans: &[Plan]) -> impl Fn(&[RunReport], &JobId) -> (usize, usize) + us
         let decided = reports.iter().flat_map(|report| &report.jobs).position(|job| same(&job.id));
         (in_file, decided.unwrap_or(usize::MAX))
     }
-}
-
-fn workflow_name(plan: &Plan) -> String {
-    let workflow = &plan.root.workflow;
-    workflow.name.as_ref().map_or(workflow.path.as_str(), |name| name.value.as_str()).to_owned()
 }
 
 /// How a run is shown.

@@ -1,4 +1,4 @@
-//! Joins a plan and everything else into the engine's `LocalRun`, one after the other for each workflow.
+//! Joins a plan and everything else into the engine's `LocalRun`, one for each workflow.
 
 use super::event::Occasion;
 use super::facts::Facts;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use domain::{Clock, JobEvent, Secret};
 use engine::cancel::CancelSignal;
 use engine::job::{CheckoutRules, CheckoutTime, Keep, RunnerFacts, Timing};
-use engine::local::{Labels, LocalRun};
+use engine::local::{Labels, LocalRun, Room};
 use sandbox::{Backend, Network, Profile, Root, SandboxSpec, Workspace};
 use source::{Checkout, Store};
 use std::collections::BTreeMap;
@@ -55,6 +55,7 @@ impl Ground {
         plan: Plan,
         args: &SandboxArgs,
         events: mpsc::Sender<JobEvent>,
+        room: &Room,
     ) -> Result<LocalRun, Failure> {
         let workflow = Arc::clone(&plan.root.workflow);
         let mut occasion = self.occasion.clone();
@@ -72,7 +73,6 @@ impl Ground {
         }
         let checkout = self.checkout(args, &occasion)?;
         let mut environment = self.settings.exposed.env.clone();
-        environment.extend(self.values.env.iter().cloned());
         environment.push((RECEIPT.to_owned(), self.receipt(args).to_string()));
         Ok(LocalRun {
             plan: Arc::new(plan),
@@ -82,6 +82,7 @@ impl Ground {
             cells: self.cells.clone(),
             secrets,
             token,
+            env: self.values.env.clone(),
             environment,
             action_environment: Vec::<(String, Secret)>::new(),
             runner: RunnerFacts {
@@ -96,7 +97,7 @@ impl Ground {
             actions: Arc::clone(&self.store) as Arc<_>,
             checkout: Some(checkout),
             labels: Labels { served: labels::own().into_iter().chain(self.settings.labels.iter().cloned()).collect() },
-            jobs: self.settings.jobs,
+            room: room.clone(),
             longest: self.settings.timeout,
             events,
             cancel: self.cancel.clone(),

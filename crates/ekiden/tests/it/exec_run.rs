@@ -75,7 +75,7 @@ fn one_cell_of_a_matrix_can_be_picked() {
 #[test]
 fn a_dispatch_gets_typed_inputs_and_secrets_are_masked() {
     let repository = Repository::ci(
-        "on:\n  workflow_dispatch:\n    inputs:\n      who: {required: true}\n      loud: {type: boolean, default: true}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    env: {T: '${{ secrets.TOKEN }}', V: '${{ vars.COLOUR }}'}\n    steps: [{run: 'echo \"${{ inputs.who }} ${{ inputs.loud == true }} $V token=$T $FROM\"'}]\n",
+        "on:\n  workflow_dispatch:\n    inputs:\n      who: {required: true}\n      loud: {type: boolean, default: true}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    env: {T: '${{ secrets.TOKEN }}', V: '${{ vars.COLOUR }}'}\n    steps: [{run: 'echo \"${{ inputs.who }} ${{ inputs.loud == true }} $V token=$T $FROM ${{ env.FROM }}\"'}]\n",
     );
     let mut command = repository.command(&[
         "exec",
@@ -90,7 +90,7 @@ fn a_dispatch_gets_typed_inputs_and_secrets_are_masked() {
         "FROM=here",
     ]);
     command.env("TOKEN", "hunter22");
-    run(command).exits(0).says("me true blue token=*** here").never_says("hunter22");
+    run(command).exits(0).says("me true blue token=*** here here").never_says("hunter22");
     let ran = repository.ekiden(&["exec", "workflow_dispatch", "--input", "hwo=me"]).exits(2);
     assert!(ran.stderr.contains("no input 'hwo'") && ran.stderr.contains("'who' is required"), "{}", ran.stderr);
 }
@@ -136,6 +136,34 @@ fn several_workflows_run_and_a_job_of_each_has_its_name() {
         Repository::with(&[(".github/workflows/x.yml", &job("X")), (".github/workflows/y.yml", &job("Y"))]);
     let ran = repository.ekiden(&["exec"]).exits(0).says("[X / a] hi").says("[Y / a] hi");
     assert!(ran.stdout.contains("✓ X / a"), "{}", ran.stdout);
+}
+
+/// Where a text stands.
+fn at(ran: &crate::support::Ran, text: &str) -> usize {
+    ran.stdout.find(text).unwrap_or_else(|| panic!("no {text:?} in\n{}", ran.stdout))
+}
+
+#[test]
+fn workflows_of_an_event_run_beside_each_other_and_share_their_groups() {
+    let job = |group: &str, script: &str| {
+        format!("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n{group}    steps: [{{run: {script}}}]\n")
+    };
+    let two = |group: &str| {
+        Repository::with(&[
+            (".github/workflows/x.yml", &job(group, "sleep 2; echo x-said")),
+            (".github/workflows/y.yml", &job(group, "echo y-said")),
+        ])
+    };
+    let ran = two("").ekiden(&["exec", "--jobs", "2"]).exits(0);
+    assert!(at(&ran, "] y-said") < at(&ran, "] x-said"), "{}", ran.stdout);
+    let ran = two("    concurrency: one\n").ekiden(&["exec", "--jobs", "2"]).exits(0);
+    let whole = |name: &str| (at(&ran, &format!("{name}.yml / a] ▶ Set up job")), at(&ran, &format!("{name}-said\n")));
+    let (x, y) = (whole("x"), whole("y"));
+    assert!(x.1 < y.0 || y.1 < x.0, "{}", ran.stdout);
+    let ran = two("").ekiden(&["exec", "--jobs", "1"]).exits(0);
+    let (x, y) = (at(&ran, "x.yml / a] ✓ Complete job"), at(&ran, "y.yml / a] ✓ Complete job"));
+    let (begins_x, begins_y) = (at(&ran, "x.yml / a] ▶ Set up job"), at(&ran, "y.yml / a] ▶ Set up job"));
+    assert!(x < begins_y || y < begins_x, "{}", ran.stdout);
 }
 
 #[test]

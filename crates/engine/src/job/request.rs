@@ -33,7 +33,9 @@ pub struct JobRequest {
     pub secrets: Vec<(String, Secret)>,
     /// `github.token` and `secrets.GITHUB_TOKEN`; both are empty without it.
     pub token: Option<Secret>,
-    /// Environment for every process of the job, below everything that the workflow says.
+    /// `env` below that of the workflow: what whoever starts the run adds (`exec --env`).
+    pub env: Vec<(String, String)>,
+    /// Environment for every process of the job, below everything else; not in `env`.
     pub environment: Vec<(String, String)>,
     /// Environment for JavaScript actions only: addresses and tokens of the services that their toolkit talks to. Masked.
     pub action_environment: Vec<(String, Secret)>,

@@ -154,7 +154,9 @@ pub(crate) async fn begin(
             log.warning(&format!("The secret '{name}' has a single character; it is not masked.")).await;
         }
     }
+    let given = request.env.iter().cloned().collect();
     let mut job = job(request, prepared, masker, cancel);
+    job.state.apply(given, Vec::new());
     let result = evaluate(&mut job, log).await;
     log.say(&format!("Complete job name: {name}")).await;
     (job, result)

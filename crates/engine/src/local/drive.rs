@@ -1,14 +1,15 @@
 //! The loop of a local run: decisions of the machine become jobs, ends of jobs become changes.
 
-use super::groups::{Entered, Groups, InProgress};
+use super::groups::{Entered, InProgress, Member, Word};
 use super::jobs::{self, Shared};
 use super::request::{JobSummary, LocalRun, RunReport};
 use crate::cancel::{self, Cancel, CancelSignal, Canceller};
 use crate::job::JobReport;
 use domain::{Conclusion, JobId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use workflow::run::{Decision, ReadyJob, Run, RunChange, RunInputs};
 
@@ -22,26 +23,33 @@ pub async fn run(run: LocalRun) -> RunReport {
     };
     let (machine, decisions) = Run::start(Arc::clone(&run.plan), inputs);
     let cancel = run.cancel.clone();
+    let (tell, words) = mpsc::unbounded_channel();
     let drive = Drive {
         machine,
+        number: run.room.number(),
+        tell,
         shared: Arc::new(Shared::new(run)),
         running: JoinSet::new(),
         cancellers: HashMap::new(),
-        groups: Groups::new(),
+        waiting: HashSet::new(),
         summaries: Vec::new(),
         decided: HashMap::new(),
         conclusion: None,
     };
-    drive.until_the_end(decisions, cancel).await
+    drive.until_the_end(decisions, cancel, words).await
 }
 
 struct Drive {
     machine: Run,
+    /// Of this run among those that share its room.
+    number: u32,
+    /// Reaches this run.
+    tell: mpsc::UnboundedSender<Word>,
     shared: Arc<Shared>,
     running: JoinSet<(String, JobReport)>,
     cancellers: HashMap<JobId, Canceller>,
-    /// Jobs that wait for another of their group.
-    groups: Groups<Box<ReadyJob>>,
+    /// Jobs that wait for another of their group, maybe of another run.
+    waiting: HashSet<JobId>,
     summaries: Vec<JobSummary>,
     /// The place of each job in the order in which the machine decided about them.
     decided: HashMap<JobId, usize>,
@@ -49,25 +57,28 @@ struct Drive {
 }
 
 impl Drive {
-    async fn until_the_end(mut self, decisions: Vec<Decision>, mut cancel: CancelSignal) -> RunReport {
+    async fn until_the_end(
+        mut self,
+        decisions: Vec<Decision>,
+        mut cancel: CancelSignal,
+        mut words: mpsc::UnboundedReceiver<Word>,
+    ) -> RunReport {
         self.follow(decisions).await;
         let mut known = Cancel::None;
         while self.conclusion.is_none() || !self.running.is_empty() {
+            if self.running.is_empty() && self.waiting.is_empty() && !self.give_up().await {
+                break;
+            }
             tokio::select! {
                 biased;
                 asked = cancel.graver_than(&known) => {
                     self.cancelled(&asked).await;
                     known = asked;
                 }
-                ended = self.running.join_next() => match ended {
-                    Some(Ok((name, report))) => self.ended(name, report).await,
-                    // A job that panicked: the machine hears of its end below, with all that never ended.
-                    Some(Err(_)) => {}
-                    None => {
-                        if !self.give_up().await {
-                            break;
-                        }
-                    }
+                Some(word) = words.recv() => self.told(word).await,
+                // A job that panicked: the machine hears of its end above, with all that never ended.
+                Some(ended) = self.running.join_next() => if let Ok((name, report)) = ended {
+                    self.ended(name, report).await;
                 },
             }
         }
@@ -80,7 +91,7 @@ impl Drive {
     async fn give_up(&mut self) -> bool {
         let Some(id) = self.cancellers.keys().next().cloned() else { return false };
         self.cancellers.remove(&id);
-        self.leave_group(&id).await;
+        self.leave_group(&id);
         let fault = "the job ended without a report; this is a fault of ekiden".to_owned();
         self.summaries
             .push(JobSummary { fault: Some(fault), ..summary(id.clone(), id.to_string(), Conclusion::Failure, None) });
@@ -102,7 +113,7 @@ impl Drive {
 
     async fn ended(&mut self, name: String, report: JobReport) {
         self.cancellers.remove(&report.id);
-        self.leave_group(&report.id).await;
+        self.leave_group(&report.id);
         let JobReport { id, conclusion, outputs, receipt, fault, wall } = report;
         self.summaries.push(JobSummary {
             outputs: outputs.clone(),
@@ -143,8 +154,11 @@ impl Drive {
                     self.summaries.push(summary(job, name, Conclusion::Failure, Some(message)));
                 }
                 Decision::Cancel { job, reason } => {
-                    if let Some(waiting) = self.groups.withdraw(&job) {
+                    let withdrawn = self.shared.room.groups().withdraw(&self.member(job.clone()));
+                    if let Some(waiting) = withdrawn {
                         decisions.extend(self.gave_way(*waiting, reason).await);
+                    } else if self.waiting.remove(&job) {
+                        // The word that it may start is on the way; it ends there.
                     } else if let Some(canceller) = self.cancellers.get(&job) {
                         canceller.ask(Cancel::Gracefully { reason: reason.into() });
                     }
@@ -170,23 +184,52 @@ impl Drive {
             return self.start(ready);
         };
         let in_progress = if own.cancel_in_progress { InProgress::IsCancelled } else { InProgress::Stays };
-        match self.groups.enter(&own.group, ready.id.clone(), ready, in_progress) {
+        let (id, member) = (ready.id.clone(), self.member(ready.id.clone()));
+        let entered = self.shared.room.groups().enter(&own.group, member, ready, in_progress);
+        match entered {
             Entered::Runs(ready) => self.start(ready),
             Entered::Waits { displaced, cancel } => {
+                self.waiting.insert(id);
                 let reason = format!("a newer job of the concurrency group '{}' takes its place", own.group);
-                if let Some(canceller) = cancel.and_then(|holder| self.cancellers.get(&holder)) {
-                    canceller.ask(Cancel::Gracefully { reason: reason.as_str().into() });
+                // A run that has ended has no job that anybody could end.
+                if let Some(holder) = cancel {
+                    let _ended = holder.run_hears.send(Word::End(holder.job, reason.clone()));
                 }
-                match displaced {
-                    Some((_, displaced)) => self.gave_way(*displaced, reason).await,
-                    None => Vec::new(),
+                if let Some((member, displaced)) = displaced {
+                    let _ended = member.run_hears.send(Word::GaveWay(displaced, reason));
                 }
+                Vec::new()
             }
         }
     }
 
+    fn member(&self, job: JobId) -> Member {
+        Member { run: self.number, job, run_hears: self.tell.clone() }
+    }
+
+    /// A run beside this one, or this one, says something about a job of this one.
+    async fn told(&mut self, word: Word) {
+        let decisions = match word {
+            Word::Start(ready) if self.waiting.remove(&ready.id) => self.start(ready),
+            // It was cancelled while its turn was on the way.
+            Word::Start(ready) => {
+                self.leave_group(&ready.id);
+                self.gave_way(*ready, "the run was cancelled".to_owned()).await
+            }
+            Word::GaveWay(ready, reason) => self.gave_way(*ready, reason).await,
+            Word::End(job, reason) => {
+                if let Some(canceller) = self.cancellers.get(&job) {
+                    canceller.ask(Cancel::Gracefully { reason: reason.into() });
+                }
+                Vec::new()
+            }
+        };
+        self.follow(decisions).await;
+    }
+
     /// A job that waited for its group and never runs.
     async fn gave_way(&mut self, ready: ReadyJob, reason: String) -> Vec<Decision> {
+        self.waiting.remove(&ready.id);
         self.never_ran(ready.id.clone(), ready.name, Conclusion::Cancelled, reason).await;
         self.machine.apply(RunChange::Ended {
             job: ready.id,
@@ -195,11 +238,17 @@ impl Drive {
         })
     }
 
-    /// The job that waited for an ended one's group runs now.
-    async fn leave_group(&mut self, ended: &JobId) {
-        if let Some(next) = self.groups.left(ended) {
-            let decisions = self.start(next);
-            self.follow(decisions).await;
+    /// The job that waited for an ended one's group runs now, in whatever run.
+    fn leave_group(&self, ended: &JobId) {
+        let mut groups = self.shared.room.groups();
+        let mut left = self.member(ended.clone());
+        while let Some((next, ready)) = groups.left(&left) {
+            // A run that is gone has left its place in the group.
+            let sent = next.run_hears.send(Word::Start(ready));
+            if sent.is_ok() {
+                break;
+            }
+            left = next;
         }
     }
 

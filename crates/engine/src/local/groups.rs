@@ -1,32 +1,61 @@
-//! `concurrency` of jobs within a run: one of a group runs, one waits, a newer one takes the place of the one that waits
-//! (`execution-semantics` 4.5). Pure. Groups across runs are the control plane's.
+//! Concurrency groups on this machine: one job of a group runs, one waits, the newest one takes the place of the one that waits.
 
 use domain::JobId;
 use std::collections::HashMap;
+use tokio::sync::mpsc;
+use workflow::run::ReadyJob;
 
-/// The groups of a run. `T` is the job that waits.
+/// Who is in a group: a job of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    /// The run.
+    pub(super) run: u32,
+    /// The job.
+    pub(super) job: JobId,
+    /// Reaches the run.
+    pub(super) run_hears: mpsc::UnboundedSender<Word>,
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        (self.run, &self.job) == (other.run, &other.job)
+    }
+}
+
+/// What a run is told of its jobs by the runs beside it, or by itself.
 #[derive(Debug)]
-pub(super) struct Groups<T> {
-    groups: HashMap<String, Group<T>>,
+pub(super) enum Word {
+    /// A job that waited may run.
+    Start(Box<ReadyJob>),
+    /// A job that waited never runs.
+    GaveWay(Box<ReadyJob>, String),
+    /// A job that runs shall end.
+    End(JobId, String),
+}
+
+/// The groups. A member is known by what makes it equal.
+#[derive(Debug)]
+pub(super) struct Groups<M, T> {
+    groups: HashMap<String, Group<M, T>>,
 }
 
 #[derive(Debug)]
-struct Group<T> {
-    holder: JobId,
-    waiting: Option<(JobId, T)>,
+struct Group<M, T> {
+    holder: M,
+    waiting: Option<(M, T)>,
 }
 
-/// What became of a job that wants to enter its group.
+/// What became of a job that wanted to enter its group.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entered<T> {
+pub(super) enum Entered<M, T> {
     /// It may run.
     Runs(T),
     /// It waits.
     Waits {
         /// The one that waited before: it is cancelled.
-        displaced: Option<(JobId, T)>,
+        displaced: Option<(M, T)>,
         /// The one that runs: it is cancelled, when the new one asks for that.
-        cancel: Option<JobId>,
+        cancel: Option<M>,
     },
 }
 
@@ -37,42 +66,42 @@ pub(super) enum InProgress {
     IsCancelled,
 }
 
-impl<T> Groups<T> {
+impl<M: Clone + PartialEq, T> Groups<M, T> {
     pub(super) fn new() -> Self {
         Self { groups: HashMap::new() }
     }
 
     /// A job wants to enter a group; case does not matter.
-    pub(super) fn enter(&mut self, group: &str, id: JobId, job: T, in_progress: InProgress) -> Entered<T> {
+    pub(super) fn enter(&mut self, group: &str, member: M, job: T, in_progress: InProgress) -> Entered<M, T> {
         match self.groups.entry(group.to_lowercase()) {
             std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(Group { holder: id, waiting: None });
+                free.insert(Group { holder: member, waiting: None });
                 Entered::Runs(job)
             }
             std::collections::hash_map::Entry::Occupied(mut taken) => {
                 let group = taken.get_mut();
                 let cancel = (in_progress == InProgress::IsCancelled).then(|| group.holder.clone());
-                Entered::Waits { displaced: group.waiting.replace((id, job)), cancel }
+                Entered::Waits { displaced: group.waiting.replace((member, job)), cancel }
             }
         }
     }
 
     /// A job ended: the one that waited for its group may run now.
-    pub(super) fn left(&mut self, id: &JobId) -> Option<T> {
-        let name = self.groups.iter().find(|(_, group)| group.holder == *id).map(|(name, _)| name.clone())?;
+    pub(super) fn left(&mut self, member: &M) -> Option<(M, T)> {
+        let name = self.groups.iter().find(|(_, group)| group.holder == *member).map(|(name, _)| name.clone())?;
         let group = self.groups.get_mut(&name)?;
         if let Some((next, job)) = group.waiting.take() {
-            group.holder = next;
-            return Some(job);
+            group.holder = next.clone();
+            return Some((next, job));
         }
         self.groups.remove(&name);
         None
     }
 
     /// A job that waits does not want to run any more.
-    pub(super) fn withdraw(&mut self, id: &JobId) -> Option<T> {
+    pub(super) fn withdraw(&mut self, member: &M) -> Option<T> {
         let group =
-            self.groups.values_mut().find(|group| group.waiting.as_ref().is_some_and(|(waits, _)| waits == id))?;
+            self.groups.values_mut().find(|group| group.waiting.as_ref().is_some_and(|(waits, _)| waits == member))?;
         group.waiting.take().map(|(_, job)| job)
     }
 }
@@ -80,33 +109,22 @@ impl<T> Groups<T> {
 #[cfg(test)]
 mod tests {
     use super::{Entered, Groups, InProgress};
-    use domain::JobId;
 
     #[test]
     fn one_runs_one_waits_and_a_newer_one_takes_its_place() {
-        let id = JobId::new;
         let mut groups = Groups::new();
-        assert_eq!(groups.enter("Deploy", id("a"), 1, InProgress::Stays), Entered::Runs(1));
+        assert_eq!(groups.enter("Deploy", "a", 1, InProgress::Stays), Entered::Runs(1));
+        assert_eq!(groups.enter("deploy", "b", 2, InProgress::Stays), Entered::Waits { displaced: None, cancel: None });
+        let displaced = Some(("b", 2));
         assert_eq!(
-            groups.enter("deploy", id("b"), 2, InProgress::Stays),
-            Entered::Waits { displaced: None, cancel: None }
+            groups.enter("deploy", "c", 3, InProgress::IsCancelled),
+            Entered::Waits { displaced, cancel: Some("a") }
         );
-        let displaced = Some((id("b"), 2));
-        assert_eq!(
-            groups.enter("deploy", id("c"), 3, InProgress::IsCancelled),
-            Entered::Waits { displaced, cancel: Some(id("a")) }
-        );
-        assert_eq!(groups.enter("other", id("d"), 4, InProgress::Stays), Entered::Runs(4));
-        assert_eq!(groups.left(&id("a")), Some(3));
-        assert_eq!(groups.left(&id("c")), None);
-        assert_eq!(groups.enter("deploy", id("e"), 5, InProgress::Stays), Entered::Runs(5));
-        assert_eq!(
-            groups.enter("deploy", id("f"), 6, InProgress::Stays),
-            Entered::Waits { displaced: None, cancel: None }
-        );
-        assert_eq!(
-            (groups.withdraw(&id("f")), groups.withdraw(&id("f")), groups.left(&id("e"))),
-            (Some(6), None, None)
-        );
+        assert_eq!(groups.enter("other", "d", 4, InProgress::Stays), Entered::Runs(4));
+        assert_eq!(groups.left(&"a"), Some(("c", 3)));
+        assert_eq!(groups.left(&"c"), None);
+        assert_eq!(groups.enter("deploy", "e", 5, InProgress::Stays), Entered::Runs(5));
+        assert_eq!(groups.enter("deploy", "f", 6, InProgress::Stays), Entered::Waits { displaced: None, cancel: None });
+        assert_eq!((groups.withdraw(&"f"), groups.withdraw(&"f"), groups.left(&"e")), (Some(6), None, None));
     }
 }

@@ -1,9 +1,10 @@
 //! One job of a local run: from what the machine gives to what [`crate::job`] wants.
 
 use super::request::{Labels, LocalRun};
+use super::room::Room;
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
-use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, Programs, SandboxRequest};
+use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, SandboxRequest};
 use crate::output::{Debugging, StepLog};
 use domain::{Conclusion, JobEventKind, JobId, StepPhase, StepRef};
 use mask::Masker;
@@ -12,13 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use workflow::expr::{Object, Value};
 use workflow::plan::FileReference;
 use workflow::run::ReadyJob;
-
-/// How many jobs are made ready while others hold the machine.
-const AHEAD: usize = 2;
 
 /// Numbers the sandboxes of this process, whatever run they belong to.
 static NUMBER: AtomicU32 = AtomicU32::new(1);
@@ -30,10 +27,7 @@ pub(super) struct Shared {
     pub(super) labels: Labels,
     /// Masks what the run itself says.
     pub(super) masker: Masker,
-    turns: Arc<Semaphore>,
-    /// Bounds the sandboxes that exist.
-    sandboxes: Semaphore,
-    programs: Arc<Programs>,
+    pub(super) room: Room,
 }
 
 impl Shared {
@@ -43,15 +37,7 @@ impl Shared {
         for secret in run.secrets.iter().map(|(_, secret)| secret).chain(&run.token).chain(of_actions) {
             masker.add(secret.expose());
         }
-        let jobs = run.jobs.clamp(1, Semaphore::MAX_PERMITS - AHEAD);
-        Self {
-            labels: run.labels.clone(),
-            masker,
-            turns: Arc::new(Semaphore::new(jobs)),
-            sandboxes: Semaphore::new(jobs + AHEAD),
-            programs: Arc::default(),
-            run,
-        }
+        Self { labels: run.labels.clone(), masker, room: run.room.clone(), run }
     }
 
     fn sink(&self, job: &JobId) -> EventSink {
@@ -79,7 +65,7 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
     let file = file.unwrap_or_else(|| FileReference::Local(ready.workflow.path.clone()));
     let job = job_context(&ready, &file);
     // It is closed by nobody.
-    let _sandbox = shared.sandboxes.acquire().await;
+    let _sandbox = shared.room.sandboxes().acquire().await;
     job::run(JobRequest {
         events: shared.sink(&ready.id),
         id: ready.id,
@@ -97,6 +83,7 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         masker: shared.masker.fork(),
         secrets,
         token: run.token.clone(),
+        env: run.env.clone(),
         environment: run.environment.clone(),
         action_environment: run.action_environment.clone(),
         runner: run.runner.clone(),
@@ -109,8 +96,8 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
             .map_or(minutes(ready.timeout_minutes), |longest| longest.min(minutes(ready.timeout_minutes))),
         cancel_timeout: minutes(ready.cancel_timeout_minutes),
         cancel,
-        turns: Some(Arc::clone(&shared.turns)),
-        programs: Arc::clone(&shared.programs),
+        turns: Some(shared.room.turns()),
+        programs: shared.room.programs(),
         timing: run.timing,
     })
     .await

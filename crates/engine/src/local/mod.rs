@@ -7,6 +7,8 @@ mod groups;
 mod jobs;
 mod labels;
 mod request;
+mod room;
 
 pub use drive::run;
 pub use request::{JobSummary, Labels, LocalRun, RunReport};
+pub use room::Room;

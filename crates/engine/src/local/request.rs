@@ -1,5 +1,6 @@
 //! What a run on this machine is given, and what it reports.
 
+use super::room::Room;
 use crate::cancel::CancelSignal;
 use crate::job::{CheckoutRules, Keep, RunnerFacts, Timing};
 use domain::{Clock, Conclusion, JobEvent, JobId, Receipt, Secret};
@@ -29,7 +30,9 @@ pub struct LocalRun {
     pub secrets: Vec<(String, Secret)>,
     /// The run's token, when there is one.
     pub token: Option<Secret>,
-    /// `--env`: environment for every process, below everything that the workflow says.
+    /// `--env`: in `env` of every job, below that of the workflow.
+    pub env: Vec<(String, String)>,
+    /// Environment for every process, below everything else; not in `env`.
     pub environment: Vec<(String, String)>,
     /// Environment for JavaScript actions only.
     pub action_environment: Vec<(String, Secret)>,
@@ -47,8 +50,8 @@ pub struct LocalRun {
     pub checkout: Option<CheckoutRules>,
     /// Which labels this machine serves.
     pub labels: Labels,
-    /// How many jobs run beside each other; at least 1.
-    pub jobs: usize,
+    /// The room it shares with the runs beside it.
+    pub room: Room,
     /// The longest that a job may take, whatever the workflow says.
     pub longest: Option<Duration>,
     /// Where the events of all jobs go.
