@@ -170,6 +170,14 @@ pub(crate) fn close_from_on_exec(first: RawFd) -> io::Result<()> {
     close_range(first, CLOSE_RANGE_CLOEXEC)
 }
 
+/// Lets descriptors stay open across `execve`; those that are not open stay so. For tests of what then leaks.
+pub(crate) fn leave_open(numbers: std::ops::Range<RawFd>) {
+    for number in numbers {
+        // SAFETY: plain fcntl; on a number that is not open it fails and changes nothing.
+        unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+    }
+}
+
 fn close_range(first: RawFd, flags: u32) -> io::Result<()> {
     // SAFETY: the callers own all descriptors of their process (a fork of the zygote) and use none of those that they close.
     checked(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) })?;

@@ -250,6 +250,14 @@ pub enum Protection {
     ProcessTable,
     /// That the init cannot be traced.
     Undumpable,
+    /// That a command gets no descriptor but its streams.
+    Descriptors,
+    /// That nothing of the caller's environment reaches a command.
+    Environment,
+    /// That a kill reaches all that came from a command, whatever session it went to.
+    Descendants,
+    /// That the end of a sandbox ends its processes.
+    End,
 }
 
 /// Parent to init.

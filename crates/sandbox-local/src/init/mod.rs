@@ -55,7 +55,7 @@ fn live(setup: &Setup, fds: Vec<OwnedFd>, go: &OwnedFd, filters: &Filters) -> i3
             if handed.and_then(|message| message.send(&socket)).is_err() {
                 return 1;
             }
-            i32::from(serve::serve(&socket, &children).is_err())
+            i32::from(serve::serve(&socket, &children, &setup.off).is_err())
         }
         Err(fault) => {
             let _ = channel::send_value(socket.as_fd(), 0, &Reply::Failed(fault), &[]);

@@ -3,7 +3,7 @@
 use super::{signal, step};
 use crate::channel::{self, Message, Received, Receiver};
 use crate::sys::{self, Forked};
-use crate::wire::{End, ExecRequest, Fault, Reply, Request};
+use crate::wire::{End, ExecRequest, Fault, Protection, Reply, Request};
 use crate::{files, hash};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -26,14 +26,15 @@ struct Running {
 
 struct Init<'a> {
     socket: &'a OwnedFd,
+    off: &'a [Protection],
     running: HashMap<Pid, Running>,
     /// Which process was started for which exec, for signals after its end.
     leaders: HashMap<u64, Pid>,
 }
 
 /// Answers until the parent is gone.
-pub(super) fn serve(socket: &OwnedFd, children: &OwnedFd) -> io::Result<()> {
-    let mut init = Init { socket, running: HashMap::new(), leaders: HashMap::new() };
+pub(super) fn serve(socket: &OwnedFd, children: &OwnedFd, off: &[Protection]) -> io::Result<()> {
+    let mut init = Init { socket, off, running: HashMap::new(), leaders: HashMap::new() };
     let mut receiver = Receiver::default();
     loop {
         let mut polled = [PollFd::new(socket, PollFlags::IN), PollFd::new(children, PollFlags::IN)];
@@ -77,7 +78,12 @@ impl Init<'_> {
             Request::Write { files } => done(files.iter().try_for_each(files::write)),
             Request::Signal { exec, signal } => {
                 let leader = self.leaders.get(&exec).copied();
-                done(leader.map_or(Ok(()), |leader| signal::came_from(leader, signal)))
+                let all = !self.off.contains(&Protection::Descendants);
+                done(match leader {
+                    Some(leader) if all => signal::came_from(leader, signal),
+                    Some(leader) => signal::group(leader, signal),
+                    None => Ok(()),
+                })
             }
             Request::SignalAll { signal } => done(signal::everything(signal)),
             // These may take long.
@@ -109,7 +115,7 @@ impl Init<'_> {
 
     fn exec(&mut self, number: u64, request: ExecRequest, fds: Vec<OwnedFd>) -> Reply {
         let started = Instant::now();
-        match step::start(&request, &fds) {
+        match step::start(&request, &fds, self.off) {
             Ok(pid) => {
                 let files = request.files.into_iter().map(|file| file.path).collect();
                 let (collect, collect_limit) = (request.collect, request.collect_limit);

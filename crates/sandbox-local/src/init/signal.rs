@@ -16,10 +16,10 @@ struct Process {
 /// Signals the process group of a command's leader; with SIGKILL, everything that came from it: its group, its session, and
 /// their descendants.
 pub(crate) fn came_from(leader: Pid, signal: i32) -> Result<(), Fault> {
-    let leader = leader.as_raw_nonzero().get();
     if signal != libc::SIGKILL {
-        return sent(sys::kill(-leader, signal));
+        return group(leader, signal);
     }
+    let leader = leader.as_raw_nonzero().get();
     // Stopped first, then killed: what forks meanwhile is found in the next round. Each round only finds what is new, so a
     // flood ends when its forkers are dead.
     let mut killed = HashSet::new();
@@ -38,6 +38,11 @@ pub(crate) fn came_from(leader: Pid, signal: i32) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Signals the process group of a command's leader and nothing else.
+pub(super) fn group(leader: Pid, signal: i32) -> Result<(), Fault> {
+    sent(sys::kill(-leader.as_raw_nonzero().get(), signal))
 }
 
 /// Signals everything but the init.

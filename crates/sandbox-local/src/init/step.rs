@@ -2,7 +2,7 @@
 
 use crate::files;
 use crate::sys::{self, Forked};
-use crate::wire::{ExecRequest, Fault};
+use crate::wire::{ExecRequest, Fault, Protection};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use std::ffi::CString;
@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// Starts a command and returns when it has replaced its process, or could not.
-pub(super) fn start(request: &ExecRequest, fds: &[OwnedFd]) -> Result<Pid, Fault> {
-    let prepared = Prepared::new(request)?;
+pub(super) fn start(request: &ExecRequest, fds: &[OwnedFd], off: &[Protection]) -> Result<Pid, Fault> {
+    let prepared = Prepared::new(request, off)?;
     let (stdin, stdout, stderr) = match fds {
         [stdout, stderr] => (None, stdout, stderr),
         [stdout, stderr, stdin] => (Some(stdin), stdout, stderr),
@@ -48,10 +48,19 @@ struct Prepared {
     env: Vec<CString>,
     /// Where the program may be, in order.
     candidates: Vec<CString>,
+    descriptors: Others,
+}
+
+/// What becomes of the init's descriptors in a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Closed,
+    /// A test sees that closing them is what protects.
+    Left,
 }
 
 impl Prepared {
-    fn new(request: &ExecRequest) -> Result<Self, Fault> {
+    fn new(request: &ExecRequest, off: &[Protection]) -> Result<Self, Fault> {
         let text = |text: String| {
             CString::new(text)
                 .map_err(|_| Fault::Invalid("an argument or variable of a command holds a NUL".to_owned()))
@@ -66,7 +75,8 @@ impl Prepared {
         };
         let argv = request.argv.iter().cloned().map(text).collect::<Result<_, _>>()?;
         let env = request.env.iter().map(|(name, value)| text(format!("{name}={value}"))).collect::<Result<_, _>>()?;
-        Ok(Self { argv, env, candidates })
+        let keeps_descriptors = off.contains(&Protection::Descriptors);
+        Ok(Self { argv, env, candidates, descriptors: if keeps_descriptors { Others::Left } else { Others::Closed } })
     }
 
     /// In the new process. Returns only when it fails.
@@ -102,7 +112,10 @@ impl Prepared {
             // A person's shell: signals of its keys go to it.
             rustix::process::ioctl_tiocsctty(stdin).map_err(|error| failed(error.into()))?;
         }
-        sys::close_from_on_exec(3).map_err(failed)?;
+        match self.descriptors {
+            Others::Closed => sys::close_from_on_exec(3).map_err(failed)?,
+            Others::Left => sys::leave_open(3..64),
+        }
         sys::fresh_signals();
         request.files.iter().try_for_each(files::write)?;
         rustix::process::chdir(&request.cwd)

@@ -9,7 +9,7 @@ use super::{Held, Shared, kept};
 use crate::cgroup::Usage;
 use crate::channel::{self, Receiver};
 use crate::disk::{Disk, Watch};
-use crate::wire::{ExecRequest, Reply, Request, ToZygote};
+use crate::wire::{ExecRequest, Protection, Reply, Request, ToZygote};
 use crate::writable::make_writable;
 use async_trait::async_trait;
 use domain::{LimitReached, Receipt};
@@ -136,7 +136,10 @@ impl NamespaceSandbox {
     pub(super) async fn exec_with(&self, exec: Exec, stdin: Option<OwnedFd>) -> Result<Box<dyn Process>, SandboxError> {
         self.hand_over(&exec.stdio.stdout);
         self.hand_over(&exec.stdio.stderr);
-        let Exec { argv, env, cwd, files, collect, collect_limit, stdio } = exec;
+        let Exec { argv, mut env, cwd, files, collect, collect_limit, stdio } = exec;
+        if self.shared.off.contains(&Protection::Environment) {
+            env.extend(std::env::vars());
+        }
         let request = Request::Exec(ExecRequest { argv, env, cwd, files, collect, collect_limit });
         let (number, mut answers) =
             self.link.send(&request, [stdio.stdout, stdio.stderr].into_iter().chain(stdin).collect()).await?;
@@ -240,6 +243,9 @@ impl Sandbox for NamespaceSandbox {
         let mut end = self.end.lock().await;
         if let Some(receipt) = &*end {
             return Ok(receipt.clone());
+        }
+        if self.shared.off.contains(&Protection::End) {
+            return Ok(self.facts.receipt(Used::default()));
         }
         self.views.lock().unwrap_or_else(PoisonError::into_inner).clear();
         kill(self.life.pidfd.get_ref());

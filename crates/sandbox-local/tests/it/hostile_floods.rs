@@ -4,7 +4,9 @@
 use crate::bench_support::{Machine, command, finish, sh, trial};
 use domain::{Enforcement, LimitReached};
 use libtest_mimic::Trial;
-use sandbox::{ExecEnd, InsideFile, Limits, SandboxError};
+use sandbox::{ExecEnd, InsideFile, Limits, Sandbox, SandboxError};
+use sandbox_local::Protection;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -168,28 +170,58 @@ async fn a_flood_of_files(machine: Arc<Machine>) {
 }
 
 async fn daemons_end_with_the_job(machine: Arc<Machine>) {
-    let mark = mark();
-    let job = machine.prepare(machine.spec()).await.unwrap();
+    let (mark, job) = (mark(), machine.prepare(machine.spec()).await.unwrap());
+    daemons(&*job, &mark).await;
+    job.destroy(false).await.unwrap();
+    assert_eq!(marked(&mark), 0);
+    // Without the end's kill they go on, in a group and a process namespace of theirs.
+    let (mark, job) = (self::mark(), machine.prepare_weak(machine.spec(), &[Protection::End]).await);
+    daemons(&*job, &mark).await;
+    job.destroy(false).await.unwrap();
+    assert_eq!(marked(&mark), 3);
+    drop(job);
+    until(|| marked(&mark) == 0).await;
+}
+
+/// Starts three processes that try to outlive their job.
+async fn daemons(job: &dyn Sandbox, mark: &str) {
     let line = format!(
         "setsid nohup sleep {mark} >/dev/null 2>&1 & (trap '' TERM INT HUP; exec sleep {mark}) >/dev/null 2>&1 & \
          (setsid sh -c '(setsid sleep {mark} >/dev/null 2>&1 &)') & echo started"
     );
-    assert_eq!(sh(&*job, &line).await.text, "started\n");
+    assert_eq!(sh(job, &line).await.text, "started\n");
+    until(|| marked(mark) == 3).await;
+}
+
+/// Waits for something that must come.
+async fn until(mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
-    while marked(&mark) < 3 {
-        assert!(start.elapsed() < Duration::from_secs(10), "the daemons did not start");
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(10), "what must come did not come");
         tokio::task::yield_now().await;
     }
-    job.destroy(false).await.unwrap();
-    assert_eq!(marked(&mark), 0);
 }
 
 async fn a_step_that_ignores_signals_ends(machine: Arc<Machine>) {
-    let mark = mark();
-    let job = machine.prepare(machine.spec()).await.unwrap();
-    let line =
-        format!("trap '' TERM INT HUP; setsid sleep {mark} >/dev/null 2>&1 & echo up; sleep {mark}; sleep {mark}");
-    let (exec, read) = crate::bench_support::command(&*job, &["sh", "-c", &line]);
+    let (mark, job) = (mark(), machine.prepare(machine.spec()).await.unwrap());
+    stubborn(&*job, &mark).await;
+    until(|| marked(&mark) == 0).await;
+    job.destroy(false).await.unwrap();
+    // A kill of the step's own group alone leaves what went to a session of its own.
+    let (mark, job) = (self::mark(), machine.prepare_weak(machine.spec(), &[Protection::Descendants]).await);
+    stubborn(&*job, &mark).await;
+    until(|| marked(&mark) == 1).await;
+    assert_eq!(sh(&*job, "echo later").await.text, "later\n");
+    assert_eq!(marked(&mark), 1);
+    job.destroy(false).await.unwrap();
+}
+
+/// A step that ignores every signal that can be ignored, and is killed.
+async fn stubborn(job: &dyn Sandbox, mark: &str) {
+    let line = format!(
+        "trap '' TERM INT HUP; setsid sh -c 'echo up; exec sleep {mark} >/dev/null 2>&1' & sleep {mark}; sleep {mark}"
+    );
+    let (exec, read) = crate::bench_support::command(job, &["sh", "-c", &line]);
     let process = job.exec(exec).await.unwrap();
     let reading = tokio::task::spawn_blocking(move || {
         std::io::Read::read_exact(&mut std::fs::File::from(read), &mut [0; 3]).unwrap();
@@ -200,8 +232,6 @@ async fn a_step_that_ignores_signals_ends(machine: Arc<Machine>) {
     process.signal(sandbox::Signal::Kill).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(5), process.wait()).await.unwrap().unwrap();
     assert_eq!(ended.end, ExecEnd::Signalled(9));
-    job.destroy(false).await.unwrap();
-    assert_eq!(marked(&mark), 0);
 }
 
 async fn links_swapped_under_clean_up(machine: Arc<Machine>) {
@@ -216,9 +246,9 @@ async fn links_swapped_under_clean_up(machine: Arc<Machine>) {
     spec.workspace = sandbox::Workspace::Bind(bound.clone());
     let job = machine.prepare(spec).await.unwrap();
     let workspace = job.layout().workspace.clone();
-    // Swaps a directory for links to every place that a clean-up outside the sandbox could be led to.
+    // Swaps a directory for links (not by `:`, which ends a shell when its redirection fails) to every place that a clean-up outside the sandbox could be led to.
     let swap = format!(
-        "(while :; do mkdir -p d/deep && : > d/deep/file; rm -rf d; ln -sfn {0} d; rm -f d; ln -sfn /proc/1/root{0} d; rm -f d; ln -sfn ../precious d; rm -f d; done) \
+        "(while :; do mkdir -p d/deep && true > d/deep/file; rm -rf d; ln -sfn {0} d; rm -f d; ln -sfn /proc/1/root{0} d; rm -f d; ln -sfn ../precious d; rm -f d; done) \
          >/dev/null 2>&1 & echo up",
         precious.display()
     );
@@ -230,8 +260,14 @@ async fn links_swapped_under_clean_up(machine: Arc<Machine>) {
         let _ = job.remove(vec![workspace.join("d"), workspace.join(format!("d/{turn}"))]).await;
         let _ = job.read(&workspace.join("d/file"), 1 << 10).await;
     }
-    job.destroy(false).await.unwrap();
     assert_eq!(std::fs::read_to_string(precious.join("file")).unwrap(), "text");
+    // The same done by name from outside, as the protection is that it is not, is led astray.
+    until(|| {
+        let _ = std::fs::write(bound.join("d/file"), "overwritten");
+        std::fs::read_to_string(precious.join("file")).unwrap() != "text"
+    })
+    .await;
+    job.destroy(false).await.unwrap();
     assert!(bound.is_dir());
 }
 
@@ -248,7 +284,15 @@ async fn a_line_without_end(machine: Arc<Machine>) {
     let before = resident();
     tokio::time::timeout(Duration::from_millis(300), process.wait()).await.unwrap_err();
     assert!(resident() < before + (64 << 20), "the parent holds what nobody reads");
-    drop(read);
+    // A parent that takes it all is one that the test would have seen.
+    let taken = tokio::task::spawn_blocking(move || {
+        let mut taken = Vec::new();
+        std::io::Read::take(std::fs::File::from(read), 96 << 20).read_to_end(&mut taken).unwrap();
+        taken
+    });
+    let taken = taken.await.unwrap();
+    assert!(taken.len() == 96 << 20 && resident() >= before + (64 << 20));
+    drop(taken);
     let output = tokio::time::timeout(Duration::from_secs(10), sh(&*job, "echo alive")).await.unwrap();
     assert_eq!(output.text, "alive\n");
     job.destroy(false).await.unwrap();
