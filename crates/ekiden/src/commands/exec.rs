@@ -31,7 +31,8 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
         Err(failure) => return Err(failure),
     };
     let project = session::project(&args.directory, facts.as_ref());
-    let (settings, _) = session::settings(args, &project, &machine::limits())?;
+    let machine_limits = machine::limits();
+    let (settings, _) = session::settings(args, &project, &machine_limits)?;
     let server = facts.as_ref().map_or("https://github.com", |facts| facts.server.as_str());
     let store = || stores::open(&settings.actions, server, None);
 
@@ -66,6 +67,9 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
     }
     for warning in plans.iter().flat_map(|plan| &plan.warnings) {
         style::warn(&warning.message);
+    }
+    if settings.limits.disk == machine_limits.disk {
+        machine::warn_of_a_full_disk(&machine_limits);
     }
     let mut values = values::read(&args.values)?;
     if args.show.verbose {

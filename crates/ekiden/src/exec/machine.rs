@@ -16,6 +16,19 @@ pub(crate) fn limits() -> Limits {
     sandbox_local::default_limits(&Options::default_state())
 }
 
+/// Says that jobs will have hardly any room, where the default limit comes from a disk that is nearly full.
+pub(crate) fn warn_of_a_full_disk(limits: &Limits) {
+    const LITTLE: u64 = 64 << 20;
+    if let Some(disk) = limits.disk.filter(|disk| *disk < LITTLE) {
+        let (free, state) = (crate::text::bytes(disk.saturating_mul(4)), Options::default_state());
+        let job = crate::text::bytes(disk);
+        style::warn(format!(
+            "only {free} are free where jobs write ({}), and a job may use {job} of it",
+            state.display()
+        ));
+    }
+}
+
 /// Where this user's logs lie.
 pub(crate) fn state_folder() -> PathBuf {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

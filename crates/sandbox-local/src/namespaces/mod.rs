@@ -58,13 +58,22 @@ impl Options {
     /// `/var/lib/ekiden` for root, else `ekiden` in the user's data directory.
     #[must_use]
     pub fn default_state() -> PathBuf {
-        if rustix::process::geteuid().is_root() {
-            return PathBuf::from("/var/lib/ekiden");
+        // Root of a user namespace that an ordinary user made may not write there; nor may anybody on a read-only disk.
+        let system = PathBuf::from("/var/lib/ekiden");
+        if rustix::process::geteuid().is_root() && can_hold(&system) {
+            return system;
         }
         let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || absolute("HOME").map(|home| home.join(".local/share"));
         absolute("XDG_DATA_HOME").or_else(home).unwrap_or_else(std::env::temp_dir).join("ekiden")
     }
+}
+
+/// Whether files can be made in a folder, or the folder itself where it is missing.
+fn can_hold(folder: &Path) -> bool {
+    let existing = folder.ancestors().find(|place| place.exists());
+    let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    existing.is_some_and(|place| rustix::fs::access(place, wanted).is_ok())
 }
 
 /// Makes sandboxes of Linux namespaces. Shared by all jobs of a process.
