@@ -1,4 +1,4 @@
-//! Parse and plan of real files: time a file, and files per second on one core and on all.
+//! Parse, lint and plan of real files: time a file, and files per second on one core and on all.
 //! `cargo bench -p ekiden-workflow --bench parse [PASSES]`; the files are those of `EKIDEN_CONFORMANCE`.
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use workflow::diagnostic::{Colours, render};
 use workflow::plan::{Calls, FileReference, Files, Options, PlanOutcome, plan_with};
 use workflow::yaml::{self, FileId, Limits};
 
@@ -24,6 +25,15 @@ fn main() {
     println!("{} files, {bytes} bytes, {passes} passes", texts.len());
     report("yaml", &texts, passes, |text| {
         black_box(yaml::read(FileId::default(), text, &Limits::default()).is_ok());
+    });
+    report("parse", &texts, passes, |text| {
+        black_box(workflow::parse::workflow(FileId::default(), "ci.yml", text).value.is_some());
+    });
+    report("lint", &texts, passes, |text| {
+        let parsed = workflow::parse::linted_workflow(FileId::default(), "ci.yml", text);
+        for finding in &parsed.diagnostics {
+            black_box(render(finding, "ci.yml", text, Colours::None));
+        }
     });
     let options = Options { calls: Calls::Leave, ..Options::default() };
     let root = FileReference::Local("ci.yml".to_owned());

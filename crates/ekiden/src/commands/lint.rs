@@ -3,10 +3,10 @@
 use crate::args::{LintArgs, LintFormat};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::lint::{Checked, check, find, sarif};
+use crate::lint::{Checked, Excerpts, check, find, sarif};
 use crate::style::{self, Palette};
 use serde_json::{Value, json};
-use workflow::diagnostic::{Colours, Severity, render};
+use workflow::diagnostic::{Colours, Severity};
 
 /// Prints the findings; exit 1 when there are any, 5 when there was nothing to check.
 pub(crate) fn run(args: &LintArgs) -> Result<Exit, Failure> {
@@ -17,7 +17,14 @@ pub(crate) fn run(args: &LintArgs) -> Result<Exit, Failure> {
             .fact(format!("no workflow file and no action.yml in {}", paths.join(", ")))
             .fix("name a file, a folder of workflow files, or a repository: ekiden lint PATH"));
     }
-    let checked = check(&targets);
+    let excerpts = match args.output {
+        LintFormat::Text => Excerpts::Shown(match Palette::stdout() {
+            Palette::Colored => Colours::Ansi,
+            Palette::Plain => Colours::None,
+        }),
+        LintFormat::Json | LintFormat::Sarif => Excerpts::None,
+    };
+    let checked = check(&targets, excerpts);
     let findings: usize = checked.iter().map(|file| file.diagnostics.len()).sum();
     match args.output {
         LintFormat::Text => text(&checked, findings)?,
@@ -28,21 +35,10 @@ pub(crate) fn run(args: &LintArgs) -> Result<Exit, Failure> {
 }
 
 fn text(checked: &[Checked], findings: usize) -> Result<(), Failure> {
-    let colours = match Palette::stdout() {
-        Palette::Colored => Colours::Ansi,
-        Palette::Plain => Colours::None,
-    };
-    let mut out = String::new();
-    let mut errors = 0;
-    for file in checked {
-        let path = file.file.to_string_lossy();
-        for finding in &file.diagnostics {
-            errors += usize::from(finding.severity == Severity::Error);
-            out.push_str(&render(finding, &path, &file.text, colours));
-            out.push_str("\n\n");
-        }
-    }
+    let out: String = checked.iter().map(|file| file.shown.as_str()).collect();
     style::data(&out)?;
+    let all = checked.iter().flat_map(|file| &file.diagnostics);
+    let errors = all.filter(|finding| finding.severity == Severity::Error).count();
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     let warnings = findings - errors;
     let files = checked.len();

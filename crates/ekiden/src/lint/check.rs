@@ -5,7 +5,7 @@ use crate::planning::{plan_with, read_local, read_text};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use workflow::diagnostic::{Diagnostic, Severity, code};
+use workflow::diagnostic::{Colours, Diagnostic, Severity, code, render};
 use workflow::model::{JobKind, Workflow};
 use workflow::plan::{FileReference, Files, PlanOutcome};
 use workflow::yaml::{FileId, Span};
@@ -20,25 +20,36 @@ const FILES_A_THREAD: usize = 8;
 pub(crate) struct Checked {
     /// The file, as the user names it.
     pub(crate) file: PathBuf,
-    /// Its text; empty when it could not be read.
-    pub(crate) text: Arc<str>,
     /// What was found, in the order of the file.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The same with excerpts of the file, each followed by an empty line; empty when nobody asked for it.
+    pub(crate) shown: String,
+}
+
+/// Whether findings are to be shown with excerpts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Excerpts {
+    /// No: somebody else makes something of them.
+    None,
+    /// Yes.
+    Shown(Colours),
 }
 
 /// Checks all targets; the results are in their order.
-pub(crate) fn check(targets: &[Target]) -> Vec<Checked> {
+pub(crate) fn check(targets: &[Target], excerpts: Excerpts) -> Vec<Checked> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(target) = targets.get(index) else { return done };
-            done.push((index, one(target)));
+            done.push((index, one(target, excerpts)));
         }
     };
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(targets.len().div_ceil(FILES_A_THREAD)).max(1);
+    let wanted = targets.len().div_ceil(FILES_A_THREAD);
+    // How many processors there are takes several files of the system to know.
+    let processors = if wanted > 1 { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
+    let threads = processors.min(wanted).max(1);
     let mut done: Vec<(usize, Checked)> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut done = work();
@@ -54,21 +65,35 @@ pub(crate) fn check(targets: &[Target]) -> Vec<Checked> {
     done.into_iter().map(|(_, checked)| checked).collect()
 }
 
-fn one(target: &Target) -> Checked {
+fn one(target: &Target, excerpts: Excerpts) -> Checked {
     let file = target.file();
-    let text = match read_text(&file) {
-        Ok(text) => text,
-        Err(why) => return Checked { file, text: "".into(), diagnostics: vec![unreadable(&why)] },
+    let (text, diagnostics) = match read_text(&file) {
+        Ok(text) => {
+            let found = findings(target, &text);
+            (text, found)
+        }
+        Err(why) => ("".into(), vec![unreadable(&why)]),
     };
-    let diagnostics = match target {
-        Target::Action(_) => workflow::parse::action(FileId::default(), &text).diagnostics,
-        Target::Loose(path) => workflow(&path.to_string_lossy(), &text, &mut |_| Err(NOT_LOOKED_FOR.to_owned())),
-        Target::Workflow { root, path } => workflow(path, &text, &mut |reference| match reference {
+    let mut shown = String::new();
+    if let Excerpts::Shown(colours) = excerpts {
+        let path = file.to_string_lossy();
+        for finding in &diagnostics {
+            shown.push_str(&render(finding, &path, &text, colours));
+            shown.push_str("\n\n");
+        }
+    }
+    Checked { file, diagnostics, shown }
+}
+
+fn findings(target: &Target, text: &Arc<str>) -> Vec<Diagnostic> {
+    match target {
+        Target::Action(_) => workflow::parse::action(FileId::default(), text).diagnostics,
+        Target::Loose(path) => workflow(&path.to_string_lossy(), text, &mut |_| Err(NOT_LOOKED_FOR.to_owned())),
+        Target::Workflow { root, path } => workflow(path, text, &mut |reference| match reference {
             FileReference::Local(path) => read_local(root, path),
             FileReference::Remote(_) => Err(NOT_LOOKED_FOR.to_owned()),
         }),
-    };
-    Checked { file, text, diagnostics }
+    }
 }
 
 fn workflow(
@@ -76,13 +101,14 @@ fn workflow(
     text: &Arc<str>,
     get: &mut dyn FnMut(&FileReference) -> Result<Arc<str>, String>,
 ) -> Vec<Diagnostic> {
-    let mut files = Files::new();
-    let own = files.insert(FileReference::Local(path.to_owned()), Arc::clone(text));
+    let own = FileId::default();
     let parsed = workflow::parse::linted_workflow(own, path, text);
     let mut found = parsed.diagnostics;
     // Only calls can be wrong beyond what one file shows.
     let calls = |workflow: &Workflow| workflow.jobs.iter().any(|job| matches!(job.kind, JobKind::Reusable(_)));
     if parsed.value.as_ref().is_some_and(calls) {
+        let mut files = Files::new();
+        files.insert(FileReference::Local(path.to_owned()), Arc::clone(text));
         let planned = match plan_with(&mut files, path, get) {
             PlanOutcome::Ready(plan) => plan.warnings,
             PlanOutcome::Invalid(diagnostics) => diagnostics,

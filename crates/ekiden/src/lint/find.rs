@@ -56,8 +56,10 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Target>, Failure> {
             targets.push(Target::of_file(path));
         }
     }
-    let mut seen = std::collections::HashSet::new();
-    targets.retain(|target| seen.insert(target.file()));
+    if paths.len() > 1 {
+        let mut seen = std::collections::HashSet::new();
+        targets.retain(|target| seen.insert(target.file()));
+    }
     Ok(targets)
 }
 

@@ -4,6 +4,6 @@ mod check;
 mod find;
 mod sarif;
 
-pub(crate) use check::{Checked, check};
+pub(crate) use check::{Checked, Excerpts, check};
 pub(crate) use find::{Target, find};
 pub(crate) use sarif::sarif;

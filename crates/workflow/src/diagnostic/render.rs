@@ -20,7 +20,16 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, colours: Colour
         Severity::Error => Level::ERROR,
     };
     let range = mark(diagnostic, source);
-    let excerpt = Snippet::source(source).path(path).fold(true).annotation(AnnotationKind::Primary.span(range));
+    // The line alone: the renderer would take all of a long text apart, for each finding anew.
+    let start = source[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = source[range.end..].find('\n').map_or(source.len(), |length| range.end + length + 1);
+    let (start, end) = if end > start { (start, end) } else { (0, source.len()) };
+    let before = source.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+    let excerpt = Snippet::source(&source[start..end])
+        .line_start(before + 1)
+        .path(path)
+        .fold(true)
+        .annotation(AnnotationKind::Primary.span(range.start - start..range.end - start));
     let mut group: Group<'_> = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(excerpt);
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));

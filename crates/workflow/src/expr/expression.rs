@@ -18,7 +18,8 @@ pub struct Expression(Arc<Compiled>);
 
 struct Compiled {
     text: Arc<str>,
-    root: Option<Node>,
+    /// Made when it is first asked for where the text was put together of expressions that hold: most of those are never evaluated.
+    root: OnceLock<Option<Node>>,
 }
 
 impl Expression {
@@ -35,19 +36,28 @@ impl Expression {
     /// # Errors
     /// When the text is no expression, or uses a context or function that is not available.
     pub fn parse_for(text: &str, availability: &Availability) -> Result<Self, ExpressionError> {
-        if text.len() > MAX_LENGTH && text.encode_utf16().take(MAX_LENGTH + 1).count() > MAX_LENGTH {
-            return Err(ExpressionError {
-                kind: ExpressionErrorKind::TooLong,
-                position: 0,
-                end: text.len(),
-                token: String::new(),
-                // A text of any size must not be copied into its error.
-                expression: text.chars().take(500).collect(),
-                help: None,
-            });
-        }
+        check_length(text)?;
         let root = parser::parse(text, availability)?;
-        Ok(Self(Arc::new(Compiled { text: text.into(), root })))
+        Ok(Self(Arc::new(Compiled { text: text.into(), root: OnceLock::from(root) })))
+    }
+
+    /// An expression made of others, which were compiled for its key. `depth` is that of the tree which it is to have.
+    ///
+    /// # Errors
+    /// When it is too long or too deep.
+    pub(crate) fn joined(text: String, depth: usize) -> Result<Self, ExpressionError> {
+        check_length(&text)?;
+        if depth > MAX_DEPTH {
+            let kind = ExpressionErrorKind::TooDeep;
+            let end = text.len();
+            return Err(ExpressionError { kind, position: 0, end, token: String::new(), expression: text, help: None });
+        }
+        Ok(Self(Arc::new(Compiled { text: text.into(), root: OnceLock::new() })))
+    }
+
+    /// How deep the tree is, as it counts against [`MAX_DEPTH`]; nothing has no depth.
+    pub(crate) fn depth(&self) -> usize {
+        self.root().map_or(0, Node::depth)
     }
 
     /// The condition of an `if` from its own expression: `success() && (…)` when that calls no status function, `success()` when it is
@@ -55,7 +65,7 @@ impl Expression {
     ///
     /// # Errors
     /// When the joined expression is too long or too deep.
-    pub fn into_condition(self, availability: &Availability) -> Result<Self, ExpressionError> {
+    pub fn into_condition(self) -> Result<Self, ExpressionError> {
         if self.is_empty() {
             // Most steps and jobs have no `if`: theirs is compiled once.
             static SUCCESS: OnceLock<Expression> = OnceLock::new();
@@ -68,7 +78,12 @@ impl Expression {
         if self.calls_status() {
             return Ok(self);
         }
-        Self::parse_for(&format!("success() && ({})", self.text()), availability)
+        // A chain of `&&` takes the first of its operands in; anything else lies one deeper.
+        let depth = match self.root().map(|root| &root.kind) {
+            Some(NodeKind::And(_)) => self.depth().max(2),
+            _ => self.depth() + 1,
+        };
+        Self::joined(format!("success() && ({})", self.text()), depth)
     }
 
     /// The text it was compiled from.
@@ -80,19 +95,19 @@ impl Expression {
     /// The tree; `None` when the text holds nothing.
     #[must_use]
     pub fn root(&self) -> Option<&Node> {
-        self.0.root.as_ref()
+        self.0.root.get_or_init(|| parser::parse(&self.0.text, &Availability::ALL).ok().flatten()).as_ref()
     }
 
     /// Whether the text holds nothing but white space.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.root.is_none()
+        self.root().is_none()
     }
 
     /// The text, when the expression is a string literal and nothing else.
     #[must_use]
     pub fn string_literal(&self) -> Option<&Arc<str>> {
-        match &self.0.root.as_ref()?.kind {
+        match &self.root()?.kind {
             NodeKind::Literal(Value::String(text)) => Some(text),
             _ => None,
         }
@@ -106,7 +121,7 @@ impl Expression {
 
     /// All nodes, each before its children.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.0.root.iter().flat_map(Node::walk)
+        self.root().into_iter().flat_map(Node::walk)
     }
 
     /// Evaluates within 1 MiB. An empty expression gives `null`.
@@ -122,11 +137,26 @@ impl Expression {
     /// # Errors
     /// As [`Expression::evaluate`].
     pub fn evaluate_within(&self, scope: &dyn Scope, memory: usize) -> Result<Value, EvaluationError> {
-        match &self.0.root {
+        match self.root() {
             Some(root) => Evaluator::new(scope, memory).evaluate(root),
             None => Ok(Value::Null),
         }
     }
+}
+
+fn check_length(text: &str) -> Result<(), ExpressionError> {
+    if text.len() > MAX_LENGTH && text.encode_utf16().take(MAX_LENGTH + 1).count() > MAX_LENGTH {
+        return Err(ExpressionError {
+            kind: ExpressionErrorKind::TooLong,
+            position: 0,
+            end: text.len(),
+            token: String::new(),
+            // A text of any size must not be copied into its error.
+            expression: text.chars().take(500).collect(),
+            help: None,
+        });
+    }
+    Ok(())
 }
 
 impl PartialEq for Expression {

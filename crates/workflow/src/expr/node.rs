@@ -101,6 +101,11 @@ impl Node {
         one.into_iter().chain(two).chain(many)
     }
 
+    /// How deep the tree below is, as it counts against [`super::MAX_DEPTH`], which bounds this recursion.
+    pub(crate) fn depth(&self) -> usize {
+        1 + self.children().map(Self::depth).max().unwrap_or(0)
+    }
+
     /// This node and all below, each before its children.
     pub fn walk(&self) -> impl Iterator<Item = &Self> {
         let mut stack = vec![self];

@@ -1,5 +1,6 @@
 //! What a step gives to a widely used action, against what that takes.
 
+use super::contexts;
 use super::linter::Linter;
 use super::popular::{self, InputKind, PopularAction};
 use super::tree;
@@ -9,21 +10,13 @@ use crate::template::{Template, TemplateKey, TemplateKind};
 
 /// The `outputs` of a step that uses an action.
 pub(super) fn outputs(uses: &str) -> Type {
-    match known(uses).and_then(|(action, _)| action.outputs) {
-        Some(outputs) => Type::strings(
-            &outputs
-                .iter()
-                .map(|name| name.to_lowercase())
-                .collect::<Vec<_>>()
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>(),
-        ),
-        None => Type::map_of(Type::String),
+    match known(uses).and_then(|(action, _)| action.outputs.as_ref()) {
+        Some(outputs) => Type::strict(outputs.iter().map(|name| (name.to_lowercase(), Type::String))),
+        None => contexts::texts(),
     }
 }
 
-fn known(uses: &str) -> Option<(PopularAction, &str)> {
+fn known(uses: &str) -> Option<(&'static PopularAction, &str)> {
     let (name, reference) = uses.split_once('@')?;
     Some((popular::action(name)?, reference))
 }
@@ -51,7 +44,7 @@ pub(super) fn check(linter: &mut Linter<'_>, uses: &Template, with: Option<&Temp
         );
         return;
     }
-    let Some(inputs) = action.inputs else { return };
+    let Some(inputs) = &action.inputs else { return };
     // A mapping that an expression fills cannot be judged.
     if with.is_some_and(|with| match &with.kind {
         TemplateKind::Mapping(pairs) => pairs.iter().any(|(key, _)| !matches!(key, TemplateKey::Literal(_))),

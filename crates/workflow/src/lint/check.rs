@@ -1,13 +1,10 @@
 //! Infers the type of an expression and says what cannot be meant.
 
+use super::environment::Environment;
 use super::signature;
 use super::types::Type;
 use crate::expr::{Comparison, Expression, Node, NodeKind, Value};
-use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// What the contexts hold at one place of a file; a context that is not in it may hold anything.
-pub(super) type Environment = BTreeMap<&'static str, Type>;
 
 /// One finding within an expression.
 #[derive(Debug)]
@@ -42,7 +39,7 @@ impl Checker<'_> {
         match &node.kind {
             NodeKind::Literal(value) => literal(value),
             NodeKind::Wildcard => Type::Any,
-            NodeKind::Context(name) => self.environment.get(name.to_lowercase().as_str()).cloned().unwrap_or(Type::Any),
+            NodeKind::Context(name) => self.environment.get(name).cloned().unwrap_or(Type::Any),
             NodeKind::Call { function, arguments, .. } => {
                 let types: Vec<Type> = arguments.iter().map(|argument| self.infer(argument)).collect();
                 signature::check(self, node, *function, arguments, &types)
@@ -184,7 +181,7 @@ mod tests {
     use super::*;
 
     fn findings(text: &str) -> Vec<&'static str> {
-        let environment = Environment::from([
+        let environment = Environment::of([
             ("runner", Type::strings(&["os"])),
             ("matrix", Type::strict([("n", Type::Number), ("list", Type::array(Type::strings(&["a"])))])),
         ]);

@@ -1,9 +1,9 @@
 //! `if` keys that do not mean what they say.
 
-use super::check::Environment;
+use super::environment::Environment;
 use super::linter::{Linter, scan};
 use crate::expr::{Expression, Function, NodeKind};
-use crate::template::Template;
+use crate::template::{Template, TemplateKind};
 
 /// Checks an `if`.
 pub(super) fn check(linter: &mut Linter<'_>, node: &Template, environment: &Environment) {
@@ -13,10 +13,23 @@ pub(super) fn check(linter: &mut Linter<'_>, node: &Template, environment: &Envi
     match found.as_slice() {
         [] => {
             let start = node.span.start as usize + (bare.as_ptr() as usize - raw.as_ptr() as usize);
-            one(linter, node, bare, start, environment);
+            if let Ok(expression) = Expression::parse(bare) {
+                one(linter, node, &expression, start, environment);
+            }
         }
         [(text, start)] if is_all(bare, text) => {
-            one(linter, node, text, node.span.start as usize + start, environment);
+            let start = node.span.start as usize + start + (text.len() - text.trim_start().len());
+            match &node.kind {
+                // As it was compiled when the file was read.
+                TemplateKind::Expression(written) if &*written.text == text.trim() => {
+                    one(linter, node, &written.expression, start, environment);
+                }
+                _ => {
+                    if let Ok(expression) = Expression::parse(text.trim()) {
+                        one(linter, node, &expression, start, environment);
+                    }
+                }
+            }
         }
         // Text around an expression is what `parse` warns of.
         several => {
@@ -29,14 +42,13 @@ pub(super) fn check(linter: &mut Linter<'_>, node: &Template, environment: &Envi
     }
 }
 
-fn one(linter: &mut Linter<'_>, node: &Template, text: &str, start: usize, environment: &Environment) {
-    let Ok(expression) = Expression::parse(text) else { return };
-    linter.expression(&expression, start, environment);
-    if !expression.is_empty() && is_constant(&expression) {
+fn one(linter: &mut Linter<'_>, node: &Template, expression: &Expression, start: usize, environment: &Environment) {
+    linter.expression(expression, start, environment);
+    if !expression.is_empty() && is_constant(expression) {
         linter.warn(
             "constant-condition",
             node.span,
-            format!("the condition '{}' never changes: remove the 'if'", text.trim()),
+            format!("the condition '{}' never changes: remove the 'if'", expression.text().trim()),
         );
     }
 }

@@ -4,23 +4,45 @@ use super::types::Type;
 use std::sync::LazyLock;
 
 /// The contexts whose shape does not depend on the file.
-pub(crate) fn fixed(name: &str) -> Option<Type> {
-    match name {
-        "github" => Some(GITHUB.clone()),
-        "runner" => {
-            Some(Type::strings(&["arch", "debug", "environment", "name", "os", "temp", "tool_cache", "workspace"]))
-        }
-        "job" => Some(job()),
-        "env" | "vars" => Some(Type::map_of(Type::String)),
-        "secrets" => Some(Type::map_of(Type::String)),
-        "strategy" => Some(Type::strict([
+pub(crate) fn fixed() -> [(&'static str, Type); 7] {
+    static RUNNER: LazyLock<Type> = LazyLock::new(|| {
+        Type::strings(&["arch", "debug", "environment", "name", "os", "temp", "tool_cache", "workspace"])
+    });
+    static JOB: LazyLock<Type> = LazyLock::new(job);
+    static STRATEGY: LazyLock<Type> = LazyLock::new(|| {
+        Type::strict([
             ("fail-fast", Type::Bool),
             ("job-index", Type::Number),
             ("job-total", Type::Number),
             ("max-parallel", Type::Number),
-        ])),
-        _ => None,
-    }
+        ])
+    });
+    [
+        ("github", GITHUB.fixed()),
+        ("runner", RUNNER.fixed()),
+        ("job", JOB.fixed()),
+        ("env", texts()),
+        ("vars", texts()),
+        ("secrets", texts()),
+        ("strategy", STRATEGY.fixed()),
+    ]
+}
+
+/// The `github` context, whatever the event.
+pub(crate) fn github() -> Type {
+    GITHUB.fixed()
+}
+
+/// A mapping of any names to texts.
+pub(crate) fn texts() -> Type {
+    static TEXTS: LazyLock<Type> = LazyLock::new(|| Type::map_of(Type::String));
+    TEXTS.fixed()
+}
+
+/// A mapping of nothing.
+pub(crate) fn nothing() -> Type {
+    static NOTHING: LazyLock<Type> = LazyLock::new(|| Type::strict::<String>([]));
+    NOTHING.fixed()
 }
 
 /// What a job that is needed leaves behind.

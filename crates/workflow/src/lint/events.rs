@@ -5,10 +5,11 @@ use super::tree;
 use super::types::Type;
 use super::{contexts, cron, glob};
 use crate::template::Template;
+use std::collections::HashSet;
 
 /// The `inputs` context: the inputs of `workflow_dispatch` and `workflow_call` together.
 pub(super) fn inputs(on: &Template) -> Type {
-    let mut all = Type::strict::<String>([]);
+    let mut all = contexts::nothing();
     for event in ["workflow_dispatch", "workflow_call"] {
         let Some(inputs) = tree::get(on, event).and_then(|trigger| tree::get(trigger, "inputs")) else { continue };
         all = all.join(Type::strict(
@@ -31,11 +32,12 @@ fn input_type(input: &Template, event: &str) -> Type {
 /// The `github` context of a workflow that only `workflow_dispatch` starts: `event.inputs` holds strings of known names.
 pub(super) fn github(on: &Template) -> Option<Type> {
     let inputs = tree::get(tree::get(on, "workflow_dispatch")?, "inputs")?;
-    let Some(Type::Object(github)) = contexts::fixed("github").filter(|_| tree::entries(on).count() == 1) else {
+    if tree::entries(on).count() != 1 {
         return None;
-    };
+    }
+    let Type::Object(github) = contexts::github() else { return None };
     let names = tree::entries(inputs).map(|(id, _)| (id.value.to_lowercase(), Type::String));
-    let mut github = std::sync::Arc::unwrap_or_clone(github);
+    let mut github = github.into_inner();
     github.properties.insert("event".to_owned(), Type::open([("inputs", Type::strict(names))]));
     Some(Type::object(github))
 }
@@ -91,9 +93,13 @@ fn schedule(linter: &mut Linter<'_>, trigger: &Template) {
 }
 
 fn filters_of(linter: &mut Linter<'_>, trigger: &Template) {
-    for family in ["branches", "tags", "paths"] {
-        for key in [family.to_owned(), format!("{family}-ignore")] {
-            let Some(list) = tree::get(trigger, &key) else { continue };
+    for (family, keys) in [
+        ("branches", ["branches", "branches-ignore"]),
+        ("tags", ["tags", "tags-ignore"]),
+        ("paths", ["paths", "paths-ignore"]),
+    ] {
+        for key in keys {
+            let Some(list) = tree::get(trigger, key) else { continue };
             for pattern in tree::items(list) {
                 patterns(
                     linter,
@@ -162,10 +168,11 @@ fn choice(linter: &mut Linter<'_>, id: &str, at: crate::yaml::Span, options: &Te
         linter.warn("dispatch-inputs", at, format!("the input '{id}' is a choice without 'options'"));
         return;
     }
-    for (i, (option, item)) in items.iter().enumerate() {
+    let mut seen = HashSet::new();
+    for (option, item) in &items {
         if option.is_empty() {
             linter.warn("dispatch-inputs", item.span, "an option should not be empty");
-        } else if items[..i].iter().any(|(earlier, _)| earlier == option) {
+        } else if !seen.insert(option) {
             linter.warn("dispatch-inputs", item.span, format!("the option '{option}' is there twice"));
         }
     }

@@ -1,10 +1,11 @@
 //! A job: its labels, its matrix, its steps, what it gives to others.
 
-use super::check::Environment;
+use super::environment::Environment;
 use super::linter::{Linter, Use};
 use super::types::Type;
 use super::{conditions, contexts, events, glob, labels, matrix, step, tree};
 use crate::template::{Template, TemplateKind};
+use std::collections::HashSet;
 
 /// The `jobs` context of the outputs of a reusable workflow.
 pub(super) fn outputs_of_jobs(jobs: &Template) -> Type {
@@ -20,31 +21,33 @@ fn outputs(job: &Template) -> Type {
         Some(node) if matches!(node.kind, TemplateKind::Mapping(_)) => {
             Type::strict(tree::entries(node).map(|(id, _)| (id.value.to_lowercase(), Type::String)))
         }
-        Some(_) => Type::map_of(Type::String),
-        None => Type::strict::<String>([]),
+        Some(_) => contexts::texts(),
+        None => contexts::nothing(),
     }
 }
 
 /// Checks every job.
-pub(super) fn check_all(linter: &mut Linter<'_>, jobs: &Template, environment: &Environment) {
+pub(super) fn check_all(linter: &mut Linter<'_>, jobs: &Template, environment: &mut Environment) {
     for (id, job) in tree::entries(jobs) {
         if tree::get(job, "uses").is_none() {
             linter.incomplete(id, job, &["runs-on", "steps"]);
         }
-        let mut environment = environment.clone();
         environment.insert("needs", needs(linter, jobs, job));
         check(linter, job, environment);
+        environment.take("matrix");
     }
+    environment.take("needs");
 }
 
 /// The `needs` context: the direct needs.
 fn needs(linter: &mut Linter<'_>, jobs: &Template, job: &Template) -> Type {
-    let Some(list) = tree::get(job, "needs") else { return Type::strict::<String>([]) };
+    let Some(list) = tree::get(job, "needs") else { return contexts::nothing() };
     let mut known = Vec::new();
+    let mut seen = HashSet::new();
     for item in tree::items(list) {
         let Some(id) = tree::text(item) else { return Type::Any };
         let folded = id.to_lowercase();
-        if known.iter().any(|(earlier, _)| *earlier == folded) {
+        if !seen.insert(folded.clone()) {
             linter.warn("duplicate-need", item.span, format!("the job '{id}' is needed twice"));
         }
         known.push((folded, contexts::needed_job(tree::get(jobs, id).map_or(Type::Any, outputs))));
@@ -52,14 +55,11 @@ fn needs(linter: &mut Linter<'_>, jobs: &Template, job: &Template) -> Type {
     Type::strict(known)
 }
 
-fn check(linter: &mut Linter<'_>, job: &Template, mut environment: Environment) {
+fn check(linter: &mut Linter<'_>, job: &Template, environment: &mut Environment) {
     // `matrix` is not there yet where `if` and `strategy` are read.
     let strategy = tree::get(job, "strategy");
-    environment.insert(
-        "matrix",
-        strategy.map_or_else(|| Type::strict::<String>([]), |s| matrix::context(linter, s, &environment)),
-    );
-    let mut ended = environment.clone();
+    let cell = strategy.map_or_else(contexts::nothing, |strategy| matrix::context(linter, strategy, environment));
+    environment.insert("matrix", cell);
     let system = tree::get(job, "runs-on").and_then(system_of);
     if let Some(run) = tree::get(job, "defaults").and_then(|defaults| tree::get(defaults, "run"))
         && let Some(shell) = tree::get(run, "shell")
@@ -67,8 +67,10 @@ fn check(linter: &mut Linter<'_>, job: &Template, mut environment: Environment) 
         step::known_shell(linter, shell, system);
     }
     if let Some(steps) = tree::get(job, "steps") {
-        step::check_all(linter, steps, &mut ended, system);
+        step::check_all(linter, steps, environment, system);
     }
+    // Only what comes out of a job sees its steps.
+    let steps = environment.take("steps");
     for (key, value) in tree::entries(job) {
         match key.value.as_ref() {
             "concurrency" => linter.incomplete(key, value, &["group"]),
@@ -77,33 +79,38 @@ fn check(linter: &mut Linter<'_>, job: &Template, mut environment: Environment) 
         }
         match key.value.as_ref() {
             "steps" | "needs" => {}
-            "if" => conditions::check(linter, value, &environment),
-            "runs-on" => runs_on(linter, value, &environment, strategy),
-            "env" => env(linter, value, &environment),
-            "outputs" => linter.expressions(value, &ended, Use::Text),
-            "environment" => linter.expressions(value, &ended, Use::Text),
-            "name" => linter.expressions(value, &environment, Use::Text),
+            "if" => conditions::check(linter, value, environment),
+            "runs-on" => runs_on(linter, value, environment, strategy),
+            "env" => env(linter, value, environment),
+            "outputs" | "environment" => {
+                if let Some(steps) = &steps {
+                    environment.insert("steps", steps.clone());
+                }
+                linter.expressions(value, environment, Use::Text);
+                environment.take("steps");
+            }
+            "name" => linter.expressions(value, environment, Use::Text),
             "strategy" => {
                 matrix::check(linter, value);
                 at_least_one(linter, tree::get(value, "max-parallel"), "max-parallel");
-                linter.expressions(value, &environment, Use::Value);
+                linter.expressions(value, environment, Use::Value);
             }
             "snapshot" => {
                 if let Some(version) = tree::get(value, "version") {
                     events::patterns(linter, version, glob::reference_problems);
                 }
                 match tree::get(value, "if") {
-                    Some(condition) => conditions::check(linter, condition, &environment),
-                    None => linter.expressions(value, &environment, Use::Text),
+                    Some(condition) => conditions::check(linter, condition, environment),
+                    None => linter.expressions(value, environment, Use::Text),
                 }
             }
-            "container" => container(linter, value, &environment),
-            "services" => services(linter, value, &environment),
+            "container" => container(linter, value, environment),
+            "services" => services(linter, value, environment),
             "timeout-minutes" => {
                 at_least_one(linter, Some(value), "timeout-minutes");
-                linter.expressions(value, &environment, Use::Value);
+                linter.expressions(value, environment, Use::Value);
             }
-            _ => linter.expressions(value, &environment, Use::Value),
+            _ => linter.expressions(value, environment, Use::Value),
         }
     }
 }

@@ -1,25 +1,30 @@
 //! The linter of one workflow file: walks the keys, finds expressions with their places, keeps the findings.
 
-use super::check::{self, Environment};
+use super::check;
+use super::environment::Environment;
 use super::types::Type;
 use super::{contexts, events, job, tree, untrusted};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Expression;
 use crate::template::{ExpressionText, Template, TemplateKey, TemplateKind};
 use crate::yaml::{FileId, Span, Spanned};
-use std::sync::{Arc, LazyLock};
+use std::cell::OnceCell;
+use std::sync::Arc;
 
 /// The warnings of a workflow file, in the order of the file. `root` is its template tree, `source` its text; faults that make
 /// GitHub refuse the file are not among them.
 #[must_use]
 pub(crate) fn warnings(source: &str, root: &Template) -> Vec<Diagnostic> {
-    let mut linter = Linter { source, file: root.span.file, findings: Vec::new() };
+    let mut linter = Linter { source, file: root.span.file, findings: Vec::new(), lines: OnceCell::new() };
     linter.file(root);
     let mut findings = linter.findings;
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
     findings.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     findings
 }
+
+/// So many warnings of one file are kept; who mends these can ask again.
+const MOST: usize = 500;
 
 /// Where an expression is used: what it may give there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +43,13 @@ pub(super) struct Linter<'a> {
     source: &'a str,
     file: FileId,
     findings: Vec<Diagnostic>,
+    /// Where each line begins; made for the first finding that needs it.
+    lines: OnceCell<Vec<usize>>,
 }
 
 impl<'a> Linter<'a> {
     fn file(&mut self, root: &Template) {
-        let mut environment = BASE.clone();
+        let mut environment = Environment::of(contexts::fixed());
         if let Some(on) = tree::get(root, "on") {
             environment.insert("inputs", events::inputs(on));
             if let Some(github) = events::github(on) {
@@ -51,11 +58,13 @@ impl<'a> Linter<'a> {
             if let Some(secrets) = events::secrets(on) {
                 environment.insert("secrets", secrets);
             }
-            let jobs = tree::get(root, "jobs").map_or(Type::Any, job::outputs_of_jobs);
-            let mut with_jobs = environment.clone();
-            with_jobs.insert("jobs", jobs);
             events::check(self, on);
-            self.expressions(on, &with_jobs, Use::Text);
+            if tree::has_expression(on) {
+                let jobs = tree::get(root, "jobs").map_or(Type::Any, job::outputs_of_jobs);
+                let mut with_jobs = environment.clone();
+                with_jobs.insert("jobs", jobs);
+                self.expressions(on, &with_jobs, Use::Text);
+            }
         }
         for (key, value) in tree::entries(root) {
             if key.value.as_ref() == "concurrency" {
@@ -63,7 +72,7 @@ impl<'a> Linter<'a> {
             }
             match key.value.as_ref() {
                 "on" => {}
-                "jobs" => job::check_all(self, value, &environment),
+                "jobs" => job::check_all(self, value, &mut environment),
                 "env" => job::env(self, value, &environment),
                 "run-name" => self.expressions(value, &environment, Use::Text),
                 _ => self.expressions(value, &environment, Use::Value),
@@ -84,7 +93,9 @@ impl<'a> Linter<'a> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        self.findings.push(Diagnostic { code, severity: Severity::Warning, message: message.into(), help, span });
+        if self.findings.len() < MOST {
+            self.findings.push(Diagnostic { code, severity: Severity::Warning, message: message.into(), help, span });
+        }
     }
 
     /// Says at the key of a mapping that it lacks another key, when the mapping itself begins further down.
@@ -124,12 +135,21 @@ impl<'a> Linter<'a> {
 
     /// Checks the expressions of one scalar.
     fn scalar(&mut self, text: &ExpressionText, span: Span, environment: &Environment, used: Use) {
-        let places = scan(self.raw(span));
+        // Few scalars hold something to report: places are looked for when one does.
+        let raw = self.raw(span);
+        let places = OnceCell::new();
+        let start_of = |i: usize| {
+            let places = places.get_or_init(|| scan(raw));
+            span.start as usize + places.get(i).map_or(0, |(_, start)| *start)
+        };
         for (i, part) in text.parts.iter().enumerate() {
             let expression = &part.expression;
-            let start = span.start as usize + places.get(i).map_or(0, |(_, start)| *start);
-            let given = self.expression(expression, start, environment);
+            let (given, findings) = check::infer(expression, environment);
+            if !findings.is_empty() {
+                self.report(findings, start_of(i));
+            }
             if used != Use::Value && !given.is_textual() {
+                let start = start_of(i);
                 let at = self.place(start, start + expression.text().len());
                 self.warn(
                     "expression-in-text",
@@ -139,6 +159,7 @@ impl<'a> Linter<'a> {
             }
             if used == Use::Script {
                 for (path, range) in untrusted::inputs(expression) {
+                    let start = start_of(i);
                     let at = self.place(start + range.start as usize, start + range.end as usize);
                     let help = "pass it to the step through 'env' and use the variable in the script".to_owned();
                     self.warn_with(
@@ -155,11 +176,15 @@ impl<'a> Linter<'a> {
     /// Checks an expression that starts at a byte of the file, and gives its type.
     pub(super) fn expression(&mut self, expression: &Expression, start: usize, environment: &Environment) -> Type {
         let (given, findings) = check::infer(expression, environment);
+        self.report(findings, start);
+        given
+    }
+
+    fn report(&mut self, findings: Vec<check::ExpressionFinding>, start: usize) {
         for finding in findings {
             let at = self.place(start + finding.at.start as usize, start + finding.at.end as usize);
             self.warn(finding.code, at, finding.message);
         }
-        given
     }
 
     /// The type that the expressions of a node give, without findings.
@@ -175,10 +200,13 @@ impl<'a> Linter<'a> {
 
     /// The span of a byte range.
     pub(super) fn place(&self, start: usize, end: usize) -> Span {
-        let before = self.source.get(..start).unwrap_or("");
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before[line_start..].chars().count() + 1;
+        let lines = self.lines.get_or_init(|| {
+            let breaks = self.source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+        });
+        let inside = if self.source.is_char_boundary(start) { start } else { 0 };
+        let line = lines.partition_point(|first| *first <= inside).max(1);
+        let column = self.source[lines[line - 1]..inside].chars().count() + 1;
         let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Span { start: narrow(start), end: narrow(end), line: narrow(line), column: narrow(column), file: self.file }
     }
@@ -191,24 +219,17 @@ pub(super) fn scan(raw: &str) -> Vec<(&str, usize)> {
     while let Some(open) = raw[from..].find("${{") {
         let start = from + open + 3;
         let mut quoted = false;
-        let close = raw[start..].char_indices().find(|(at, c)| {
-            quoted ^= *c == '\'';
-            !quoted && raw[start + at..].starts_with("}}")
+        let rest = &raw.as_bytes()[start..];
+        let close = rest.iter().enumerate().position(|(at, byte)| {
+            quoted ^= *byte == b'\'';
+            !quoted && *byte == b'}' && rest.get(at + 1) == Some(&b'}')
         });
-        let Some((length, _)) = close else { break };
+        let Some(length) = close else { break };
         found.push((&raw[start..start + length], start));
         from = start + length + 2;
     }
     found
 }
-
-/// The contexts that are the same in every file.
-static BASE: LazyLock<Environment> = LazyLock::new(|| {
-    ["github", "vars", "env", "secrets", "runner", "job", "strategy"]
-        .into_iter()
-        .filter_map(|name| Some((name, contexts::fixed(name)?)))
-        .collect()
-});
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,20 @@
 //! The matrix of a job: the type of the `matrix` context, and entries that cannot mean what they say.
 
-use super::check::Environment;
+use super::environment::Environment;
 use super::linter::Linter;
 use super::types::Type;
-use super::{literal, matrix_values, tree};
+use super::{contexts, literal, matrix_values, tree};
 use crate::template::{Template, TemplateKey, TemplateKind};
 use crate::yaml::Span;
+use std::collections::{BTreeMap, HashSet};
+
+/// `exclude` entries times values of the matrix; GitHub refuses a matrix long before so many.
+const MOST_COMPARISONS: usize = 100_000;
 
 /// The `matrix` context of a job with this strategy.
 pub(super) fn context(linter: &Linter<'_>, strategy: &Template, environment: &Environment) -> Type {
     let Some(matrix) = tree::get(strategy, "matrix") else {
-        return if matches!(strategy.kind, TemplateKind::Mapping(_)) { Type::strict::<String>([]) } else { Type::Any };
+        return if matches!(strategy.kind, TemplateKind::Mapping(_)) { contexts::nothing() } else { Type::Any };
     };
     let TemplateKind::Mapping(pairs) = &matrix.kind else { return Type::Any };
     let mut of_expression = |node: &Template| linter.type_of(node, environment);
@@ -44,12 +48,15 @@ pub(super) fn context(linter: &Linter<'_>, strategy: &Template, environment: &En
             }
         }
     }
-    let known =
-        all.into_iter().map(|(name, value)| Type::strict([(name, value)])).fold(Type::strict::<String>([]), Type::join);
-    match known {
-        Type::Object(object) if open => Type::open(object.properties.clone()),
-        known => known,
+    let mut known: BTreeMap<String, Type> = BTreeMap::new();
+    for (name, value) in all {
+        let joined = match known.remove(&name) {
+            Some(earlier) => earlier.join(value),
+            None => value,
+        };
+        known.insert(name, joined);
     }
+    if open { Type::open(known) } else { Type::strict(known) }
 }
 
 /// The literal values, with their places, that a `${{ matrix.x }}` takes.
@@ -84,8 +91,9 @@ pub(super) fn check(linter: &mut Linter<'_>, strategy: &Template) {
             continue;
         }
         let TemplateKind::Sequence(items) = &row.kind else { continue };
-        for (i, item) in items.iter().enumerate() {
-            if !tree::has_expression(item) && items[..i].iter().any(|earlier| matrix_values::same(earlier, item)) {
+        let mut seen = HashSet::new();
+        for item in items.iter().filter(|item| !tree::has_expression(item)) {
+            if !seen.insert(matrix_values::key(item)) {
                 let message = format!("the value {} is there twice in '{}'", matrix_values::show(item), key.value);
                 linter.warn("duplicate-value", item.span, message);
             }
@@ -108,6 +116,10 @@ fn exclude(linter: &mut Linter<'_>, matrix: &Template) {
             (key.value.to_lowercase(), tree::items(row).iter().chain(from_include).collect())
         })
         .collect();
+    let values: usize = rows.iter().map(|(_, values)| values.len()).sum();
+    if tree::items(exclude).len().saturating_mul(values) > MOST_COMPARISONS {
+        return;
+    }
     for entry in tree::items(exclude) {
         for (key, wanted) in tree::entries(entry) {
             let Some((_, values)) = rows.iter().find(|(name, _)| *name == key.value.to_lowercase()) else {

@@ -20,6 +20,23 @@ pub(super) fn show(node: &Template) -> String {
     }
 }
 
+/// A text that two literal values share exactly when they are the same: a scalar is what it says, whatever its type; the order of
+/// keys does not matter.
+pub(super) fn key(node: &Template) -> String {
+    match &node.kind {
+        TemplateKind::Sequence(items) => format!("[{}]", items.iter().map(key).collect::<Vec<_>>().join(",")),
+        TemplateKind::Mapping(_) => {
+            let mut entries: Vec<String> = tree::entries(node)
+                .map(|(name, value)| format!("{:?}:{}", name.value.to_lowercase(), key(value)))
+                .collect();
+            entries.sort_unstable();
+            format!("{{{}}}", entries.join(","))
+        }
+        TemplateKind::Null => "null".to_owned(),
+        _ => format!("{:?}", tree::scalar(node)),
+    }
+}
+
 /// Whether two literal values are the same.
 pub(super) fn same(a: &Template, b: &Template) -> bool {
     match (&a.kind, &b.kind) {

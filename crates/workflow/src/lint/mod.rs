@@ -8,6 +8,7 @@ mod check;
 mod conditions;
 mod contexts;
 mod cron;
+mod environment;
 mod events;
 mod glob;
 mod job;

@@ -1,6 +1,12 @@
 //! What is known of widely used actions: their inputs, outputs and the oldest major version whose node still runs.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 const TABLE: &str = include_str!("popular_actions.txt");
+
+/// The actions by their names in lower case.
+static ACTIONS: LazyLock<HashMap<String, PopularAction>> = LazyLock::new(|| TABLE.lines().filter_map(read).collect());
 
 /// The facts of one action.
 #[derive(Debug, Clone)]
@@ -34,18 +40,22 @@ pub(crate) enum InputKind {
 }
 
 /// Looks up `owner/repo[/path]`, ignoring case.
-pub(crate) fn action(name: &str) -> Option<PopularAction> {
-    let line = TABLE.lines().find(|line| {
-        line.as_bytes().get(name.len()) == Some(&b' ')
-            && line.get(..name.len()).is_some_and(|l| l.eq_ignore_ascii_case(name))
-    })?;
+pub(crate) fn action(name: &str) -> Option<&'static PopularAction> {
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        return ACTIONS.get(&name.to_ascii_lowercase());
+    }
+    ACTIONS.get(name)
+}
+
+fn read(line: &'static str) -> Option<(String, PopularAction)> {
+    let (name, _) = line.split_once(' ').filter(|(name, _)| !name.starts_with('#'))?;
     let mut columns = line.split('|').map(str::trim);
     let oldest = columns.next()?.rsplit(' ').next()?.parse().ok()?;
     let (inputs, outputs) = (columns.next()?, columns.next()?);
     let inputs = (!inputs.split(' ').any(|word| word == "-"))
         .then(|| inputs.split(' ').filter(|word| !word.is_empty()).map(input).collect());
     let outputs = (outputs != "-").then(|| outputs.split(' ').filter(|word| !word.is_empty()).collect());
-    Some(PopularAction { oldest, inputs, outputs })
+    Some((name.to_ascii_lowercase(), PopularAction { oldest, inputs, outputs }))
 }
 
 fn input(word: &'static str) -> PopularInput {
@@ -79,14 +89,14 @@ mod tests {
         assert!(names.len() > 50);
         for name in names {
             let action = action(name).unwrap_or_else(|| panic!("{name}"));
-            assert!(action.inputs.is_none_or(|inputs| inputs.iter().all(|i| !i.name.is_empty())), "{name}");
+            assert!(action.inputs.as_ref().is_none_or(|inputs| inputs.iter().all(|i| !i.name.is_empty())), "{name}");
         }
     }
 
     #[test]
     fn names_are_whole_and_ignore_case() {
         let checkout = action("Actions/Checkout").expect("known");
-        assert_eq!((checkout.oldest, checkout.outputs), (4, Some(vec!["ref", "commit"])));
+        assert_eq!((checkout.oldest, checkout.outputs.clone()), (4, Some(vec!["ref", "commit"])));
         assert!(action("actions/check").is_none());
     }
 

@@ -1,6 +1,6 @@
 //! Steps, in order: what each can see of those before it.
 
-use super::check::Environment;
+use super::environment::Environment;
 use super::labels::System;
 use super::linter::{Linter, Use};
 use super::types::Type;
@@ -14,16 +14,23 @@ pub(super) fn check_all(
     environment: &mut Environment,
     system: Option<System>,
 ) {
-    let mut ended: Vec<(String, Type)> = Vec::new();
-    environment.insert("steps", Type::strict::<String>([]));
+    environment.insert("steps", contexts::nothing());
     for step in tree::items(steps) {
         check(linter, step, environment, system);
+        let mut ended = Vec::new();
         remember(step, &mut ended);
         for inner in tree::get(step, "parallel").map_or(&[][..], tree::items) {
             check(linter, inner, environment, system);
             remember(inner, &mut ended);
         }
-        environment.insert("steps", Type::strict(ended.clone()));
+        if !ended.is_empty()
+            && let Some(Type::Object(known)) = environment.take("steps")
+        {
+            // Nobody else holds it now, so that nothing is copied.
+            let mut known = known.into_inner();
+            known.properties.extend(ended);
+            environment.insert("steps", Type::object(known));
+        }
     }
 }
 
@@ -31,7 +38,7 @@ fn remember(step: &Template, ended: &mut Vec<(String, Type)>) {
     if let Some(id) = tree::get(step, "id").and_then(tree::text) {
         let outputs = match tree::get(step, "uses").and_then(tree::text) {
             Some(uses) => action_inputs::outputs(uses),
-            None => Type::map_of(Type::String),
+            None => contexts::texts(),
         };
         ended.push((id.to_lowercase(), contexts::ended_step(outputs)));
     }

@@ -19,8 +19,46 @@ pub(crate) enum Type {
     /// A list of one kind of element.
     Array(Arc<Type>),
     /// A mapping.
-    Object(Arc<ObjectType>),
+    Object(SharedObject),
 }
+
+/// What is known of a mapping, shared. What is the same in every file is not even counted, as several threads lint.
+#[derive(Debug, Clone)]
+pub(crate) enum SharedObject {
+    /// Of this file.
+    Own(Arc<ObjectType>),
+    /// Of every file.
+    Fixed(&'static ObjectType),
+}
+
+impl SharedObject {
+    /// The mapping itself, to be changed.
+    pub(crate) fn into_inner(self) -> ObjectType {
+        match self {
+            Self::Own(own) => Arc::unwrap_or_clone(own),
+            Self::Fixed(fixed) => fixed.clone(),
+        }
+    }
+}
+
+impl std::ops::Deref for SharedObject {
+    type Target = ObjectType;
+
+    fn deref(&self) -> &ObjectType {
+        match self {
+            Self::Own(own) => own,
+            Self::Fixed(fixed) => fixed,
+        }
+    }
+}
+
+impl PartialEq for SharedObject {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(&raw const **self, &raw const **other) || **self == **other
+    }
+}
+
+impl Eq for SharedObject {}
 
 /// What is known of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +91,15 @@ impl Type {
 
     /// A mapping.
     pub(crate) fn object(object: ObjectType) -> Self {
-        Self::Object(Arc::new(object))
+        Self::Object(SharedObject::Own(Arc::new(object)))
+    }
+
+    /// The same, for what outlives every file.
+    pub(crate) fn fixed(&'static self) -> Self {
+        match self {
+            Self::Object(object) => Self::Object(SharedObject::Fixed(object)),
+            other => other.clone(),
+        }
     }
 
     /// A list.
@@ -71,7 +117,7 @@ impl Type {
         match (self, other) {
             (a, b) if a == b => a,
             (Self::Any, _) | (_, Self::Any) => Self::Any,
-            (Self::Object(a), Self::Object(b)) => Self::object(Arc::unwrap_or_clone(a).join(&b)),
+            (Self::Object(a), Self::Object(b)) => Self::object(a.into_inner().join(&b)),
             (Self::Array(a), Self::Array(b)) => Self::array(Arc::unwrap_or_clone(a).join(Arc::unwrap_or_clone(b))),
             (Self::Number | Self::Bool | Self::String, Self::Number | Self::Bool | Self::String) => Self::String,
             _ => Self::Any,
@@ -124,7 +170,14 @@ impl ObjectType {
 
     /// The type of a property; `None` when there cannot be one of that name.
     pub(crate) fn property(&self, name: &str) -> Option<Type> {
-        self.properties.get(&name.to_lowercase()).or(self.rest.as_ref()).cloned()
+        // Most names are written as they are kept.
+        let found = match self.properties.get(name) {
+            None if name.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii()) => {
+                self.properties.get(&name.to_lowercase())
+            }
+            found => found,
+        };
+        found.or(self.rest.as_ref()).cloned()
     }
 }
 

@@ -26,14 +26,24 @@ impl Ids {
     /// Makes up a free id like `__run`, `__run_2` for what a step does.
     pub(super) fn generate(&mut self, what: &str) -> String {
         let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
-        let base: String = "__".chars().chain(what.chars().map(legal)).take(LONGEST).collect();
+        let mut base = String::with_capacity(what.len() + 8);
+        base.push_str("__");
+        base.extend(what.chars().map(legal).take(LONGEST - base.len()));
         let mut attempt = self.next.get(&base).copied().unwrap_or(1);
         loop {
-            let suffix = if attempt == 1 { String::new() } else { format!("_{attempt}") };
-            let kept = base.len().min(LONGEST - suffix.len());
-            let candidate = format!("{}{suffix}", &base[..kept]);
+            let mut candidate = base.clone();
+            if attempt > 1 {
+                let suffix = format!("_{attempt}");
+                candidate.truncate(LONGEST - suffix.len());
+                candidate.push_str(&suffix);
+            }
             if self.taken.insert(candidate.to_ascii_lowercase()) {
-                self.next.insert(base, attempt + 1);
+                match self.next.get_mut(&base) {
+                    Some(next) => *next = attempt + 1,
+                    None => {
+                        self.next.insert(base, attempt + 1);
+                    }
+                }
                 return candidate;
             }
             attempt += 1;

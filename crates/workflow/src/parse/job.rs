@@ -25,16 +25,14 @@ pub(super) fn jobs(template: Template, reading: &mut Reading<'_>) -> Vec<Job> {
         );
     }
     let mut scope = Ids::default();
-    let mut graph: Vec<Needing> = Vec::with_capacity(entries.len());
     let mut list = Vec::with_capacity(entries.len());
     for (id, body) in entries.into_list() {
         if let Err(message) = ids::check(&id).and_then(|()| scope.add(&id)) {
             reading.findings.check(code::BAD_ID, id.span, message);
         }
-        let job = job(id, body, reading);
-        graph.push(Needing { id: job.id.value.clone(), needs: job.needs.clone() });
-        list.push(job);
+        list.push(job(id, body, reading));
     }
+    let graph: Vec<Needing<'_>> = list.iter().map(|job: &Job| Needing { id: &job.id, needs: &job.needs }).collect();
     needs::check(&graph, span, reading.findings);
     list
 }

@@ -8,13 +8,16 @@ use std::collections::HashMap;
 
 /// A job and what it needs.
 #[derive(Debug)]
-pub(super) struct Needing {
-    pub(super) id: String,
-    pub(super) needs: Vec<Spanned<String>>,
+pub(super) struct Needing<'a> {
+    pub(super) id: &'a str,
+    pub(super) needs: &'a [Spanned<String>],
 }
 
 /// Reports needs that name no job, and circles.
-pub(super) fn check(jobs: &[Needing], span: Span, findings: &mut Findings) {
+pub(super) fn check(jobs: &[Needing<'_>], span: Span, findings: &mut Findings) {
+    if jobs.iter().all(|job| job.needs.is_empty()) {
+        return;
+    }
     let index: HashMap<String, usize> = jobs.iter().enumerate().map(|(at, job)| (job.id.to_lowercase(), at)).collect();
     let needs: Vec<Vec<Option<usize>>> = jobs
         .iter()
@@ -23,8 +26,7 @@ pub(super) fn check(jobs: &[Needing], span: Span, findings: &mut Findings) {
     for (job, targets) in jobs.iter().zip(&needs) {
         for (need, target) in job.needs.iter().zip(targets) {
             if target.is_none() {
-                let help =
-                    nearest(need, jobs.iter().map(|job| job.id.as_str())).map(|near| format!("did you mean '{near}'?"));
+                let help = nearest(need, jobs.iter().map(|job| job.id)).map(|near| format!("did you mean '{near}'?"));
                 let message = format!("Job '{}' depends on unknown job '{}'.", job.id, need.value);
                 findings.error_with(code::UNKNOWN_JOB, need.span, message, help);
             }

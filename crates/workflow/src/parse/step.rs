@@ -1,6 +1,6 @@
 //! Steps of jobs and of composite actions.
 
-use super::entries::{Entries, boolean, literal, text, texts};
+use super::entries::{Entries, boolean, literal, texts};
 use super::ids::Ids;
 use super::{Reading, condition, uses};
 use crate::diagnostic::code;
@@ -23,7 +23,6 @@ pub(super) fn steps(template: Template, condition_at: &Availability, reading: &m
 /// A step whose id may still be missing.
 struct Draft {
     id: Option<StepId>,
-    what: String,
     kind: DraftKind,
     rest: Step,
 }
@@ -53,7 +52,7 @@ fn draft(template: Template, condition_at: &Availability, reading: &mut Reading<
     let mut entries = Entries::of(template);
     let id = entries.take("id").and_then(|id| own_id(&id, reading, ids));
     let condition = condition::condition(entries.take("if"), span, condition_at, reading);
-    let (what, kind) = kind(&mut entries, condition_at, reading, ids);
+    let kind = kind(&mut entries, condition_at, reading, ids);
     let rest = Step {
         id: StepId::generated("__"),
         name: entries.take("name"),
@@ -65,57 +64,58 @@ fn draft(template: Template, condition_at: &Availability, reading: &mut Reading<
         kind: StepKind::WaitAll,
         span,
     };
-    Draft { id, what, kind, rest }
+    Draft { id, kind, rest }
 }
 
-/// What a step does, and the word for it in a generated id.
-fn kind(
-    entries: &mut Entries,
-    condition_at: &Availability,
-    reading: &mut Reading<'_>,
-    ids: &mut Ids,
-) -> (String, DraftKind) {
+/// What a step does.
+fn kind(entries: &mut Entries, condition_at: &Availability, reading: &mut Reading<'_>, ids: &mut Ids) -> DraftKind {
     if let Some(script) = entries.take("run") {
         let kind = StepKind::Run {
             script,
             shell: entries.take("shell"),
             working_directory: entries.take("working-directory"),
         };
-        return ("run".to_owned(), DraftKind::Simple(Some(kind)));
+        return DraftKind::Simple(Some(kind));
     }
     if let Some(written) = entries.take("uses") {
-        return match uses_of(&written, reading) {
-            Some(uses) => {
-                let what = uses::id_of(&uses);
-                let text = literal(&written).unwrap_or_default().to_owned();
-                let uses = Spanned::new(uses, written.span);
-                (what, DraftKind::Simple(Some(StepKind::Uses { uses, text, with: entries.take("with") })))
-            }
-            None => ("run".to_owned(), DraftKind::Simple(None)),
-        };
+        return DraftKind::Simple(uses_of(&written, reading).map(|uses| {
+            let text = literal(&written).unwrap_or_default().to_owned();
+            StepKind::Uses { uses: Spanned::new(uses, written.span), text, with: entries.take("with") }
+        }));
     }
     if let Some(targets) = entries.take("wait") {
-        return ("wait".to_owned(), DraftKind::Simple(Some(StepKind::Wait(targets_of(targets)))));
+        return DraftKind::Simple(Some(StepKind::Wait(targets_of(targets))));
     }
     if entries.take("wait-all").is_some() {
-        return ("wait-all".to_owned(), DraftKind::Simple(Some(StepKind::WaitAll)));
+        return DraftKind::Simple(Some(StepKind::WaitAll));
     }
     if let Some(target) = entries.take("cancel") {
-        let target = targets_of(target).into_iter().next().map(StepKind::Cancel);
-        return ("cancel".to_owned(), DraftKind::Simple(target));
+        return DraftKind::Simple(targets_of(target).into_iter().next().map(StepKind::Cancel));
     }
     if let Some(inner) = entries.take("parallel") {
-        return ("parallel".to_owned(), DraftKind::Parallel(drafts(inner, condition_at, reading, ids)));
+        return DraftKind::Parallel(drafts(inner, condition_at, reading, ids));
     }
-    ("run".to_owned(), DraftKind::Simple(None))
+    DraftKind::Simple(None)
+}
+
+/// The word for a step in an id that is made up for it.
+fn word(kind: &DraftKind) -> &str {
+    match kind {
+        DraftKind::Simple(Some(StepKind::Uses { uses, .. })) => uses::id_of(uses),
+        DraftKind::Simple(Some(StepKind::Wait(_))) => "wait",
+        DraftKind::Simple(Some(StepKind::WaitAll)) => "wait-all",
+        DraftKind::Simple(Some(StepKind::Cancel(_))) => "cancel",
+        DraftKind::Simple(Some(StepKind::Run { .. } | StepKind::Parallel(_)) | None) => "run",
+        DraftKind::Parallel(_) => "parallel",
+    }
 }
 
 fn own_id(template: &Template, reading: &mut Reading<'_>, ids: &mut Ids) -> Option<StepId> {
-    let id = text(template)?;
-    match ids.add(&id) {
-        Ok(()) => StepId::parse(&id).ok(),
+    let id = literal(template)?;
+    match ids.add(id) {
+        Ok(()) => StepId::parse(id).ok(),
         Err(message) => {
-            reading.findings.check(code::BAD_ID, id.span, message);
+            reading.findings.check(code::BAD_ID, template.span, message);
             None
         }
     }
@@ -142,7 +142,7 @@ fn targets_of(template: Template) -> Vec<Spanned<StepId>> {
 fn name_all(drafts: &mut [Draft], ids: &mut Ids) {
     for draft in drafts {
         if draft.id.is_none() {
-            draft.id = Some(StepId::generated(ids.generate(&draft.what)));
+            draft.id = Some(StepId::generated(ids.generate(word(&draft.kind))));
         }
         if let DraftKind::Parallel(inner) = &mut draft.kind {
             name_all(inner, ids);

@@ -74,12 +74,12 @@ fn repository(text: &str) -> Option<ActionRef> {
 }
 
 /// What a generated step id says of a `uses`.
-pub(super) fn id_of(uses: &Uses) -> String {
+pub(super) fn id_of(uses: &Uses) -> &str {
     match uses {
-        Uses::Docker(image) => image.clone(),
-        Uses::Local(_) => "self".to_owned(),
-        Uses::Same(_) => "selfRepository".to_owned(),
-        Uses::Repository(action) => action.repository.clone(),
+        Uses::Docker(image) => image,
+        Uses::Local(_) => "self",
+        Uses::Same(_) => "selfRepository",
+        Uses::Repository(action) => &action.repository,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{ExpressionPart, ExpressionText, TemplateKind};
 use crate::expr::{Availability, Expression, ExpressionError};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 const OPEN: &str = "${{";
@@ -94,7 +95,8 @@ pub fn scan(text: &str, availability: &Availability) -> Result<TemplateKind, Sca
                 }),
             });
         }
-        format.push_str(&format!("{{{}}}", parts.len()));
+        // Writing to a string does not fail.
+        let _never = write!(format, "{{{}}}", parts.len());
         parts.push(ExpressionPart { expression, position });
         at = end;
         match text[at..].find(OPEN) {
@@ -105,17 +107,22 @@ pub fn scan(text: &str, availability: &Availability) -> Result<TemplateKind, Sca
         }
     }
     escape(&text[at..], &mut format);
-    let mut canonical = format!("format('{format}'");
+    let mut canonical = String::with_capacity(text.len() + 16);
+    canonical.push_str("format('");
+    canonical.push_str(&format);
+    canonical.push('\'');
     for part in &parts {
         canonical.push_str(", ");
         canonical.push_str(part.expression.text());
     }
     canonical.push(')');
-    let expression = Expression::parse_for(&canonical, availability).map_err(|error| ScanError {
-        problem: ScanProblem::Expression(error),
-        position: 0,
-        end: text.len(),
-    })?;
+    let whole = |error| ScanError { problem: ScanProblem::Expression(error), position: 0, end: text.len() };
+    if parts.len() + 1 > MAX_PARTS {
+        // Refused as any call with too many arguments is.
+        Expression::parse_for(&canonical, availability).map_err(whole)?;
+    }
+    let depth = parts.iter().map(|part| part.expression.depth()).max().unwrap_or(0).max(1) + 1;
+    let expression = Expression::joined(canonical, depth).map_err(whole)?;
     Ok(TemplateKind::Expression(ExpressionText {
         text: Arc::clone(expression.text()),
         expression,
@@ -140,12 +147,15 @@ fn close(text: &str, from: usize) -> Option<usize> {
 
 /// Escapes quotes for the literal and braces for `format`.
 fn escape(text: &str, out: &mut String) {
-    for c in text.chars() {
-        out.push(c);
-        if matches!(c, '\'' | '{' | '}') {
-            out.push(c);
-        }
+    let mut rest = text;
+    while let Some(at) = rest.find(['\'', '{', '}']) {
+        // Each of these is one byte.
+        let (before, after) = rest.split_at(at + 1);
+        out.push_str(before);
+        out.push_str(&before[at..]);
+        rest = after;
     }
+    out.push_str(rest);
 }
 
 /// The expression of an `if`, from what [`scan`] gave for it: the whole text is an expression even without `${{ }}`; `success()` when
@@ -156,7 +166,7 @@ fn escape(text: &str, out: &mut String) {
 pub fn condition(scalar: &TemplateKind, availability: &Availability) -> Result<ExpressionText, ExpressionError> {
     let text: &str = match scalar {
         TemplateKind::Expression(written) => {
-            let expression = written.expression.clone().into_condition(availability)?;
+            let expression = written.expression.clone().into_condition()?;
             let parts = Arc::clone(&written.parts);
             return Ok(ExpressionText { text: Arc::clone(expression.text()), expression, parts });
         }
@@ -171,7 +181,7 @@ pub fn condition(scalar: &TemplateKind, availability: &Availability) -> Result<E
     } else {
         Arc::from([ExpressionPart { expression: own.clone(), position: 0 }])
     };
-    let expression = own.into_condition(availability)?;
+    let expression = own.into_condition()?;
     Ok(ExpressionText { text: Arc::clone(expression.text()), expression, parts })
 }
 

@@ -1,6 +1,7 @@
 //! YAML text → spanned nodes, with budgets against hostile input. [`read`] is what `parse` calls; scalars follow the core schema of
 //! YAML 1.2 (so `on`, `yes` and `no` are strings), aliases are replayed, merge keys do not exist.
 
+mod ascii;
 mod fault;
 mod limits;
 mod locate;

@@ -25,9 +25,9 @@ pub enum NodeKind<'a> {
     /// A string.
     String(Cow<'a, str>),
     /// A sequence.
-    Sequence(Rc<Vec<Node<'a>>>),
+    Sequence(Rc<[Node<'a>]>),
     /// A mapping; keys are not checked for duplicates here.
-    Mapping(Rc<Vec<(Node<'a>, Node<'a>)>>),
+    Mapping(Rc<[(Node<'a>, Node<'a>)]>),
 }
 
 impl Node<'_> {
@@ -39,12 +39,10 @@ impl Node<'_> {
             NodeKind::Bool(value) => NodeKind::Bool(value),
             NodeKind::Number(value, text) => NodeKind::Number(value, text.into_owned().into()),
             NodeKind::String(text) => NodeKind::String(text.into_owned().into()),
-            NodeKind::Sequence(items) => {
-                NodeKind::Sequence(Rc::new(items.iter().cloned().map(Node::into_owned).collect()))
-            }
-            NodeKind::Mapping(pairs) => NodeKind::Mapping(Rc::new(
+            NodeKind::Sequence(items) => NodeKind::Sequence(items.iter().cloned().map(Node::into_owned).collect()),
+            NodeKind::Mapping(pairs) => NodeKind::Mapping(
                 pairs.iter().cloned().map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
-            )),
+            ),
         };
         Node { kind, span: self.span }
     }

@@ -1,11 +1,12 @@
 //! Events of the YAML parser → a tree. Pulls one event at a time and stops at the first fault or budget that is used up.
 
+use super::ascii::Ascii;
 use super::fault::fault;
 use super::position::Positions;
-use super::scalar::{self, NotOfType, Tag};
-use super::tree::{NODE_COST, OpenKind, TOO_DEEP, Tree};
+use super::scalar::{self, NotOfType, Plain, Tag};
+use super::tree::{Collection, NODE_COST, TOO_DEEP, Tree};
 use super::{FaultKind, FileId, Limits, Node, NodeKind, Span, YamlFault};
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
+use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle, StrInput};
 use std::borrow::Cow;
 
 /// Indicators of flow style that one file may hold: the parser keeps all tokens of a flow collection until it ends.
@@ -99,15 +100,18 @@ fn read_unglued(file: FileId, text: &str, limits: &Limits) -> Result<Document<'s
 
 fn read_once<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document<'a>, Stop> {
     let mut reader = Reader { file, text, positions: Positions::new(text), tree: Tree::new(*limits) };
-    reader.run()?;
+    match Ascii::new(text) {
+        Some(ascii) => reader.run(ascii)?,
+        None => reader.run(StrInput::new(text))?,
+    }
     let (root, bytes) = reader.tree.finish();
     let nothing = || Node { kind: NodeKind::Null, span: Span { file, start: 0, end: 0, line: 1, column: 1 } };
     Ok(Document { root: root.unwrap_or_else(nothing), bytes })
 }
 
 impl<'a> Reader<'a> {
-    fn run(&mut self) -> Result<(), Stop> {
-        let mut parser = Parser::new(StrInput::new(self.text)).keep_tags(false);
+    fn run(&mut self, input: impl Input) -> Result<(), Stop> {
+        let mut parser = Parser::new(input).keep_tags(false);
         let mut documents = 0_u32;
         while let Some(next) = parser.next_event() {
             let (event, at) = next.map_err(|error| {
@@ -136,7 +140,7 @@ impl<'a> Reader<'a> {
                     let tag = tag.as_deref().map(name);
                     let span =
                         if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
-                    let text = self.without_invented_break(text, style, span);
+                    let text = self.borrowed(text, style, span);
                     let span = match style {
                         ScalarStyle::Literal | ScalarStyle::Folded => self.with_header(span),
                         _ => span,
@@ -147,11 +151,11 @@ impl<'a> Reader<'a> {
                 }
                 Event::SequenceStart(anchor, tag) => {
                     collection_tag(tag.as_deref(), span)?;
-                    self.tree.open(OpenKind::Sequence(Vec::with_capacity(4)), span, anchor)?;
+                    self.tree.open(Collection::Sequence, span, anchor)?;
                 }
                 Event::MappingStart(anchor, tag) => {
                     collection_tag(tag.as_deref(), span)?;
-                    self.tree.open(OpenKind::Mapping(Vec::with_capacity(4), None), span, anchor)?;
+                    self.tree.open(Collection::Mapping, span, anchor)?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.tree.close(span)?,
                 Event::Alias(anchor) => self.tree.alias(anchor, span)?,
@@ -189,26 +193,42 @@ impl<'a> Reader<'a> {
                 }
             };
         }
-        let shown = text.clone();
-        scalar::plain(text, of).map_err(|NotOfType(tag)| {
-            let message = format!(
-                "The value '{shown}' on line {} and column {} is invalid for the type '{tag}'",
-                span.line, span.column
-            );
-            fault(FaultKind::Tag, message, span)
-        })
+        match scalar::plain(&text, of) {
+            Ok(Plain::Null) => Ok(NodeKind::Null),
+            Ok(Plain::Bool(value)) => Ok(NodeKind::Bool(value)),
+            Ok(Plain::Number(value)) => Ok(NodeKind::Number(value, text)),
+            Ok(Plain::String) => Ok(NodeKind::String(text)),
+            Err(NotOfType(tag)) => {
+                let message = format!(
+                    "The value '{text}' on line {} and column {} is invalid for the type '{tag}'",
+                    span.line, span.column
+                );
+                Err(fault(FaultKind::Tag, message, span))
+            }
+        }
+    }
+
+    /// The parser copies every scalar; what stands in the text as it is need not stay a copy.
+    fn borrowed(&self, value: Cow<'_, str>, style: ScalarStyle, span: Span) -> Cow<'a, str> {
+        let quotes = match style {
+            ScalarStyle::Plain => 0,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,
+            ScalarStyle::Literal | ScalarStyle::Folded => return self.without_invented_break(value, span),
+        };
+        let (from, to) = (span.start as usize + quotes, (span.end as usize).saturating_sub(quotes));
+        match self.text.get(from..to) {
+            Some(written) if *written == *value => Cow::Borrowed(written),
+            _ => Cow::Owned(value.into_owned()),
+        }
     }
 
     /// The parser ends a block scalar with a line break even where the text ends without one.
-    fn without_invented_break(&self, value: Cow<'a, str>, style: ScalarStyle, span: Span) -> Cow<'a, str> {
-        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        if !block || (span.end as usize) < self.text.len() || self.text.ends_with(['\n', '\r']) {
-            return value;
+    fn without_invented_break(&self, value: Cow<'_, str>, span: Span) -> Cow<'a, str> {
+        let mut value = value.into_owned();
+        if (span.end as usize) >= self.text.len() && !self.text.ends_with(['\n', '\r']) && value.ends_with('\n') {
+            value.pop();
         }
-        match value.strip_suffix('\n') {
-            Some(kept) => Cow::Owned(kept.to_owned()),
-            None => value,
-        }
+        Cow::Owned(value)
     }
 
     fn cost(&self, kind: &NodeKind<'_>) -> usize {

@@ -1,8 +1,5 @@
 //! Plain scalars by the core schema of YAML 1.2, as the reference reads them.
 
-use super::NodeKind;
-use std::borrow::Cow;
-
 /// The types a tag may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
@@ -36,32 +33,36 @@ const BOOL: &str = "tag:yaml.org,2002:bool";
 const NULL: &str = "tag:yaml.org,2002:null";
 
 /// What a plain scalar is.
-pub(super) fn plain<'a>(text: Cow<'a, str>, tag: Option<Tag>) -> Result<NodeKind<'a>, NotOfType> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Plain {
+    Null,
+    Bool(bool),
+    Number(f64),
+    String,
+}
+
+/// What a plain scalar of this text is.
+pub(super) fn plain(text: &str, tag: Option<Tag>) -> Result<Plain, NotOfType> {
     Ok(match tag {
-        Some(Tag::Str) => NodeKind::String(text),
-        Some(Tag::Null) if is_null(&text) => NodeKind::Null,
+        Some(Tag::Str) => Plain::String,
+        Some(Tag::Null) if is_null(text) => Plain::Null,
         Some(Tag::Null) => return Err(NotOfType(NULL)),
-        Some(Tag::Bool) => NodeKind::Bool(boolean(&text).ok_or(NotOfType(BOOL))?),
-        Some(Tag::Int) => NodeKind::Number(integer(&text)?.ok_or(NotOfType(INT))?, text),
-        Some(Tag::Float) => NodeKind::Number(float(&text).ok_or(NotOfType(FLOAT))?, text),
+        Some(Tag::Bool) => Plain::Bool(boolean(text).ok_or(NotOfType(BOOL))?),
+        Some(Tag::Int) => Plain::Number(integer(text)?.ok_or(NotOfType(INT))?),
+        Some(Tag::Float) => Plain::Number(float(text).ok_or(NotOfType(FLOAT))?),
         None => return untagged(text),
     })
 }
 
-fn untagged(text: Cow<'_, str>) -> Result<NodeKind<'_>, NotOfType> {
-    let kind = match text.as_bytes().first() {
-        None | Some(b'~' | b'n' | b'N') if is_null(&text) => NodeKind::Null,
-        Some(b't' | b'T' | b'f' | b'F') => match boolean(&text) {
-            Some(value) => NodeKind::Bool(value),
-            None => NodeKind::String(text),
-        },
-        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => match integer(&text)?.or_else(|| float(&text)) {
-            Some(value) => NodeKind::Number(value, text),
-            None => NodeKind::String(text),
-        },
-        _ => NodeKind::String(text),
-    };
-    Ok(kind)
+fn untagged(text: &str) -> Result<Plain, NotOfType> {
+    Ok(match text.as_bytes().first() {
+        None | Some(b'~' | b'n' | b'N') if is_null(text) => Plain::Null,
+        Some(b't' | b'T' | b'f' | b'F') => boolean(text).map_or(Plain::String, Plain::Bool),
+        Some(b'0'..=b'9' | b'+' | b'-' | b'.') => {
+            integer(text)?.or_else(|| float(text)).map_or(Plain::String, Plain::Number)
+        }
+        _ => Plain::String,
+    })
 }
 
 fn is_null(text: &str) -> bool {
@@ -118,16 +119,15 @@ fn float(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NodeKind, Tag, plain};
-    use std::borrow::Cow;
+    use super::{Plain, Tag, plain};
 
-    fn read(text: &str) -> NodeKind<'_> {
-        plain(Cow::Borrowed(text), None).unwrap_or(NodeKind::Null)
+    fn read(text: &str) -> Plain {
+        plain(text, None).unwrap_or(Plain::Null)
     }
 
     fn number(text: &str) -> Option<f64> {
         match read(text) {
-            NodeKind::Number(value, _) => Some(value),
+            Plain::Number(value) => Some(value),
             _ => None,
         }
     }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_core_schema() {
         for text in ["", "~", "null", "Null", "NULL"] {
-            assert_eq!(read(text), NodeKind::Null, "{text}");
+            assert_eq!(read(text), Plain::Null, "{text}");
         }
         for text in [
             "nul",
@@ -160,10 +160,10 @@ mod tests {
             "+.nan",
             "2001-01-01",
         ] {
-            assert_eq!(read(text), NodeKind::String(text.into()), "{text}");
+            assert_eq!(read(text), Plain::String, "{text}");
         }
-        assert_eq!(read("True"), NodeKind::Bool(true));
-        assert_eq!(read("FALSE"), NodeKind::Bool(false));
+        assert_eq!(read("True"), Plain::Bool(true));
+        assert_eq!(read("FALSE"), Plain::Bool(false));
         for (text, value) in [
             ("0", 0.0),
             ("-0", -0.0),
@@ -183,16 +183,16 @@ mod tests {
             assert_eq!(number(text), Some(value), "{text}");
         }
         assert!(number(".NaN").is_some_and(f64::is_nan));
-        assert!(plain(Cow::Borrowed("0x100000000"), None).is_err());
+        assert!(plain("0x100000000", None).is_err());
     }
 
     #[test]
     fn tags_are_checked() {
-        assert!(matches!(plain(Cow::Borrowed("12"), Some(Tag::Str)), Ok(NodeKind::String(_))));
-        assert!(plain(Cow::Borrowed("test"), Some(Tag::Bool)).is_err());
-        assert!(plain(Cow::Borrowed("1.5"), Some(Tag::Int)).is_err());
-        assert!(plain(Cow::Borrowed("1.5"), Some(Tag::Float)).is_ok());
-        assert!(plain(Cow::Borrowed("x"), Some(Tag::Null)).is_err());
+        assert!(matches!(plain("12", Some(Tag::Str)), Ok(Plain::String)));
+        assert!(plain("test", Some(Tag::Bool)).is_err());
+        assert!(plain("1.5", Some(Tag::Int)).is_err());
+        assert!(plain("1.5", Some(Tag::Float)).is_ok());
+        assert!(plain("x", Some(Tag::Null)).is_err());
         assert_eq!(Tag::from_name("tag:yaml.org,2002:timestamp"), None);
     }
 }

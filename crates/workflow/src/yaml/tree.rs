@@ -4,14 +4,13 @@
 use super::fault::fault;
 use super::{FaultKind, Limits, Node, NodeKind, Span, YamlFault};
 use std::collections::HashMap;
-use std::rc::Rc;
 
 /// What a node counts for, without its text.
 pub(super) const NODE_COST: usize = 24;
 /// What is said of a tree that is too deep.
 pub(super) const TOO_DEEP: &str = "Maximum object depth exceeded";
 
-/// A collection that is not complete yet.
+/// A collection that is not complete yet; what it holds so far is the end of the tree's list of such.
 struct Open<'a> {
     kind: OpenKind<'a>,
     span: Span,
@@ -21,9 +20,18 @@ struct Open<'a> {
     height: u32,
 }
 
-pub(super) enum OpenKind<'a> {
-    Sequence(Vec<Node<'a>>),
-    Mapping(Vec<(Node<'a>, Node<'a>)>, Option<Node<'a>>),
+enum OpenKind<'a> {
+    /// Its items begin at this index.
+    Sequence(usize),
+    /// Its entries begin at this index; a key that waits for its value.
+    Mapping(usize, Option<Node<'a>>),
+}
+
+/// The kinds of collections.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Collection {
+    Sequence,
+    Mapping,
 }
 
 /// A node with an anchor.
@@ -44,6 +52,9 @@ pub(super) struct Tree<'a> {
     events: u32,
     bytes: usize,
     stack: Vec<Open<'a>>,
+    /// The items of all open sequences, and the entries of all open mappings.
+    items: Vec<Node<'a>>,
+    pairs: Vec<(Node<'a>, Node<'a>)>,
     anchors: HashMap<usize, Anchored<'a>>,
     root: Option<Node<'a>>,
     /// The end of the last scalar or flow collection: where an enclosing block collection ends.
@@ -52,7 +63,17 @@ pub(super) struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, events: 0, bytes: 0, stack: Vec::new(), anchors: HashMap::new(), root: None, last_end: 0 }
+        Self {
+            limits,
+            events: 0,
+            bytes: 0,
+            stack: Vec::with_capacity(16),
+            items: Vec::with_capacity(32),
+            pairs: Vec::with_capacity(32),
+            anchors: HashMap::new(),
+            root: None,
+            last_end: 0,
+        }
     }
 
     /// The tree, and the bytes it counts for.
@@ -72,7 +93,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The start of a collection.
-    pub(super) fn open(&mut self, kind: OpenKind<'a>, span: Span, anchor: usize) -> Result<(), YamlFault> {
+    pub(super) fn open(&mut self, kind: Collection, span: Span, anchor: usize) -> Result<(), YamlFault> {
         let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX).saturating_add(1);
         self.check_depth(depth, span)?;
         let (events_before, bytes_before) = (self.events, self.bytes);
@@ -80,6 +101,10 @@ impl<'a> Tree<'a> {
         if anchor != 0 {
             self.anchors.insert(anchor, Anchored::Open);
         }
+        let kind = match kind {
+            Collection::Sequence => OpenKind::Sequence(self.items.len()),
+            Collection::Mapping => OpenKind::Mapping(self.pairs.len(), None),
+        };
         self.stack.push(Open { kind, span, anchor, events_before, bytes_before, height: 0 });
         Ok(())
     }
@@ -92,8 +117,8 @@ impl<'a> Tree<'a> {
         self.last_end = self.last_end.max(last);
         let span = Span { end: last.max(open.span.start), ..open.span };
         let kind = match open.kind {
-            OpenKind::Sequence(items) => NodeKind::Sequence(Rc::new(items)),
-            OpenKind::Mapping(pairs, _) => NodeKind::Mapping(Rc::new(pairs)),
+            OpenKind::Sequence(first) => NodeKind::Sequence(self.items.drain(first..).collect()),
+            OpenKind::Mapping(first, _) => NodeKind::Mapping(self.pairs.drain(first..).collect()),
         };
         let node = Node { kind, span };
         let height = open.height + 1;
@@ -129,10 +154,10 @@ impl<'a> Tree<'a> {
         };
         parent.height = parent.height.max(height);
         match &mut parent.kind {
-            OpenKind::Sequence(items) => items.push(node),
-            OpenKind::Mapping(pairs, key) => match key.take() {
+            OpenKind::Sequence(_) => self.items.push(node),
+            OpenKind::Mapping(_, key) => match key.take() {
                 None => *key = Some(node),
-                Some(key) => pairs.push((key, node)),
+                Some(key) => self.pairs.push((key, node)),
             },
         }
     }
