@@ -1,6 +1,7 @@
 //! Checks files, several at once: each stands alone, and reading and parsing are most of the time.
 
 use super::Target;
+use super::spread::Spread;
 use crate::planning::{plan_with, read_local, read_text};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,11 +48,16 @@ pub(crate) fn check(targets: &[Target], excerpts: Excerpts) -> Vec<Checked> {
         }
     };
     let wanted = targets.len().div_ceil(FILES_A_THREAD);
-    // How many processors there are takes several files of the system to know.
-    let processors = if wanted > 1 { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 };
-    let threads = processors.min(wanted).max(1);
+    let mut spread = if wanted > 1 { Spread::new() } else { None };
+    let threads = spread.as_ref().map_or(1, Spread::processors).min(wanted).max(1);
     let mut done: Vec<(usize, Checked)> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let start = |_| match &mut spread {
+            Some(spread) => spread.start(|| scope.spawn(work)),
+            None => scope.spawn(work),
+        };
+        let others: Vec<_> = (1..threads).map(start).collect();
+        // From here on the threads find their places themselves.
+        drop(spread);
         let mut done = work();
         for other in others {
             match other.join() {

@@ -3,6 +3,7 @@
 mod check;
 mod find;
 mod sarif;
+mod spread;
 
 pub(crate) use check::{Checked, Excerpts, check};
 pub(crate) use find::{Target, find};

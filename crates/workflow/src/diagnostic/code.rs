@@ -42,6 +42,8 @@ pub const RUNNER_GROUP: &str = "runner-group";
 pub const CONCURRENCY: &str = "concurrency";
 /// `wait` or `cancel` names no background step before it.
 pub const BACKGROUND: &str = "background";
+/// Keys of two forms of a thing, such as `run` and `uses` of a step.
+pub const EXCLUSIVE: &str = "exclusive-keys";
 /// An image version of a wrong form.
 pub const SNAPSHOT: &str = "snapshot";
 /// An event that the reference does not know; a forge may.

@@ -1,10 +1,11 @@
 //! `on`: what the triggers give to expressions, and what in them cannot work.
 
-use super::linter::Linter;
+use super::environment::Environment;
+use super::linter::{Linter, Use};
 use super::tree;
 use super::types::Type;
-use super::{contexts, cron, glob};
-use crate::template::Template;
+use super::{contexts, cron, glob, zones};
+use crate::template::{Template, TemplateKind};
 use std::collections::HashSet;
 
 /// The `inputs` context: the inputs of `workflow_dispatch` and `workflow_call` together.
@@ -59,7 +60,12 @@ pub(super) fn secrets(on: &Template) -> Option<Type> {
 }
 
 /// Checks every trigger.
-pub(super) fn check(linter: &mut Linter<'_>, on: &Template) {
+pub(super) fn check(linter: &mut Linter<'_>, on: &Template, environment: &Environment) {
+    if let Some(inputs) = tree::get(on, "workflow_call").and_then(|call| tree::get(call, "inputs"))
+        && tree::has_expression(inputs)
+    {
+        defaults(linter, inputs, environment);
+    }
     for event in tree::items(on) {
         if tree::text(event) == Some("schedule") {
             linter.warn("cron", event.span, "'schedule' starts nothing without a list of 'cron' lines");
@@ -67,7 +73,10 @@ pub(super) fn check(linter: &mut Linter<'_>, on: &Template) {
     }
     for (event, trigger) in tree::entries(on) {
         match event.value.as_ref() {
-            "schedule" => schedule(linter, trigger),
+            "schedule" => {
+                linter.empty("schedule", Some(trigger));
+                schedule(linter, trigger);
+            }
             "workflow_dispatch" => dispatch(linter, event.span, trigger),
             "workflow_call" => call(linter, trigger),
             _ => filters_of(linter, trigger),
@@ -76,8 +85,18 @@ pub(super) fn check(linter: &mut Linter<'_>, on: &Template) {
 }
 
 fn schedule(linter: &mut Linter<'_>, trigger: &Template) {
+    for zone in tree::items(trigger).iter().filter_map(|item| tree::get(item, "timezone")) {
+        if let Some(name) = tree::text(zone)
+            && !name.is_empty()
+            && !zones::is_known(name)
+        {
+            let help = crate::nearest::nearest(name, zones::all()).map(|near| format!("did you mean '{near}'?"));
+            let message = format!("'{name}' is no time zone of the IANA database, such as 'Europe/Berlin'");
+            linter.warn_with("time-zone", zone.span, message, help);
+        }
+    }
     for cron in tree::items(trigger).iter().filter_map(|item| tree::get(item, "cron")) {
-        let Some(line) = tree::text(cron) else { continue };
+        let Some(line) = tree::text(cron).filter(|line| !line.is_empty()) else { continue };
         match cron::shortest_interval(line) {
             Err(error) => linter.warn("cron", cron.span, error.to_string()),
             Ok(minutes) if minutes < 5 => {
@@ -93,6 +112,9 @@ fn schedule(linter: &mut Linter<'_>, trigger: &Template) {
 }
 
 fn filters_of(linter: &mut Linter<'_>, trigger: &Template) {
+    for key in ["types", "workflows", "branches", "branches-ignore", "tags", "tags-ignore", "paths", "paths-ignore"] {
+        linter.empty(key, tree::get(trigger, key));
+    }
     for (family, keys) in [
         ("branches", ["branches", "branches-ignore"]),
         ("tags", ["tags", "tags-ignore"]),
@@ -113,7 +135,7 @@ fn filters_of(linter: &mut Linter<'_>, trigger: &Template) {
         for pattern in tree::items(list) {
             patterns(linter, pattern, glob::reference_problems);
         }
-        if tree::items(list).is_empty() && !matches!(list.kind, crate::template::TemplateKind::Expression(_)) {
+        if tree::items(list).is_empty() && !matches!(list.kind, TemplateKind::Expression(_)) {
             linter.warn("empty-list", list.span, "the list is empty, so that nothing ever matches");
         }
     }
@@ -137,6 +159,9 @@ fn dispatch(linter: &mut Linter<'_>, event: crate::yaml::Span, trigger: &Templat
         let kind = tree::get(input, "type").and_then(tree::text).unwrap_or("string");
         let default = tree::get(input, "default");
         let options = tree::get(input, "options");
+        if kind != "choice" {
+            linter.empty("options", options);
+        }
         let id_text = &id.value;
         match (kind, options) {
             ("choice", None) => {
@@ -199,11 +224,35 @@ fn wrong_default(linter: &mut Linter<'_>, id: &str, kind: &str, default: &Templa
     }
 }
 
+/// The defaults of the inputs of `workflow_call`, each of which sees the inputs above it and nothing of those below.
+fn defaults(linter: &mut Linter<'_>, inputs: &Template, environment: &Environment) {
+    let mut environment = environment.clone();
+    environment.insert("inputs", contexts::nothing());
+    for (id, input) in tree::entries(inputs) {
+        let wanted = input_type(input, "workflow_call");
+        if let Some(default) = tree::get(input, "default")
+            && matches!(default.kind, TemplateKind::Expression(_))
+        {
+            linter.expressions(default, &environment, Use::Text);
+            let given = linter.type_of(default, &environment);
+            if matches!(wanted, Type::Bool | Type::Number) && !matches!(given, Type::Any) && given != wanted {
+                let message = format!("the input '{}' is of type {wanted}, its default of type {given}", id.value);
+                linter.warn("input-default", default.span, message);
+            }
+        }
+        if let Some(Type::Object(above)) = environment.take("inputs") {
+            let mut above = above.into_inner();
+            above.properties.insert(id.value.to_lowercase(), wanted);
+            environment.insert("inputs", Type::object(above));
+        }
+    }
+}
+
 fn call(linter: &mut Linter<'_>, trigger: &Template) {
     for (id, output) in tree::get(trigger, "outputs").into_iter().flat_map(tree::entries) {
         linter.incomplete(id, output, &["value"]);
         if let Some(value) = tree::get(output, "value")
-            && (matches!(value.kind, crate::template::TemplateKind::Null) || tree::text(value) == Some(""))
+            && (matches!(value.kind, TemplateKind::Null) || tree::text(value) == Some(""))
         {
             linter.warn("empty-value", value.span, format!("the output '{}' has no value", id.value));
         }

@@ -74,6 +74,14 @@ fn check(linter: &mut Linter<'_>, job: &Template, environment: &mut Environment)
     for (key, value) in tree::entries(job) {
         match key.value.as_ref() {
             "concurrency" => linter.incomplete(key, value, &["group"]),
+            "snapshot" => linter.incomplete(key, value, &["image-name"]),
+            "container" => {
+                linter.incomplete(key, value, &["image"]);
+                if matches!(value.kind, TemplateKind::Null) {
+                    linter.warn("empty-value", value.span, "'container' is empty: it names no image");
+                }
+            }
+            "needs" | "runs-on" => linter.empty(&key.value, Some(value)),
             "environment" => linter.incomplete(key, value, &["name"]),
             _ => {}
         }
@@ -211,7 +219,8 @@ fn unknown_label(linter: &mut Linter<'_>, text: &str, span: crate::yaml::Span) {
 
 fn services(linter: &mut Linter<'_>, node: &Template, environment: &Environment) {
     object_expression(linter, node, environment, "services");
-    for (_, service) in tree::entries(node) {
+    for (id, service) in tree::entries(node) {
+        linter.incomplete(id, service, &["image"]);
         container(linter, service, environment);
     }
     linter.expressions(node, environment, Use::Value);
@@ -221,6 +230,9 @@ fn container(linter: &mut Linter<'_>, node: &Template, environment: &Environment
     linter.expressions(node, environment, Use::Value);
     if let Some(env) = tree::get(node, "env") {
         env_names(linter, env);
+    }
+    for (key, credentials) in tree::entries(node).filter(|(key, _)| &*key.value == "credentials") {
+        linter.incomplete(key, credentials, &["username", "password"]);
     }
     let Some(credentials) = tree::get(node, "credentials") else { return };
     object_expression(linter, credentials, environment, "credentials");

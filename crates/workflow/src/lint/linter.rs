@@ -7,15 +7,18 @@ use super::{contexts, events, job, tree, untrusted};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Expression;
 use crate::template::{ExpressionText, Template, TemplateKey, TemplateKind};
-use crate::yaml::{FileId, Span, Spanned};
+use crate::yaml::{Anchor, FileId, Span, Spanned};
 use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// The warnings of a workflow file, in the order of the file. `root` is its template tree, `source` its text; faults that make
 /// GitHub refuse the file are not among them.
 #[must_use]
-pub(crate) fn warnings(source: &str, root: &Template) -> Vec<Diagnostic> {
+pub(crate) fn warnings(source: &str, root: &Template, unused: &[Anchor]) -> Vec<Diagnostic> {
     let mut linter = Linter { source, file: root.span.file, findings: Vec::new(), lines: OnceCell::new() };
+    for anchor in unused {
+        linter.warn("unused-anchor", anchor.span, format!("no alias names the anchor '{}'", anchor.name));
+    }
     linter.file(root);
     let mut findings = linter.findings;
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
@@ -58,7 +61,7 @@ impl<'a> Linter<'a> {
             if let Some(secrets) = events::secrets(on) {
                 environment.insert("secrets", secrets);
             }
-            events::check(self, on);
+            events::check(self, on, &environment);
             if tree::has_expression(on) {
                 let jobs = tree::get(root, "jobs").map_or(Type::Any, job::outputs_of_jobs);
                 let mut with_jobs = environment.clone();
@@ -104,6 +107,15 @@ impl<'a> Linter<'a> {
             && key.span.line != node.span.line
         {
             self.warn("incomplete", key.span, format!("'{}' lacks '{lacking}'", key.value));
+        }
+    }
+
+    /// Says that a list which must choose something is empty.
+    pub(super) fn empty(&mut self, key: &str, node: Option<&Template>) {
+        if let Some(node) = node
+            && matches!(&node.kind, TemplateKind::Sequence(items) if items.is_empty())
+        {
+            self.warn("empty-list", node.span, format!("'{key}' is empty: leave it away, or put something into it"));
         }
     }
 

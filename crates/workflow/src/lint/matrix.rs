@@ -87,6 +87,7 @@ pub(super) fn values_of(linter: &Linter<'_>, node: &Template, strategy: Option<&
 pub(super) fn check(linter: &mut Linter<'_>, strategy: &Template) {
     let Some(matrix) = tree::get(strategy, "matrix") else { return };
     for (key, row) in tree::entries(matrix) {
+        linter.empty(&key.value, Some(row));
         if matches!(key.value.as_ref(), "include" | "exclude") {
             continue;
         }

@@ -23,5 +23,6 @@ mod step;
 mod tree;
 mod types;
 mod untrusted;
+mod zones;
 
 pub(crate) use linter::warnings;

@@ -45,13 +45,6 @@ fn remember(step: &Template, ended: &mut Vec<(String, Type)>) {
 }
 
 fn check(linter: &mut Linter<'_>, step: &Template, environment: &Environment, system: Option<System>) {
-    if tree::get(step, "run").is_some() && tree::get(step, "uses").is_some() {
-        linter.warn(
-            "run-and-uses",
-            step.span,
-            "a step either runs a script with 'run' or uses an action with 'uses', not both",
-        );
-    }
     for (key, value) in tree::entries(step) {
         match key.value.as_ref() {
             "if" => conditions::check(linter, value, environment),
@@ -102,7 +95,12 @@ fn shells(system: Option<System>) -> &'static [&'static str] {
 /// Checks the name of a shell against what a system has.
 pub(super) fn known_shell(linter: &mut Linter<'_>, node: &Template, system: Option<System>) {
     let Some(shell) = tree::text(node) else { return };
-    if !shells(system).contains(&shell) && !shell.contains("{0}") {
+    // Windows and its shells do not tell letters by their case.
+    let same = |known: &&str| match system {
+        Some(System::Windows) => known.eq_ignore_ascii_case(shell),
+        _ => *known == shell,
+    };
+    if !shells(system).iter().any(same) && !shell.contains("{0}") {
         let help = format!(
             "shells there: {}; any other program is written with its arguments, as '{shell} {{0}}'",
             shells(system).join(", ")

@@ -20,7 +20,7 @@ pub fn action(file: FileId, source: &str) -> Parsed<Action> {
         source,
         &Limits::default(),
         &ACTION,
-        |_| {},
+        |_, _| {},
         |root, reading| {
             let mut entries = Entries::of(root);
             Some(Action {

@@ -60,6 +60,11 @@ impl Candidates {
         found
     }
 
+    /// The first that knows a key.
+    pub(super) fn knowing(self, name: &str) -> Option<&'static Mapping> {
+        self.iter().map(|(_, mapping)| mapping).find(|mapping| mapping.keys.iter().any(|key| key.name == name))
+    }
+
     /// All known keys.
     pub(super) fn keys(self) -> impl Iterator<Item = &'static str> + Clone {
         self.iter().flat_map(|(_, mapping)| mapping.keys).map(|key| key.name)

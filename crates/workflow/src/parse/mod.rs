@@ -34,7 +34,7 @@ pub use workflow::{linted_workflow, workflow};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::template::Template;
-use crate::yaml::{self, FaultKind, FileId, Limits};
+use crate::yaml::{self, Anchor, FaultKind, FileId, Limits};
 use findings::Findings;
 use schema::Shape;
 
@@ -59,14 +59,17 @@ fn document<T>(
     source: &str,
     limits: &Limits,
     shape: &'static Shape,
-    look: impl FnOnce(&Template),
+    look: impl FnOnce(&Template, &[Anchor]),
     make: impl FnOnce(Template, &mut Reading<'_>) -> T,
 ) -> (Parsed<T>, usize) {
     let mut findings = Findings::default();
     let (value, bytes) = match yaml::read(file, source, limits) {
         Ok(document) => {
+            for circle in document.circles {
+                findings.error(code::YAML, circle.span, circle.message);
+            }
             let root = reader::read(source, &document.root, shape, &mut findings);
-            look(&root);
+            look(&root, &document.unused);
             (Some(make(root, &mut Reading { source, findings: &mut findings })), document.bytes)
         }
         Err(fault) => {

@@ -87,6 +87,11 @@ impl Reader<'_> {
                 }
                 MappingKey::Refused => continue,
             };
+            if &*name == "<<" && matches!(value.kind, NodeKind::Mapping(_) | NodeKind::Sequence(_)) {
+                let help = Some("write the entries out, or use the anchor for the whole value".to_owned());
+                self.findings.error_with(code::UNKNOWN_KEY, key.span, "Merge keys are not supported: '<<'", help);
+                continue;
+            }
             if !seen.insert(&name, &entries) {
                 self.findings.error(code::DUPLICATE_KEY, key.span, format!("'{name}' is already defined"));
                 continue;
@@ -104,6 +109,7 @@ impl Reader<'_> {
                         // A key in the wrong case does not make the right one a duplicate.
                         seen.forget(&name);
                         self.unknown_key(candidates, &name, key.span);
+                        self.excluded(shape, &name, &entries);
                         continue;
                     }
                 },
@@ -156,6 +162,19 @@ impl Reader<'_> {
         match candidates.others() {
             Some(Others::Ignored) => self.findings.warning(code::UNKNOWN_KEY, span, message, help),
             _ => self.findings.error_with(code::UNKNOWN_KEY, span, message, help),
+        }
+    }
+
+    /// A key that one of the other mappings of the shape knows: says at the key before it that the two exclude each other.
+    fn excluded(&mut self, shape: &'static Shape, name: &str, entries: &[(TemplateKey, Template)]) {
+        let Some(other) = Candidates::of(shape).knowing(name) else { return };
+        let against = entries.iter().find_map(|(key, _)| match key {
+            TemplateKey::Literal(key) if other.keys.iter().all(|known| known.name != &*key.value) => Some(key),
+            _ => None,
+        });
+        if let Some(against) = against {
+            let message = format!("'{}' and '{name}' exclude each other", against.value);
+            self.findings.warning(code::EXCLUSIVE, against.span, message, None);
         }
     }
 

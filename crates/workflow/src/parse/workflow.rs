@@ -8,7 +8,7 @@ use crate::diagnostic::code;
 use crate::lint;
 use crate::model::Workflow;
 use crate::template::Template;
-use crate::yaml::{FileId, Limits};
+use crate::yaml::{Anchor, FileId, Limits};
 
 /// Parses a workflow file within the reference's budgets. `path` is what the model calls the file.
 #[must_use]
@@ -18,15 +18,16 @@ pub fn workflow(file: FileId, path: &str, source: &str) -> Parsed<Workflow> {
 
 /// Parses a workflow file within budgets; also says how many bytes it counts for against the budget of a run.
 pub(crate) fn workflow_within(file: FileId, path: &str, source: &str, limits: &Limits) -> (Parsed<Workflow>, usize) {
-    workflow_seen(file, path, source, limits, |_| {})
+    workflow_seen(file, path, source, limits, |_, _| {})
 }
 
 /// As [`workflow`], with the warnings of the linter among the findings; they are there for a file with faults too.
 #[must_use]
 pub fn linted_workflow(file: FileId, path: &str, source: &str) -> Parsed<Workflow> {
     let mut warnings = Vec::new();
-    let (mut parsed, _) =
-        workflow_seen(file, path, source, &Limits::default(), |root| warnings = lint::warnings(source, root));
+    let (mut parsed, _) = workflow_seen(file, path, source, &Limits::default(), |root, unused| {
+        warnings = lint::warnings(source, root, unused);
+    });
     // What is refused at a place need not be warned of there.
     warnings.retain(|warning| parsed.diagnostics.iter().all(|fault| fault.span != warning.span));
     parsed.diagnostics.extend(warnings);
@@ -39,7 +40,7 @@ fn workflow_seen(
     path: &str,
     source: &str,
     limits: &Limits,
-    look: impl FnOnce(&Template),
+    look: impl FnOnce(&Template, &[Anchor]),
 ) -> (Parsed<Workflow>, usize) {
     super::document(file, source, limits, &WORKFLOW, look, |root, reading| {
         let span = root.span;

@@ -1,6 +1,7 @@
 //! YAML text → spanned nodes, with budgets against hostile input. [`read`] is what `parse` calls; scalars follow the core schema of
 //! YAML 1.2 (so `on`, `yes` and `no` are strings), aliases are replayed, merge keys do not exist.
 
+mod anchors;
 mod ascii;
 mod fault;
 mod limits;
@@ -15,6 +16,6 @@ mod tree;
 pub use fault::{FaultKind, YamlFault};
 pub use limits::Limits;
 pub use locate::locate;
-pub use node::{Node, NodeKind};
+pub use node::{Anchor, Node, NodeKind};
 pub use reader::{Document, read};
 pub use span::{FileId, Span, Spanned};

@@ -30,6 +30,15 @@ pub enum NodeKind<'a> {
     Mapping(Rc<[(Node<'a>, Node<'a>)]>),
 }
 
+/// An anchor and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// Its name, without `&`.
+    pub name: String,
+    /// Where it stands, with its `&`.
+    pub span: Span,
+}
+
 impl Node<'_> {
     /// The same without borrowing from the text; what aliases shared is there as often as it was named.
     #[must_use]

@@ -1,11 +1,12 @@
 //! Events of the YAML parser → a tree. Pulls one event at a time and stops at the first fault or budget that is used up.
 
+use super::anchors::Anchors;
 use super::ascii::Ascii;
 use super::fault::fault;
 use super::position::Positions;
 use super::scalar::{self, NotOfType, Plain, Tag};
 use super::tree::{Collection, NODE_COST, TOO_DEEP, Tree};
-use super::{FaultKind, FileId, Limits, Node, NodeKind, Span, YamlFault};
+use super::{Anchor, FaultKind, FileId, Limits, Node, NodeKind, Span, YamlFault};
 use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle, StrInput};
 use std::borrow::Cow;
 
@@ -23,6 +24,7 @@ struct Reader<'a> {
     text: &'a str,
     positions: Positions<'a>,
     tree: Tree<'a>,
+    anchors: Anchors,
 }
 
 /// A document that was read.
@@ -32,6 +34,10 @@ pub struct Document<'a> {
     pub root: Node<'a>,
     /// What it counts for against [`Limits::bytes`].
     pub bytes: usize,
+    /// Aliases that stand inside the node which they name; null stands in their place.
+    pub circles: Vec<YamlFault>,
+    /// Anchors that no alias names.
+    pub unused: Vec<Anchor>,
 }
 
 /// Reads one document.
@@ -85,7 +91,9 @@ fn read_unglued(file: FileId, text: &str, limits: &Limits) -> Result<Document<'s
     let mut left = GLUED_COMMENTS;
     loop {
         match read_once(file, &text, limits) {
-            Ok(document) => return Ok(Document { root: document.root.into_owned(), bytes: document.bytes }),
+            Ok(Document { root, bytes, circles, unused }) => {
+                return Ok(Document { root: root.into_owned(), bytes, circles, unused });
+            }
             Err(Stop::GluedComment(fault)) if left > 0 => {
                 left -= 1;
                 let from = fault.span.start as usize;
@@ -99,14 +107,16 @@ fn read_unglued(file: FileId, text: &str, limits: &Limits) -> Result<Document<'s
 }
 
 fn read_once<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document<'a>, Stop> {
-    let mut reader = Reader { file, text, positions: Positions::new(text), tree: Tree::new(*limits) };
+    let (positions, tree) = (Positions::new(text), Tree::new(*limits));
+    let mut reader = Reader { file, text, positions, tree, anchors: Anchors::default() };
     match Ascii::new(text) {
         Some(ascii) => reader.run(ascii)?,
         None => reader.run(StrInput::new(text))?,
     }
-    let (root, bytes) = reader.tree.finish();
+    let unused = reader.anchors.unused();
+    let (root, bytes, circles) = reader.tree.finish();
     let nothing = || Node { kind: NodeKind::Null, span: Span { file, start: 0, end: 0, line: 1, column: 1 } };
-    Ok(Document { root: root.unwrap_or_else(nothing), bytes })
+    Ok(Document { root: root.unwrap_or_else(nothing), bytes, circles, unused })
 }
 
 impl<'a> Reader<'a> {
@@ -137,6 +147,7 @@ impl<'a> Reader<'a> {
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
+                    self.anchors.declared(anchor, self.file, self.text, span);
                     let tag = tag.as_deref().map(name);
                     let span =
                         if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
@@ -150,15 +161,20 @@ impl<'a> Reader<'a> {
                     self.tree.scalar(Node { kind, span }, bytes, anchor)?;
                 }
                 Event::SequenceStart(anchor, tag) => {
+                    self.anchors.declared(anchor, self.file, self.text, span);
                     collection_tag(tag.as_deref(), span)?;
                     self.tree.open(Collection::Sequence, span, anchor)?;
                 }
                 Event::MappingStart(anchor, tag) => {
+                    self.anchors.declared(anchor, self.file, self.text, span);
                     collection_tag(tag.as_deref(), span)?;
                     self.tree.open(Collection::Mapping, span, anchor)?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.tree.close(span)?,
-                Event::Alias(anchor) => self.tree.alias(anchor, span)?,
+                Event::Alias(anchor) => {
+                    self.anchors.used(anchor);
+                    self.tree.alias(anchor, span)?;
+                }
             }
         }
         Ok(())

@@ -10,6 +10,9 @@ pub(super) const NODE_COST: usize = 24;
 /// What is said of a tree that is too deep.
 pub(super) const TOO_DEEP: &str = "Maximum object depth exceeded";
 
+/// So many aliases that hold themselves are told.
+const MOST_CIRCLES: usize = 100;
+
 /// A collection that is not complete yet; what it holds so far is the end of the tree's list of such.
 struct Open<'a> {
     kind: OpenKind<'a>,
@@ -56,6 +59,8 @@ pub(super) struct Tree<'a> {
     items: Vec<Node<'a>>,
     pairs: Vec<(Node<'a>, Node<'a>)>,
     anchors: HashMap<usize, Anchored<'a>>,
+    /// Aliases that stand inside the node which they name.
+    circles: Vec<YamlFault>,
     root: Option<Node<'a>>,
     /// The end of the last scalar or flow collection: where an enclosing block collection ends.
     last_end: u32,
@@ -71,14 +76,15 @@ impl<'a> Tree<'a> {
             items: Vec::with_capacity(32),
             pairs: Vec::with_capacity(32),
             anchors: HashMap::new(),
+            circles: Vec::new(),
             root: None,
             last_end: 0,
         }
     }
 
-    /// The tree, and the bytes it counts for.
-    pub(super) fn finish(self) -> (Option<Node<'a>>, usize) {
-        (self.root, self.bytes)
+    /// The tree, the bytes it counts for, and the aliases in it that hold themselves, where nothing stands in their place.
+    pub(super) fn finish(self) -> (Option<Node<'a>>, usize, Vec<YamlFault>) {
+        (self.root, self.bytes, self.circles)
     }
 
     /// A scalar that counts for so many bytes.
@@ -135,7 +141,13 @@ impl<'a> Tree<'a> {
         let (node, events, bytes, height) = match self.anchors.get(&anchor) {
             Some(Anchored::Done { node, events, bytes, height }) => (node.clone(), *events, *bytes, *height),
             Some(Anchored::Open) => {
-                return Err(fault(FaultKind::Alias, "The alias stands inside the node that it names", span));
+                self.count(1, NODE_COST, span)?;
+                if self.circles.len() < MOST_CIRCLES {
+                    self.circles.push(fault(FaultKind::Alias, "The alias stands inside the node that it names", span));
+                }
+                self.last_end = self.last_end.max(span.end);
+                self.place(Node { kind: NodeKind::Null, span }, 0);
+                return Ok(());
             }
             None => return Err(fault(FaultKind::Alias, "Unknown anchor", span)),
         };
