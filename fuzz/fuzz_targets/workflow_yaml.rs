@@ -1,4 +1,4 @@
-//! A workflow file: parse, and render every finding.
+//! A workflow file: parse, lint, and render every finding.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +6,7 @@ use workflow::diagnostic::{Colours, render};
 use workflow::yaml::FileId;
 
 fuzz_target!(|text: &str| {
-    let parsed = workflow::parse::workflow(FileId(0), "fuzz.yml", text);
+    let parsed = workflow::parse::linted_workflow(FileId(0), "fuzz.yml", text, &|_| None);
     for diagnostic in parsed.diagnostics.iter().take(20) {
         let _ = render(diagnostic, "fuzz.yml", text, Colours::None);
     }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// The folders that forges read, the most particular first: of several, `exec` takes the first that exists.
 pub(crate) const FOLDERS: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
 
+/// What the manifest of an action is called, in the order in which they are looked for.
+pub(crate) const MANIFESTS: [&str; 2] = ["action.yml", "action.yaml"];
+
 /// The workflow files of a folder, by name; not those of folders in it.
 pub(crate) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
@@ -29,7 +32,7 @@ pub(crate) fn is_yaml(path: &Path) -> bool {
 
 /// Whether the name is that of an action's manifest.
 pub(crate) fn is_manifest(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "action.yml" || name == "action.yaml")
+    path.file_name().is_some_and(|name| MANIFESTS.iter().any(|known| name == *known))
 }
 
 /// The repository that a workflow file belongs to by its place, and its path in it with `/`.

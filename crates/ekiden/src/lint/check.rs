@@ -3,11 +3,13 @@
 use super::Target;
 use super::spread::Spread;
 use crate::planning::{plan_with, read_local, read_text};
-use std::path::PathBuf;
+use crate::workflows::MANIFESTS;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use workflow::diagnostic::{Colours, Diagnostic, Severity, code, render};
-use workflow::model::{JobKind, Workflow};
+use workflow::model::{Action, JobKind, Workflow};
+use workflow::parse::LocalActions;
 use workflow::plan::{FileReference, Files, PlanOutcome};
 use workflow::yaml::{FileId, Span};
 
@@ -94,21 +96,32 @@ fn one(target: &Target, excerpts: Excerpts) -> Checked {
 fn findings(target: &Target, text: &Arc<str>) -> Vec<Diagnostic> {
     match target {
         Target::Action(_) => workflow::parse::action(FileId::default(), text).diagnostics,
-        Target::Loose(path) => workflow(&path.to_string_lossy(), text, &mut |_| Err(NOT_LOOKED_FOR.to_owned())),
-        Target::Workflow { root, path } => workflow(path, text, &mut |reference| match reference {
-            FileReference::Local(path) => read_local(root, path),
-            FileReference::Remote(_) => Err(NOT_LOOKED_FOR.to_owned()),
-        }),
+        Target::Loose(path) => {
+            workflow(&path.to_string_lossy(), text, &|_| None, &mut |_| Err(NOT_LOOKED_FOR.to_owned()))
+        }
+        Target::Workflow { root, path } => {
+            workflow(path, text, &|uses| manifest(root, uses), &mut |reference| match reference {
+                FileReference::Local(path) => read_local(root, path),
+                FileReference::Remote(_) => Err(NOT_LOOKED_FOR.to_owned()),
+            })
+        }
     }
+}
+
+/// The manifest of an action of the repository. One that is not there may be brought by a step.
+fn manifest(root: &Path, uses: &str) -> Option<Action> {
+    let text = MANIFESTS.iter().find_map(|name| read_local(root, &format!("{uses}/{name}")).ok())?;
+    workflow::parse::action(FileId::default(), &text).value
 }
 
 fn workflow(
     path: &str,
     text: &Arc<str>,
+    local: &LocalActions<'_>,
     get: &mut dyn FnMut(&FileReference) -> Result<Arc<str>, String>,
 ) -> Vec<Diagnostic> {
     let own = FileId::default();
-    let parsed = workflow::parse::linted_workflow(own, path, text);
+    let parsed = workflow::parse::linted_workflow(own, path, text, local);
     let mut found = parsed.diagnostics;
     // Only calls can be wrong beyond what one file shows.
     let calls = |workflow: &Workflow| workflow.jobs.iter().any(|job| matches!(job.kind, JobKind::Reusable(_)));

@@ -185,7 +185,7 @@ impl Drive {
         };
         let in_progress = if own.cancel_in_progress { InProgress::IsCancelled } else { InProgress::Stays };
         let (id, member) = (ready.id.clone(), self.member(ready.id.clone()));
-        let entered = self.shared.room.groups().enter(&own.group, member, ready, in_progress);
+        let entered = self.shared.room.groups().enter(&own.group, member, ready, in_progress, own.queue);
         match entered {
             Entered::Runs(ready) => self.start(ready),
             Entered::Waits { displaced, cancel } => {

@@ -1,9 +1,13 @@
-//! Concurrency groups on this machine: one job of a group runs, one waits, the newest one takes the place of the one that waits.
+//! Concurrency groups on this machine: one job of a group runs, one waits, the newest one takes the place of the one that waits; with
+//! `queue: max` up to a hundred wait, and the first comes first (`execution-semantics` 4.5).
 
 use domain::JobId;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use tokio::sync::mpsc;
-use workflow::run::ReadyJob;
+use workflow::run::{ConcurrencyQueue, ReadyJob};
+
+/// So many wait for a group with `queue: max`.
+const MOST_WAITING: usize = 100;
 
 /// Who is in a group: a job of a run.
 #[derive(Debug, Clone)]
@@ -42,7 +46,7 @@ pub(super) struct Groups<M, T> {
 #[derive(Debug)]
 struct Group<M, T> {
     holder: M,
-    waiting: Option<(M, T)>,
+    waiting: VecDeque<(M, T)>,
 }
 
 /// What became of a job that wanted to enter its group.
@@ -72,16 +76,29 @@ impl<M: Clone + PartialEq, T> Groups<M, T> {
     }
 
     /// A job wants to enter a group; case does not matter.
-    pub(super) fn enter(&mut self, group: &str, member: M, job: T, in_progress: InProgress) -> Entered<M, T> {
+    pub(super) fn enter(
+        &mut self,
+        group: &str,
+        member: M,
+        job: T,
+        in_progress: InProgress,
+        queue: ConcurrencyQueue,
+    ) -> Entered<M, T> {
         match self.groups.entry(group.to_lowercase()) {
             std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(Group { holder: member, waiting: None });
+                free.insert(Group { holder: member, waiting: VecDeque::new() });
                 Entered::Runs(job)
             }
             std::collections::hash_map::Entry::Occupied(mut taken) => {
                 let group = taken.get_mut();
                 let cancel = (in_progress == InProgress::IsCancelled).then(|| group.holder.clone());
-                Entered::Waits { displaced: group.waiting.replace((member, job)), cancel }
+                let most = match queue {
+                    ConcurrencyQueue::Single => 1,
+                    ConcurrencyQueue::Max => MOST_WAITING,
+                };
+                let displaced = if group.waiting.len() >= most { group.waiting.pop_front() } else { None };
+                group.waiting.push_back((member, job));
+                Entered::Waits { displaced, cancel }
             }
         }
     }
@@ -90,7 +107,7 @@ impl<M: Clone + PartialEq, T> Groups<M, T> {
     pub(super) fn left(&mut self, member: &M) -> Option<(M, T)> {
         let name = self.groups.iter().find(|(_, group)| group.holder == *member).map(|(name, _)| name.clone())?;
         let group = self.groups.get_mut(&name)?;
-        if let Some((next, job)) = group.waiting.take() {
+        if let Some((next, job)) = group.waiting.pop_front() {
             group.holder = next.clone();
             return Some((next, job));
         }
@@ -100,31 +117,54 @@ impl<M: Clone + PartialEq, T> Groups<M, T> {
 
     /// A job that waits does not want to run any more.
     pub(super) fn withdraw(&mut self, member: &M) -> Option<T> {
-        let group =
-            self.groups.values_mut().find(|group| group.waiting.as_ref().is_some_and(|(waits, _)| waits == member))?;
-        group.waiting.take().map(|(_, job)| job)
+        self.groups.values_mut().find_map(|group| {
+            let at = group.waiting.iter().position(|(waits, _)| waits == member)?;
+            group.waiting.remove(at).map(|(_, job)| job)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Entered, Groups, InProgress};
+    use workflow::run::ConcurrencyQueue::{Max, Single};
+
+    #[test]
+    fn a_long_queue_keeps_its_order() {
+        let mut groups = Groups::new();
+        assert_eq!(groups.enter("g", 0, 0, InProgress::Stays, Max), Entered::Runs(0));
+        for job in 1..=100 {
+            let entered = groups.enter("g", job, job, InProgress::Stays, Max);
+            assert_eq!(entered, Entered::Waits { displaced: None, cancel: None });
+        }
+        let displaced = Some((1, 1));
+        let entered = groups.enter("g", 101, 101, InProgress::Stays, Max);
+        assert_eq!(entered, Entered::Waits { displaced, cancel: None });
+        assert_eq!(groups.withdraw(&3), Some(3));
+        assert_eq!((groups.left(&0), groups.left(&2), groups.left(&4)), (Some((2, 2)), Some((4, 4)), Some((5, 5))));
+    }
 
     #[test]
     fn one_runs_one_waits_and_a_newer_one_takes_its_place() {
         let mut groups = Groups::new();
-        assert_eq!(groups.enter("Deploy", "a", 1, InProgress::Stays), Entered::Runs(1));
-        assert_eq!(groups.enter("deploy", "b", 2, InProgress::Stays), Entered::Waits { displaced: None, cancel: None });
+        assert_eq!(groups.enter("Deploy", "a", 1, InProgress::Stays, Single), Entered::Runs(1));
+        assert_eq!(
+            groups.enter("deploy", "b", 2, InProgress::Stays, Single),
+            Entered::Waits { displaced: None, cancel: None }
+        );
         let displaced = Some(("b", 2));
         assert_eq!(
-            groups.enter("deploy", "c", 3, InProgress::IsCancelled),
+            groups.enter("deploy", "c", 3, InProgress::IsCancelled, Single),
             Entered::Waits { displaced, cancel: Some("a") }
         );
-        assert_eq!(groups.enter("other", "d", 4, InProgress::Stays), Entered::Runs(4));
+        assert_eq!(groups.enter("other", "d", 4, InProgress::Stays, Single), Entered::Runs(4));
         assert_eq!(groups.left(&"a"), Some(("c", 3)));
         assert_eq!(groups.left(&"c"), None);
-        assert_eq!(groups.enter("deploy", "e", 5, InProgress::Stays), Entered::Runs(5));
-        assert_eq!(groups.enter("deploy", "f", 6, InProgress::Stays), Entered::Waits { displaced: None, cancel: None });
+        assert_eq!(groups.enter("deploy", "e", 5, InProgress::Stays, Single), Entered::Runs(5));
+        assert_eq!(
+            groups.enter("deploy", "f", 6, InProgress::Stays, Single),
+            Entered::Waits { displaced: None, cancel: None }
+        );
         assert_eq!((groups.withdraw(&"f"), groups.withdraw(&"f"), groups.left(&"e")), (Some(6), None, None));
     }
 }

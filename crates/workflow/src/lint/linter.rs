@@ -6,16 +6,26 @@ use super::types::Type;
 use super::{contexts, events, job, tree, untrusted};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::expr::Expression;
+use crate::model::Action;
 use crate::template::{ExpressionText, Template, TemplateKey, TemplateKind};
 use crate::yaml::{Anchor, FileId, Span, Spanned};
 use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The warnings of a workflow file, in the order of the file. `root` is its template tree, `source` its text; faults that make
 /// GitHub refuse the file are not among them.
 #[must_use]
-pub(crate) fn warnings(source: &str, root: &Template, unused: &[Anchor]) -> Vec<Diagnostic> {
-    let mut linter = Linter { source, file: root.span.file, findings: Vec::new(), lines: OnceCell::new() };
+pub(crate) fn warnings(source: &str, root: &Template, unused: &[Anchor], local: &LocalActions<'_>) -> Vec<Diagnostic> {
+    let mut linter = Linter {
+        source,
+        file: root.span.file,
+        findings: Vec::new(),
+        lines: OnceCell::new(),
+        local,
+        known: HashMap::new(),
+    };
     for anchor in unused {
         linter.warn("unused-anchor", anchor.span, format!("no alias names the anchor '{}'", anchor.name));
     }
@@ -25,6 +35,9 @@ pub(crate) fn warnings(source: &str, root: &Template, unused: &[Anchor]) -> Vec<
     findings.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     findings
 }
+
+/// Gives the manifest of the action in a folder of the repository, as `uses: ./folder` names it; `None` when it cannot be had.
+pub type LocalActions<'a> = dyn Fn(&str) -> Option<Action> + 'a;
 
 /// So many warnings of one file are kept; who mends these can ask again.
 const MOST: usize = 500;
@@ -41,13 +54,15 @@ pub(super) enum Use {
 }
 
 /// Keeps the findings of one file.
-#[derive(Debug)]
 pub(super) struct Linter<'a> {
     source: &'a str,
     file: FileId,
     findings: Vec<Diagnostic>,
     /// Where each line begins; made for the first finding that needs it.
     lines: OnceCell<Vec<usize>>,
+    local: &'a LocalActions<'a>,
+    /// The local actions that were asked for.
+    known: HashMap<String, Option<Rc<Action>>>,
 }
 
 impl<'a> Linter<'a> {
@@ -99,6 +114,16 @@ impl<'a> Linter<'a> {
         if self.findings.len() < MOST {
             self.findings.push(Diagnostic { code, severity: Severity::Warning, message: message.into(), help, span });
         }
+    }
+
+    /// The manifest of a local action.
+    pub(super) fn local_action(&mut self, uses: &str) -> Option<Rc<Action>> {
+        if let Some(known) = self.known.get(uses) {
+            return known.clone();
+        }
+        let found = (self.local)(uses).map(Rc::new);
+        self.known.insert(uses.to_owned(), found.clone());
+        found
     }
 
     /// Says at the key of a mapping that it lacks another key, when the mapping itself begins further down.

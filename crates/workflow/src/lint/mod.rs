@@ -25,4 +25,5 @@ mod types;
 mod untrusted;
 mod zones;
 
+pub use linter::LocalActions;
 pub(crate) use linter::warnings;

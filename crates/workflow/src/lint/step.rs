@@ -18,10 +18,10 @@ pub(super) fn check_all(
     for step in tree::items(steps) {
         check(linter, step, environment, system);
         let mut ended = Vec::new();
-        remember(step, &mut ended);
+        remember(linter, step, &mut ended);
         for inner in tree::get(step, "parallel").map_or(&[][..], tree::items) {
             check(linter, inner, environment, system);
-            remember(inner, &mut ended);
+            remember(linter, inner, &mut ended);
         }
         if !ended.is_empty()
             && let Some(Type::Object(known)) = environment.take("steps")
@@ -34,10 +34,10 @@ pub(super) fn check_all(
     }
 }
 
-fn remember(step: &Template, ended: &mut Vec<(String, Type)>) {
+fn remember(linter: &mut Linter<'_>, step: &Template, ended: &mut Vec<(String, Type)>) {
     if let Some(id) = tree::get(step, "id").and_then(tree::text) {
         let outputs = match tree::get(step, "uses").and_then(tree::text) {
-            Some(uses) => action_inputs::outputs(uses),
+            Some(uses) => action_inputs::outputs(linter, uses),
             None => contexts::texts(),
         };
         ended.push((id.to_lowercase(), contexts::ended_step(outputs)));

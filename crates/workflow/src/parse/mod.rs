@@ -26,6 +26,7 @@ mod trigger;
 mod uses;
 mod workflow;
 
+pub use crate::lint::LocalActions;
 pub use action::action;
 pub(crate) use trigger::{fits, shown};
 pub(crate) use uses::{Call, call, invalid_call};

@@ -5,7 +5,7 @@ use super::permissions::permissions;
 use super::schema::WORKFLOW;
 use super::{Parsed, concurrency, job, trigger};
 use crate::diagnostic::code;
-use crate::lint;
+use crate::lint::{self, LocalActions};
 use crate::model::Workflow;
 use crate::template::Template;
 use crate::yaml::{Anchor, FileId, Limits};
@@ -21,12 +21,13 @@ pub(crate) fn workflow_within(file: FileId, path: &str, source: &str, limits: &L
     workflow_seen(file, path, source, limits, |_, _| {})
 }
 
-/// As [`workflow`], with the warnings of the linter among the findings; they are there for a file with faults too.
+/// As [`workflow`], with the warnings of the linter among the findings; they are there for a file with faults too. `local` gives
+/// what is known of the actions of its repository.
 #[must_use]
-pub fn linted_workflow(file: FileId, path: &str, source: &str) -> Parsed<Workflow> {
+pub fn linted_workflow(file: FileId, path: &str, source: &str, local: &LocalActions<'_>) -> Parsed<Workflow> {
     let mut warnings = Vec::new();
     let (mut parsed, _) = workflow_seen(file, path, source, &Limits::default(), |root, unused| {
-        warnings = lint::warnings(source, root, unused);
+        warnings = lint::warnings(source, root, unused, local);
     });
     // What is refused at a place need not be warned of there.
     warnings.retain(|warning| parsed.diagnostics.iter().all(|fault| fault.span != warning.span));

@@ -5,7 +5,7 @@ use super::machine::Run;
 use super::scope::JobScope;
 use super::state::{Cell, CellAt, CellState, Expansion, FailFast, Phase, Tolerance, Work};
 use super::text::{fault, fault_text, raw_name};
-use super::{ConcurrencyGroup, Decision, ReadyJob};
+use super::{ConcurrencyGroup, ConcurrencyQueue, Decision, ReadyJob};
 use crate::expr::{EvaluationError, Object, Value};
 use crate::matrix::{Configuration, display_name};
 use crate::model::{Concurrency, Job, JobKind, NormalJob, Workflow};
@@ -209,7 +209,12 @@ pub(super) fn evaluate_concurrency(
         return Err(fault_text(workflow, "concurrency", concurrency.group.span, &problem));
     }
     let cancel_in_progress = read.bool("concurrency", concurrency.cancel_in_progress.as_ref())?;
-    Ok(ConcurrencyGroup { group: group.to_string(), cancel_in_progress })
+    // The reader lets nothing but `single` and `max` stand here.
+    let queue = match concurrency.queue.as_ref().and_then(|queue| queue.as_literal_str()) {
+        Some(queue) if &**queue == "max" => ConcurrencyQueue::Max,
+        _ => ConcurrencyQueue::Single,
+    };
+    Ok(ConcurrencyGroup { group: group.to_string(), cancel_in_progress, queue })
 }
 
 /// Reads keys of a job; errors are messages with their place.

@@ -20,4 +20,4 @@ mod types;
 
 pub use machine::Run;
 pub use secrets::SecretsView;
-pub use types::{ConcurrencyGroup, Decision, ReadyJob, RunChange, RunInputs, WantedCell};
+pub use types::{ConcurrencyGroup, ConcurrencyQueue, Decision, ReadyJob, RunChange, RunInputs, WantedCell};

@@ -167,4 +167,16 @@ pub struct ConcurrencyGroup {
     pub group: String,
     /// Whether what runs in the group is cancelled for the new one.
     pub cancel_in_progress: bool,
+    /// Who waits for the group.
+    pub queue: ConcurrencyQueue,
+}
+
+/// Who waits for a concurrency group: its `queue`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConcurrencyQueue {
+    /// `single`: the newest; those that waited before are cancelled.
+    #[default]
+    Single,
+    /// `max`: up to a hundred, the first comes first.
+    Max,
 }

@@ -9,7 +9,7 @@ use workflow::yaml::FileId;
 
 fn lint(path: &Path) -> Vec<Diagnostic> {
     let text = std::fs::read_to_string(path).unwrap();
-    parse::linted_workflow(FileId::default(), ".github/workflows/test.yaml", &text).diagnostics
+    parse::linted_workflow(FileId::default(), ".github/workflows/test.yaml", &text, &|_| None).diagnostics
 }
 
 #[test]
@@ -62,4 +62,85 @@ fn nearly_every_wrong_line_is_named() {
     }
     println!("{}", report.join("\n"));
     assert!(good * 10 >= total * 9, "{good} of {total}\n{}", report.join("\n"));
+}
+
+/// What the linter says beyond faults, as `line code`.
+fn warned(text: &str, local: &parse::LocalActions<'_>) -> Vec<String> {
+    let found = parse::linted_workflow(FileId::default(), "ci.yml", text, local).diagnostics;
+    found.iter().map(|finding| format!("{} {}", finding.span.line, finding.code)).collect()
+}
+
+#[test]
+fn what_local_actions_are_given_is_compared_with_their_manifest() {
+    let manifest = "inputs: {a: {required: true}, b: {required: true, default: x}, c: {deprecationMessage: old}}
+outputs: {o: {value: x}}
+runs: {using: composite, steps: [{run: x, shell: sh}]}
+";
+    let local = |uses: &str| match uses {
+        "./there" => parse::action(FileId::default(), manifest).value,
+        "./box" => parse::action(FileId::default(), "runs: {using: docker, image: Dockerfile}").value,
+        _ => None,
+    };
+    let text = "on: push
+jobs:
+  j:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: ./there
+      - uses: ./there
+        id: s
+        with: {A: 1, C: 2, d: 3}
+      - run: echo ${{ steps.s.outputs.o }} ${{ steps.s.outputs.p }}
+      - uses: ./elsewhere
+        with: {x: 1}
+      - uses: ./box
+        with: {args: a, Entrypoint: b, other: c}
+      - uses: ./there
+        with: ${{ fromJSON('{}') }}
+";
+    let found = warned(text, &local);
+    let wanted =
+        ["6 missing-input", "9 deprecated-input", "9 unknown-input", "10 undefined-property", "14 unknown-input"];
+    assert_eq!(found.iter().filter(|found| !found.starts_with("16 ")).collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn anchors_zones_and_empty_lists_are_told() {
+    let text = "on:
+  schedule: [{cron: '0 1 * * *', timezone: Europe/Berln}, {cron: '0 2 * * *', timezone: Europe/Berlin}]
+  push: {branches: []}
+jobs:
+  j:
+    runs-on: &unused ubuntu-latest
+    needs: []
+    steps:
+      - &used
+        run: x
+      - *used
+";
+    assert_eq!(warned(text, &|_| None), ["2 time-zone", "3 empty-list", "6 unused-anchor", "7 empty-list"]);
+}
+
+#[test]
+fn a_default_sees_the_inputs_above_it() {
+    let text = "on:
+  workflow_call:
+    inputs:
+      a: {type: string, default: \"${{ inputs.b }}\"}
+      b: {type: boolean, default: \"${{ inputs.a }}\"}
+      c: {type: boolean, default: \"${{ inputs.b }}\"}
+jobs: {j: {runs-on: ubuntu-latest, steps: [{run: x}]}}
+";
+    assert_eq!(warned(text, &|_| None), ["4 undefined-property", "5 input-default"]);
+}
+
+#[test]
+fn shells_of_windows_are_known_in_any_case() {
+    let text = |on: &str| {
+        format!(
+            "on: push\njobs: {{j: {{runs-on: {on}, steps: [{{run: x, shell: PowerShell}}, {{run: x, shell: CMD}}]}}}}\n"
+        )
+    };
+    assert_eq!(warned(&text("windows-latest"), &|_| None), [""; 0]);
+    assert_eq!(warned(&text("ubuntu-latest"), &|_| None), ["2 unknown-shell", "2 unknown-shell"]);
 }

@@ -2,6 +2,7 @@
 
 use super::driver::{Driven, MAIN};
 use domain::Conclusion::{Cancelled, Failure, Skipped, Success};
+use workflow::run::ConcurrencyQueue;
 
 /// A workflow of jobs: `id`, then lines at the level of its keys.
 fn jobs(jobs: &[(&str, &str)]) -> String {
@@ -172,6 +173,17 @@ fn the_name_of_a_skipped_job_is_not_evaluated() {
     assert!(run.has("skipped c [${{ github.ref }}]"), "{:?}", run.log);
     assert_eq!(run.ready[0].name, "It's {x} refs/heads/main on l");
     assert_eq!(run.succeed(), "finished success");
+}
+
+#[test]
+fn the_queue_of_a_group_is_handed_on() {
+    let queue = |written: &str| {
+        let run = start(&[("a", &format!("concurrency: {{group: g, queue: {written}}}"))]);
+        run.ready[0].concurrency[0].queue
+    };
+    assert_eq!((queue("max"), queue("single")), (ConcurrencyQueue::Max, ConcurrencyQueue::Single));
+    let unsaid = start(&[("a", "concurrency: g")]);
+    assert_eq!(unsaid.ready[0].concurrency[0].queue, ConcurrencyQueue::Single);
 }
 
 #[test]
