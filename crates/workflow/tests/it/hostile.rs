@@ -35,7 +35,8 @@ fn budgets_end_it() {
     let wide = "x".repeat(100_000);
     limit(&format!("- &a {wide}\n{}", "- *a\n".repeat(60)), "object size");
     limit(&"[".repeat(50_000), "depth");
-    let circle = read(FileId::default(), &format!("a: &a [{}]", "*a,".repeat(20_000)), &Limits::default()).unwrap();
+    let circle = format!("a: &a [{}]", "*a,".repeat(20_000));
+    let circle = read(FileId::default(), &circle, &Limits::default()).unwrap();
     assert!(circle.circles.len() == 100 && circle.circles[0].kind == FaultKind::Alias);
     assert_eq!(fault("a: *b").0, FaultKind::Syntax);
     assert_eq!(fault("a: 1\n---\nb: 1\n").0, FaultKind::SecondDocument);

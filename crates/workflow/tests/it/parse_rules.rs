@@ -46,7 +46,7 @@ fn keys_of_two_forms_are_both_named() {
 #[test]
 fn merge_keys_do_not_exist() {
     let text = job(&["runs-on: x", "env: &e {A: b}", "steps:", "  - run: x", "    env: {<<: *e, B: c}"]);
-    assert_eq!(places(&text), ["8:11 unknown-key"]);
+    assert_eq!(places(&text), ["8:15 unknown-key"]);
     // A variable of that name is somebody's own affair.
     assert_eq!(places(&job(&["runs-on: x", "steps:", "  - run: x", "    env: {<<: e}"])), [""; 0]);
 }
