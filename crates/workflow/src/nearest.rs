@@ -7,6 +7,8 @@ pub(crate) fn nearest<'a>(written: &str, words: impl Iterator<Item = &'a str>) -
     }
     let folded = written.to_lowercase();
     words
+        // Lengths tell most of them apart at once.
+        .filter(|word| word.len().abs_diff(folded.len()) <= 4)
         .map(|word| (strsim::osa_distance(&folded, &word.to_lowercase()), word))
         .filter(|(distance, word)| *distance <= (word.len().max(written.len()) / 3).clamp(1, 3))
         .min_by_key(|(distance, _)| *distance)

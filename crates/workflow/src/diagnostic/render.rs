@@ -24,6 +24,9 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, colours: Colour
     let start = source[..range.start].rfind('\n').map_or(0, |at| at + 1);
     let end = source[range.end..].find('\n').map_or(source.len(), |length| range.end + length + 1);
     let (start, end) = if end > start { (start, end) } else { (0, source.len()) };
+    if end - start > LONG_LINE {
+        return render_long(diagnostic, path, &source[start..end], range.start - start);
+    }
     let before = source.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
     let excerpt = Snippet::source(&source[start..end])
         .line_start(before + 1)
@@ -39,6 +42,32 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, colours: Colour
         Colours::Ansi => Renderer::styled(),
     };
     renderer.render(&[group]).to_string()
+}
+
+/// Longer lines are not given to the renderer, which would take seconds for some of them.
+const LONG_LINE: usize = 4096;
+
+/// The same form for a very long line, of which only what is around the place is shown.
+fn render_long(diagnostic: &Diagnostic, path: &str, line: &str, at: usize) -> String {
+    const AROUND: usize = 60;
+    let level = match diagnostic.severity {
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let from = line[..at].char_indices().rev().take(AROUND).last().map_or(at, |(at, _)| at);
+    let clean = |text: &str| -> String { text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect() };
+    let before = clean(&line[from..at]);
+    let after = clean(&line[at..].trim_end().chars().take(AROUND).collect::<String>());
+    let number = diagnostic.span.line.to_string();
+    let (gutter, pad) = (" ".repeat(number.len()), " ".repeat(before.chars().count()));
+    let mut out = format!(
+        "{level}[{}]: {}\n{gutter}--> {path}:{number}:{}\n{gutter} |\n{number} | …{before}{after}…\n{gutter} |  {pad}^",
+        diagnostic.code, diagnostic.message, diagnostic.span.column
+    );
+    if let Some(help) = &diagnostic.help {
+        out.push_str(&format!("\n{gutter} |\n{gutter} = help: {help}"));
+    }
+    out
 }
 
 /// What to underline: the span, but nothing past its first line, within the text and between characters.
@@ -72,6 +101,18 @@ mod tests {
         let wanted = "error[unknown-key]: Unexpected value 'runs_on'\n --> ci.yml:4:5\n  |\n4 |     runs_on: x\n  |     ^^^^^^^\n  |\n  = help: did you mean 'runs-on'?";
         assert_eq!(text, wanted);
         assert!(render(&finding, "ci.yml", source, Colours::Ansi).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn of_a_very_long_line_a_part_is_shown() {
+        let source = format!("a: 1\n{}HERE{}\n", "é".repeat(5_000), "b".repeat(9_000));
+        let at = u32::try_from(source.find("HERE").expect("it is there")).expect("small");
+        let span = Span { start: at, end: at + 4, line: 2, column: 5_001, ..Span::default() };
+        let finding = Diagnostic { code: "x", severity: Severity::Warning, message: "m".to_owned(), help: None, span };
+        let text = render(&finding, "f", &source, Colours::None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(text.len() < 600 && lines[1] == " --> f:2:5001", "{text}");
+        assert_eq!(lines[3].chars().position(|c| c == 'H'), lines[4].chars().position(|c| c == '^'));
     }
 
     #[test]

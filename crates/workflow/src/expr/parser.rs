@@ -169,7 +169,7 @@ impl Parser<'_> {
                         self.push(NodeKind::Compare { operator, left, right }, span, depth)
                     }
                     Operator::And | Operator::Or => {
-                        let mut operands = Vec::with_capacity(2);
+                        let mut operands = Vec::new();
                         let depth = chain(operator, left, &mut operands).max(chain(operator, right, &mut operands));
                         let kind =
                             if operator == Operator::And { NodeKind::And(operands) } else { NodeKind::Or(operands) };
@@ -227,7 +227,12 @@ impl Parser<'_> {
 fn chain(operator: Operator, operand: Operand, operands: &mut Vec<Node>) -> usize {
     match (operator, operand.node.kind) {
         (Operator::And, NodeKind::And(nested)) | (Operator::Or, NodeKind::Or(nested)) => {
-            operands.extend(nested);
+            // The left one is taken as it is, so that a long chain is not copied with each of its operands.
+            if operands.is_empty() {
+                *operands = nested;
+            } else {
+                operands.extend(nested);
+            }
             operand.depth
         }
         (_, kind) => {

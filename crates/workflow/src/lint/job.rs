@@ -49,6 +49,7 @@ fn needs(linter: &mut Linter<'_>, jobs: &Template, job: &Template) -> Type {
         let folded = id.to_lowercase();
         if !seen.insert(folded.clone()) {
             linter.warn("duplicate-need", item.span, format!("the job '{id}' is needed twice"));
+            continue;
         }
         known.push((folded, contexts::needed_job(tree::get(jobs, id).map_or(Type::Any, outputs))));
     }
@@ -181,6 +182,7 @@ fn runs_on(linter: &mut Linter<'_>, node: &Template, environment: &Environment, 
     let list = if matches!(node.kind, TemplateKind::Mapping(_)) { tree::get(node, "labels") } else { Some(node) };
     let Some(list) = list else { return };
     let mut seen: Vec<(labels::Label, String)> = Vec::new();
+    let mut looked_at = 0;
     for item in tree::items(list) {
         // Every value of a matrix row that is the label meets the other labels, so the row's values are checked where they stand.
         let values = match tree::text(item) {
@@ -189,6 +191,10 @@ fn runs_on(linter: &mut Linter<'_>, node: &Template, environment: &Environment, 
         };
         let mut met = Vec::new();
         for (text, span) in values {
+            looked_at += 1;
+            if looked_at > MOST_LABELS || linter.is_full() {
+                return;
+            }
             match labels::known(&text) {
                 None => unknown_label(linter, &text, span),
                 Some(label) => {
@@ -199,7 +205,9 @@ fn runs_on(linter: &mut Linter<'_>, node: &Template, environment: &Environment, 
                             format!("no runner has both labels, '{text}' and '{other}'; use a matrix to run on each"),
                         );
                     }
-                    met.push((label, text));
+                    if !seen.iter().chain(&met).any(|(other, _)| *other == label) {
+                        met.push((label, text));
+                    }
                 }
             }
         }
@@ -207,8 +215,12 @@ fn runs_on(linter: &mut Linter<'_>, node: &Template, environment: &Environment, 
     }
 }
 
+/// So many labels of one job are looked at, those of its matrix counted as often as they are used.
+const MOST_LABELS: usize = 10_000;
+
 fn unknown_label(linter: &mut Linter<'_>, text: &str, span: crate::yaml::Span) {
-    let help = crate::nearest::nearest(text, labels::all()).map(|near| format!("did you mean '{near}'?"));
+    let near = if linter.helps() { crate::nearest::nearest(text, labels::all()) } else { None };
+    let help = near.map(|near| format!("did you mean '{near}'?"));
     linter.warn_with(
         "unknown-label",
         span,

@@ -41,6 +41,8 @@ pub type LocalActions<'a> = dyn Fn(&str) -> Option<Action> + 'a;
 
 /// So many warnings of one file are kept; who mends these can ask again.
 const MOST: usize = 500;
+/// So many of them come with a guess at what was meant.
+const MOST_HELPED: usize = 50;
 
 /// Where an expression is used: what it may give there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,16 @@ impl<'a> Linter<'a> {
         }
     }
 
+    /// Whether no more warnings are kept: then nothing more need be looked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.findings.len() >= MOST
+    }
+
+    /// Whether what was meant is still looked for: in a file with so many warnings it is not a slip.
+    pub(super) fn helps(&self) -> bool {
+        self.findings.len() < MOST_HELPED
+    }
+
     /// Adds a warning.
     pub(super) fn warn(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
         self.warn_with(code, span, message, None);
@@ -111,7 +123,7 @@ impl<'a> Linter<'a> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        if self.findings.len() < MOST {
+        if !self.is_full() {
             self.findings.push(Diagnostic { code, severity: Severity::Warning, message: message.into(), help, span });
         }
     }

@@ -94,6 +94,9 @@ pub(super) fn check(linter: &mut Linter<'_>, strategy: &Template) {
         let TemplateKind::Sequence(items) = &row.kind else { continue };
         let mut seen = HashSet::new();
         for item in items.iter().filter(|item| !tree::has_expression(item)) {
+            if linter.is_full() {
+                return;
+            }
             if !seen.insert(matrix_values::key(item)) {
                 let message = format!("the value {} is there twice in '{}'", matrix_values::show(item), key.value);
                 linter.warn("duplicate-value", item.span, message);

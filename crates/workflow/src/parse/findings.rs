@@ -7,6 +7,9 @@ use std::collections::HashSet;
 /// So many findings of one file are kept; who mends these can ask again.
 const MOST: usize = 500;
 
+/// So many of them come with a guess at what was meant.
+const MOST_HELPED: usize = 50;
+
 /// The findings of one file.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -61,6 +64,11 @@ impl Findings {
     /// Whether no more findings are kept: then their words need not be made.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= MOST
+    }
+
+    /// Whether what was meant is still looked for: in a file with so many findings it is not a slip.
+    pub(super) fn helps(&self) -> bool {
+        self.list.len() < MOST_HELPED
     }
 
     /// Marks a value that an inner place of was reported.

@@ -26,7 +26,8 @@ pub(super) fn check(jobs: &[Needing<'_>], span: Span, findings: &mut Findings) {
     for (job, targets) in jobs.iter().zip(&needs) {
         for (need, target) in job.needs.iter().zip(targets) {
             if target.is_none() {
-                let help = nearest(need, jobs.iter().map(|job| job.id)).map(|near| format!("did you mean '{near}'?"));
+                let near = if findings.helps() { nearest(need, jobs.iter().map(|job| job.id)) } else { None };
+                let help = near.map(|near| format!("did you mean '{near}'?"));
                 let message = format!("Job '{}' depends on unknown job '{}'.", job.id, need.value);
                 findings.error_with(code::UNKNOWN_JOB, need.span, message, help);
             }

@@ -148,8 +148,8 @@ impl Reader<'_> {
     }
 
     fn unknown_key(&mut self, candidates: Candidates, name: &str, span: Span) {
-        let (message, help) = if self.findings.is_full() {
-            (String::new(), None)
+        let (message, help) = if !self.findings.helps() {
+            (format!("Unexpected value '{name}'"), None)
         } else {
             let help = nearest(name, candidates.keys()).map(|near| format!("did you mean '{near}'?")).or_else(|| {
                 let mut known: Vec<&str> = candidates.keys().collect();
@@ -251,7 +251,8 @@ impl Reader<'_> {
         if !is_string && shape.of.iter().any(|rule| matches!(rule, Rule::Text(wanted) if matches(wanted, &text))) {
             return TemplateKind::String(text.into());
         }
-        let help = shape.of.iter().find_map(|rule| match rule {
+        let helps = self.findings.helps();
+        let help = shape.of.iter().filter(|_| helps).find_map(|rule| match rule {
             Rule::Text(Text::OneOf(words)) => Some(
                 nearest(&text, words.iter().copied())
                     .map_or_else(|| format!("one of: {}", words.join(", ")), |near| format!("did you mean '{near}'?")),

@@ -155,8 +155,9 @@ fn check_background(drafts: &[Draft], reading: &mut Reading<'_>) {
     let mut started: Vec<&str> = Vec::new();
     let report = |target: &Spanned<StepId>, started: &[&str], reading: &mut Reading<'_>| {
         if !started.iter().any(|id| id.eq_ignore_ascii_case(target.value.as_str())) {
-            let help =
-                nearest(target.value.as_str(), started.iter().copied()).map(|near| format!("did you mean '{near}'?"));
+            let near =
+                if reading.findings.helps() { nearest(target.value.as_str(), started.iter().copied()) } else { None };
+            let help = near.map(|near| format!("did you mean '{near}'?"));
             let message = format!("'{}' is not the id of a background step before this one", target.value);
             let span: Span = target.span;
             reading.findings.error_with(code::BACKGROUND, span, message, help);

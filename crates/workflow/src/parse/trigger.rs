@@ -30,7 +30,8 @@ pub(super) fn triggers(template: Template, reading: &mut Reading<'_>) -> Vec<Tri
 
 fn trigger(event: Spanned<String>, value: Template, reading: &mut Reading<'_>) -> Trigger {
     if !KNOWN_EVENTS.contains(&event.as_str()) {
-        let help = nearest(&event, KNOWN_EVENTS.iter().copied()).map(|near| format!("did you mean '{near}'?"));
+        let near = if reading.findings.helps() { nearest(&event, KNOWN_EVENTS.iter().copied()) } else { None };
+        let help = near.map(|near| format!("did you mean '{near}'?"));
         let message = format!("Unknown event '{}': no known forge starts a workflow by it", event.value);
         reading.findings.warning(code::UNKNOWN_EVENT, event.span, message, help);
     }
@@ -75,7 +76,9 @@ fn activity(event: &str, kind: &Spanned<String>, reading: &mut Reading<'_>) {
     }
     let known = ACTIVITIES.iter().find(|(name, _)| *name == event).map_or(&[][..], |(_, types)| types);
     if !known.contains(&kind.as_str()) {
-        let help = match nearest(kind, known.iter().copied()) {
+        let near = if reading.findings.helps() { nearest(kind, known.iter().copied()) } else { None };
+        let help = match near {
+            _ if !reading.findings.helps() => None,
             Some(near) => Some(format!("did you mean '{near}'?")),
             None if known.is_empty() => None,
             None => Some(format!("known: {}", known.join(", "))),
