@@ -23,6 +23,9 @@ pub struct Receipt {
     pub peak_memory: Option<u64>,
     /// CPU time in microseconds, when the kernel counts it.
     pub cpu_micros: Option<u64>,
+    /// Targets that the job's way out refused, `HOST:PORT` each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
     /// A limit that ended or throttled the job.
     pub limit_reached: Option<LimitReached>,
     /// The name of the sandbox, or the place of its files, when they were to be kept.

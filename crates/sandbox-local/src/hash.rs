@@ -3,6 +3,7 @@
 
 use crate::wire::Fault;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat2};
+use sandbox::SandboxError;
 use sandbox::glob::{Globs, Match};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
@@ -16,6 +17,14 @@ const LIMIT: Duration = Duration::from_secs(120);
 enum Links {
     Follow,
     Leave,
+}
+
+/// `hashFiles(patterns…)` over the files of a folder of this machine (`ekiden eval`); both paths are absolute.
+///
+/// # Errors
+/// When a pattern is wrong or a file cannot be read.
+pub fn hash_files(patterns: &[String], workspace: &Path, home: &Path) -> Result<String, SandboxError> {
+    digest(patterns, workspace, home).map_err(crate::namespaces::error_of)
 }
 
 /// The digest of what `patterns` match below `workspace`, lower-case hex; empty when nothing matches.

@@ -23,6 +23,7 @@ mod wire;
 mod writable;
 mod zygote;
 
+pub use hash::hash_files;
 pub use host::Host;
 pub use mapped::{RootError, remove_root, unpack_root};
 pub use namespaces::{HostVariables, Kept, Namespaces, Options, default_limits, kept, one_id_only, remove_kept};

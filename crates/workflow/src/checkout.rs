@@ -169,6 +169,13 @@ pub trait CheckoutSource: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When no place has what is asked.
     fn plan(&self, request: &CheckoutRequest, repositories: &Path) -> Result<CheckoutPlan, CheckoutUnavailable>;
+
+    /// A file of the working tree as it is now, when it can be read: what a local action will be once it is checked out, to look
+    /// ahead. Cheap; `path` is relative, without `..`.
+    fn file(&self, path: &Path) -> Option<String> {
+        let _ = path;
+        None
+    }
 }
 
 #[cfg(test)]

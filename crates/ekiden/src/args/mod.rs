@@ -7,7 +7,7 @@ pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
     ProgressMode, SandboxArgs, ValueArgs,
 };
-pub(crate) use value::{Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
+pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -106,6 +106,9 @@ pub(crate) struct EvalArgs {
     /// A JSON object: context name to value.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) context: Option<PathBuf>,
+    /// The folder whose files `hashFiles` reads.
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
     /// The expression, with or without `${{ }}`.
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     pub(crate) expression: String,
@@ -190,9 +193,9 @@ pub(crate) struct ActionListArgs {
 /// `ekiden action prune`.
 #[derive(Debug, Args)]
 pub(crate) struct ActionPruneArgs {
-    /// Remove what was not used for this long, such as `30d`.
+    /// Remove what was not used for this long, such as `30d`; `0s` removes all that no run uses.
     #[arg(long, value_name = "TIME", default_value = "30d")]
-    pub(crate) older_than: Duration,
+    pub(crate) older_than: Age,
     /// The folder whose `ekiden.toml` is read.
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
@@ -245,7 +248,7 @@ pub(crate) struct SandboxRemoveArgs {
 pub(crate) struct SandboxPruneArgs {
     /// Remove what was kept for this long, such as `7d`; `0s` removes all.
     #[arg(long, value_name = "TIME", default_value = "7d")]
-    pub(crate) older_than: Duration,
+    pub(crate) older_than: Age,
 }
 
 /// `ekiden root`.

@@ -208,6 +208,21 @@ impl FromStr for Duration {
     }
 }
 
+/// How old something must be: as a time, and `0s` is any age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Age(pub(crate) std::time::Duration);
+
+impl FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if ["0", "0s", "0m", "0h", "0d"].contains(&text) {
+            return Ok(Self(std::time::Duration::ZERO));
+        }
+        text.parse::<Duration>().map(|Duration(time)| Self(time))
+    }
+}
+
 /// A number of processors.
 pub(crate) fn cpus(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

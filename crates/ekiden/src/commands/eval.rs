@@ -5,7 +5,10 @@ use crate::excerpt::excerpt;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Palette};
-use workflow::expr::{Availability, EvaluationError, Expression, MapScope, Value};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use workflow::expr::{Availability, EvaluationError, Expression, MapScope, Scope, StatusFunction, Value};
 
 /// Prints the value as JSON; a wrong expression is shown with a pointer under its fault, exit 1.
 pub(crate) fn run(args: &EvalArgs) -> Result<Exit, Failure> {
@@ -34,7 +37,16 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Exit, Failure> {
         Value::Object(object) => MapScope::from_object(&object),
         _ => MapScope::new(),
     };
-    let value = expression.evaluate(&scope).map_err(|error| evaluation_failure(&error))?;
+    let scope = Hashing { contexts: scope, hashes: RefCell::default() };
+    let value = loop {
+        match expression.evaluate(&scope) {
+            Err(EvaluationError::NeedsHash { patterns }) => {
+                let digest = digest(&patterns, &args.directory)?;
+                scope.hashes.borrow_mut().insert(patterns, digest);
+            }
+            other => break other.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?,
+        }
+    };
     let json = serde_json::to_string_pretty(&value.to_json())
         .map_err(|error| Failure::platform("could not write JSON").cause(&error))?;
     style::data(&(json + "\n"))?;
@@ -47,12 +59,35 @@ fn inner(text: &str) -> &str {
     trimmed.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(text)
 }
 
-fn evaluation_failure(error: &EvaluationError) -> Failure {
-    let failure = Failure::new(Exit::Failed, error.to_string());
-    match error {
-        EvaluationError::NeedsHash { .. } => failure.fix("put it into a step and run it: ekiden exec"),
-        _ => failure,
+/// Contexts, and the digests that were computed for them.
+struct Hashing {
+    contexts: MapScope,
+    hashes: RefCell<HashMap<Vec<String>, String>>,
+}
+
+impl Scope for Hashing {
+    fn context(&self, name: &str) -> Option<Value> {
+        self.contexts.context(name)
     }
+
+    fn status(&self, function: StatusFunction, jobs: &[Value]) -> Result<bool, EvaluationError> {
+        self.contexts.status(function, jobs)
+    }
+
+    fn hash_files(&self, patterns: &[String]) -> Option<String> {
+        self.hashes.borrow().get(patterns).cloned()
+    }
+}
+
+/// `hashFiles` over the files as they lie in a folder.
+fn digest(patterns: &[String], directory: &Path) -> Result<String, Failure> {
+    let workspace = directory
+        .canonicalize()
+        .map_err(|error| Failure::not_found(format!("there is no folder {}", directory.display())).cause(&error))?;
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    sandbox_local::hash_files(patterns, &workspace, &home).map_err(|error| {
+        Failure::new(Exit::Failed, format!("hashFiles('{}') failed", patterns.join("', '"))).cause(&error)
+    })
 }
 
 fn read_contexts(path: &std::path::Path) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {

@@ -71,6 +71,9 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
     if settings.limits.disk == machine_limits.disk {
         machine::warn_of_a_full_disk(&machine_limits);
     }
+    for notice in &settings.notices {
+        style::warn(notice);
+    }
     let mut values = values::read(&args.values)?;
     if args.show.verbose {
         values.vars.insert("ACTIONS_STEP_DEBUG".to_owned(), "true".to_owned());

@@ -111,6 +111,15 @@ fn path(exposed: &mut Exposed, text: &str, home: Option<&Path>, base: &Path) -> 
     Ok(())
 }
 
+/// Whether a project's file may bring this in by itself: a toolchain by its name, or a folder of the checkout.
+pub(crate) fn is_harmless(name: &str, checkout: &Path) -> bool {
+    if !name.contains('/') && name != "~" {
+        return true;
+    }
+    let place = checkout.join(name).canonicalize();
+    !name.starts_with('~') && place.is_ok_and(|place| checkout.canonicalize().is_ok_and(|top| place.starts_with(top)))
+}
+
 /// Whether a name is a known toolchain that this home does not have.
 pub(crate) fn is_missing(name: &str, home: Option<&Path>) -> bool {
     let known = TOOLCHAINS.iter().find(|known| known.name == name);
@@ -163,13 +172,19 @@ fn version(folder: &Path) -> Vec<u64> {
     name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
 }
 
-/// The flag that would bring a program that a job did not find, when it is in this user's PATH below the home directory.
+/// The flag that would bring a program that a job did not find, when it is in this user's PATH: below the home directory, or in a
+/// directory that is not in a job's PATH.
 pub(crate) fn flag_for(program: &str, home: &Path, path: &std::ffi::OsStr) -> Option<String> {
     if program.is_empty() || program.contains('/') {
         return None;
     }
     let folder = std::env::split_paths(path).find(|folder| folder.join(program).is_file())?;
-    let inside = folder.strip_prefix(home).ok()?;
+    let Ok(inside) = folder.strip_prefix(home) else {
+        // Those of a job's own PATH it would have found.
+        const OWN: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let is_own = OWN.iter().any(|own| Path::new(own) == folder) || !folder.is_absolute();
+        return (!is_own).then(|| format!("--expose {}", folder.display()));
+    };
     let known = TOOLCHAINS.iter().find(|known| known.paths.iter().any(|path| inside.starts_with(path)));
     Some(match known {
         Some(known) => format!("--expose {}", known.name),
@@ -233,5 +248,10 @@ mod tests {
         assert_eq!(flag("cargo").as_deref(), Some("--expose rustup"));
         assert_eq!(flag("x").as_deref(), Some("--expose ~/tools/bin"));
         assert_eq!(flag("absent"), None);
+        assert_eq!(
+            flag_for("cargo", Path::new("/elsewhere"), &path),
+            Some(format!("--expose {}", home.path().join(".cargo/bin").display()))
+        );
+        assert_eq!(flag_for("sh", home.path(), "/usr/bin:/bin".as_ref()), None);
     }
 }

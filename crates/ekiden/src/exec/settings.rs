@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) log_limit: LogLimit,
     /// Where actions come from.
     pub(crate) actions: ActionSettings,
+    /// What the project's file asks for and whoever runs it should know.
+    pub(crate) notices: Vec<String>,
 }
 
 /// Output of a step that is shown.
@@ -108,9 +110,25 @@ pub(crate) fn settle(
 ) -> Result<Settings, Failure> {
     let exec = &config.exec;
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    // A project's file names what its jobs may need; who has it elsewhere, or not at all, can still list and run the others.
-    let listed: Vec<String> =
-        exec.expose.iter().filter(|name| !expose::is_missing(name, home.as_deref())).cloned().collect();
+    // A project's file names what its jobs may need; who has it elsewhere, or not at all, can still list and run the others. It
+    // comes with the checkout, so it may be a stranger's: toolchains and the checkout's own folders are harmless, other
+    // places of this machine only whoever runs it can open.
+    let mut notices = Vec::new();
+    let mut listed: Vec<String> = Vec::new();
+    for name in exec.expose.iter().filter(|name| !expose::is_missing(name, home.as_deref())) {
+        if expose::is_harmless(name, directory) || sandbox.expose.contains(name) {
+            listed.push(name.clone());
+        } else {
+            notices.push(format!(
+                "ekiden.toml asks for {name} of this machine, and does not get it; --expose {name} brings it in"
+            ));
+        }
+    }
+    for target in &exec.network.allow {
+        if !sandbox.allow.contains(target) {
+            notices.push(format!("ekiden.toml opens {target} to jobs; --network none closes everything"));
+        }
+    }
     let mut exposed = expose::resolve(&listed, home.as_deref(), directory)?;
     let by_flag = expose::resolve(&sandbox.expose, home.as_deref(), Path::new("."))?;
     exposed.paths.extend(by_flag.paths);
@@ -156,6 +174,7 @@ pub(crate) fn settle(
             Some(Size::Unlimited) => LogLimit::Unlimited,
         },
         actions: actions(store, config),
+        notices,
     })
 }
 

@@ -14,7 +14,7 @@ pub(crate) use aside::Aside;
 pub(crate) use json::{Jsonl, Quiet, summary_json};
 pub(crate) use log_file::LogFiles;
 pub(crate) use plain::{Jobs, Plain};
-pub(crate) use record::RunRecord;
+pub(crate) use record::{JobRecord, RunRecord};
 pub(crate) use report::{Closing, TailShown, closing_text};
 pub(crate) use tree::Tree;
 

@@ -138,6 +138,30 @@ fn several_workflows_run_and_a_job_of_each_has_its_name() {
     assert!(ran.stdout.contains("✓ X / a"), "{}", ran.stdout);
 }
 
+#[test]
+fn a_checkouts_own_file_does_not_open_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("word"), "found-it\n").unwrap();
+    let at = folder.path().to_string_lossy().into_owned();
+    let job = format!(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{{run: 'cat {at}/word || echo not-there'}}]\n"
+    );
+    let config = format!("[exec]\nexpose = [\"{at}\"]\nnetwork.allow = [\"10.1.2.3:80\"]\n");
+    let repository = Repository::with(&[(".github/workflows/ci.yml", &job), ("ekiden.toml", &config)]);
+    let ran = repository.ekiden(&["exec"]).exits(0).says("not-there").never_says("found-it\n");
+    assert!(ran.stderr.contains("does not get it; --expose /"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ekiden.toml opens 10.1.2.3:80"), "{}", ran.stderr);
+    repository.ekiden(&["exec", "--expose", &at]).exits(0).says("found-it");
+}
+
+#[test]
+fn a_checkout_of_the_current_branch_by_name_is_the_working_tree() {
+    let job = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n        with: {ref: main, path: here}\n      - run: cat here/word\n";
+    let repository = Repository::with(&[(".github/workflows/ci.yml", job), ("word", "committed\n")]);
+    repository.write("word", "changed\n");
+    repository.ekiden(&["exec"]).exits(0).says("changed");
+}
+
 /// Where a text stands.
 fn at(ran: &crate::support::Ran, text: &str) -> usize {
     ran.stdout.find(text).unwrap_or_else(|| panic!("no {text:?} in\n{}", ran.stdout))

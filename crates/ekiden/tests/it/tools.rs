@@ -35,6 +35,28 @@ fn contexts_come_from_a_file() {
 }
 
 #[test]
+fn eval_hashes_the_files_of_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.lock"), "x\n").unwrap();
+    let at = folder.path().to_string_lossy();
+    let ran = run(ekiden(&["eval", "-C", &at, "hashFiles('**/*.lock') != '' && hashFiles('nothing') == ''"])).exits(0);
+    assert_eq!(ran.stdout, "true\n");
+    let once = run(ekiden(&["eval", "-C", &at, "hashFiles('a.lock')"])).exits(0).stdout;
+    std::fs::write(folder.path().join("a.lock"), "y\n").unwrap();
+    assert_ne!(run(ekiden(&["eval", "-C", &at, "hashFiles('a.lock')"])).exits(0).stdout, once);
+    run(ekiden(&["eval", "-C", "/no/such/folder", "hashFiles('a')"])).exits(5);
+    run(ekiden(&["eval", "-C", &at, "hashFiles('--nope', 'a')"])).exits(1);
+}
+
+#[test]
+fn a_store_of_actions_can_be_emptied() {
+    let store = tempfile::tempdir().unwrap();
+    let at = store.path().to_string_lossy();
+    run(ekiden(&["action", "prune", "--older-than", "0s", "--action-store", &at])).exits(0).says("removed 0 trees");
+    run(ekiden(&["action", "prune", "--older-than", "soon", "--action-store", &at])).exits(2);
+}
+
+#[test]
 fn all_findings_of_all_files_come_at_once() {
     let repository = Repository::with(&[
         (".github/workflows/a.yml", "on: push\njobs:\n  a:\n    runs_on: x\n    steps: [{run: x}]\n"),

@@ -89,7 +89,7 @@ pub(crate) async fn prepare(request: &JobRequest) -> Result<Prepared, SetUpError
     }
     let mut checkout = None;
     if let Some(rules) = &request.checkout {
-        let mut wanted = views::wanted(steps, &catalog, &origin);
+        let mut wanted = views::wanted(steps, &catalog, &origin, rules.source.as_ref());
         if rules.when == CheckoutTime::First {
             wanted.trees += 1;
         }

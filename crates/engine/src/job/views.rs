@@ -1,7 +1,9 @@
 //! How many views of the repository a job's checkouts may need: views are made ready with the sandbox, each is placed once.
 
-use super::actions::{Catalog, Origin, remote};
+use super::actions::{Catalog, MANIFESTS, Manifest, Origin, parse_manifest, remote, within};
 use super::step::is_built_in_checkout;
+use std::path::{Component, Path, PathBuf};
+use workflow::checkout::CheckoutSource;
 use workflow::model::{Runs, Step, StepKind, Uses};
 use workflow::template::{Template, TemplateKey, TemplateKind};
 
@@ -16,49 +18,95 @@ pub(crate) struct Wanted {
     pub(crate) others: bool,
 }
 
-/// Counts what the steps of a job may need, in the actions they use too.
-pub(crate) fn wanted(steps: &[Step], catalog: &Catalog, origin: &Origin) -> Wanted {
-    let mut wanted = Wanted::default();
-    count(steps, catalog, origin, 0, &mut wanted);
-    wanted
+/// Counts what the steps of a job may need, in the actions they use too: remote ones as they were fetched, local ones as they lie in
+/// the working tree that will be checked out.
+pub(crate) fn wanted(steps: &[Step], catalog: &Catalog, origin: &Origin, tree: &dyn CheckoutSource) -> Wanted {
+    let mut count = Count { catalog, tree, places: vec![PathBuf::new()], wanted: Wanted::default() };
+    count.steps(steps, origin, 0);
+    count.wanted
 }
 
-fn count(steps: &[Step], catalog: &Catalog, origin: &Origin, depth: u32, wanted: &mut Wanted) {
-    // Deeper than actions can be loaded there is nothing to find.
-    if depth > super::frame::MAX_DEPTH {
-        return;
-    }
-    for step in steps {
-        match &step.kind {
-            StepKind::Uses { uses, with, .. } if is_built_in_checkout(&uses.value) => one(with.as_ref(), wanted),
-            StepKind::Uses { uses, .. } => match (&uses.value, remote(&uses.value, origin)) {
-                (_, Some(action)) => {
-                    let loaded = catalog.get(&action);
-                    let Some(Runs::Composite(composite)) = loaded.as_ref().and_then(|action| action.runs()) else {
-                        continue;
-                    };
-                    let origin = loaded.as_ref().map_or(origin, |action| &action.origin);
-                    count(&composite.steps, catalog, origin, depth + 1, wanted);
+struct Count<'a> {
+    catalog: &'a Catalog,
+    tree: &'a dyn CheckoutSource,
+    /// Where checkouts put the repository, as far as the steps before say it literally.
+    places: Vec<PathBuf>,
+    wanted: Wanted,
+}
+
+impl Count<'_> {
+    fn steps(&mut self, steps: &[Step], origin: &Origin, depth: u32) {
+        // Deeper than actions can be loaded there is nothing to find.
+        if depth > super::frame::MAX_DEPTH {
+            return;
+        }
+        for step in steps {
+            match &step.kind {
+                StepKind::Uses { uses, with, .. } if is_built_in_checkout(&uses.value) => {
+                    one(with.as_ref(), &mut self.wanted);
+                    self.places.extend(literal(with.as_ref(), "path").map(|path| normal(Path::new(path))));
                 }
-                // It is known only after the checkout; one of each kind is kept for it.
-                (Uses::Local(_), None) => unknown(wanted),
-                (Uses::Same(_), None) => {
-                    // `$/` itself needs one.
-                    wanted.trees += u32::from(depth == 0);
-                    unknown(wanted);
-                }
-                (Uses::Docker(_) | Uses::Repository(_), None) => {}
-            },
-            StepKind::Parallel(steps) => count(steps, catalog, origin, depth, wanted),
-            StepKind::Run { .. } | StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) => {}
+                StepKind::Uses { uses, .. } => match (&uses.value, remote(&uses.value, origin)) {
+                    (_, Some(action)) => match self.catalog.get(&action) {
+                        Some(loaded) => {
+                            if let Some(Runs::Composite(composite)) = loaded.runs() {
+                                self.steps(&composite.steps, &loaded.origin, depth + 1);
+                            }
+                        }
+                        // Only a local action names it, so it is fetched when that one runs.
+                        None => self.unknown(),
+                    },
+                    (Uses::Local(path), None) => self.local(&normal(Path::new(path)), depth),
+                    (Uses::Same(path), None) => {
+                        // `$/` itself needs one.
+                        self.wanted.trees += u32::from(depth == 0);
+                        self.local(&normal(Path::new(&within(path))), depth);
+                    }
+                    (Uses::Docker(_) | Uses::Repository(_), None) => {}
+                },
+                StepKind::Parallel(steps) => self.steps(steps, origin, depth),
+                StepKind::Run { .. } | StepKind::Wait(_) | StepKind::WaitAll | StepKind::Cancel(_) => {}
+            }
         }
     }
+
+    /// An action from the workspace.
+    fn local(&mut self, path: &Path, depth: u32) {
+        for place in self.places.clone() {
+            let Ok(path) = path.strip_prefix(&place) else { continue };
+            let text = MANIFESTS.iter().find_map(|name| self.tree.file(&path.join(name)));
+            if let Some(Ok(Manifest::Action(action))) = text.map(|text| parse_manifest("", &text)) {
+                if let Runs::Composite(composite) = &action.runs {
+                    self.steps(&composite.steps, &Origin::Own, depth + 1);
+                }
+                return;
+            }
+        }
+        // A step makes it, or another checkout brings it.
+        self.unknown();
+    }
+
+    /// It is known only when it runs; one of each kind is kept for it.
+    const fn unknown(&mut self) {
+        self.wanted.trees += 1;
+        self.wanted.objects += 1;
+        self.wanted.others = true;
+    }
 }
 
-const fn unknown(wanted: &mut Wanted) {
-    wanted.trees += 1;
-    wanted.objects += 1;
-    wanted.others = true;
+/// A relative path without `.` and `..` parts.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => normal.push(name),
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    normal
 }
 
 /// What one checkout may need, by its inputs as far as they are literal.
@@ -66,12 +114,22 @@ fn one(with: Option<&Template>, wanted: &mut Wanted) {
     let reference = input(with, "ref");
     let repository = input(with, "repository");
     wanted.others |= repository != Input::Empty;
-    if reference != Input::Given {
-        wanted.trees += 1;
-    }
+    // A reference may name what is checked out now.
+    wanted.trees += 1;
     if reference != Input::Empty || repository != Input::Empty {
         wanted.objects += 1;
     }
+}
+
+/// A literal input that is a text.
+fn literal<'a>(with: Option<&'a Template>, wanted: &str) -> Option<&'a str> {
+    let TemplateKind::Mapping(entries) = &with?.kind else { return None };
+    entries.iter().find_map(|(key, value)| match (key, &value.kind) {
+        (TemplateKey::Literal(key), TemplateKind::String(text)) if key.value.eq_ignore_ascii_case(wanted) => {
+            Some(text.trim())
+        }
+        _ => None,
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

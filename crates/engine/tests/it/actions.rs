@@ -123,6 +123,18 @@ async fn local_actions_exist_only_after_checkout() {
 }
 
 #[tokio::test]
+async fn a_local_action_may_check_out_as_often_as_it_likes() {
+    let checkout = |path: &str| format!("    - {{uses: actions/checkout@v4, with: {{path: {path}}}}}\n");
+    let head = "name: x\nruns:\n  using: composite\n  steps:\n";
+    let outer = format!("{head}{}{}    - uses: ./first/b\n", checkout("one"), checkout("two"));
+    let inner = format!("{head}{}{}", checkout("three"), checkout("four"));
+    let steps = "- uses: actions/checkout@v4\n  with: {path: first}\n- uses: ./first/a\n- run: ls one two three four\n";
+    let played = Play::steps(steps).file("a/action.yml", &outer).file("b/action.yaml", &inner).run().await;
+    assert_eq!(played.jobs()["a"], Success, "{}", played.log());
+    played.has(&["four:\na\nb\n"]);
+}
+
+#[tokio::test]
 async fn remote_actions_are_loaded_before_the_first_step() {
     let played = Play::steps("- run: echo never\n- uses: nobody/nothing@v1").run().await;
     played.has(&["##[error]could not get nobody/nothing@v1: store: not there"]);

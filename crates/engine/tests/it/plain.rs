@@ -203,6 +203,7 @@ impl Sandbox for PlainSandbox {
             start_micros: 0,
             peak_memory: None,
             cpu_micros: None,
+            refused: Vec::new(),
             limit_reached: None,
             kept: None,
         })

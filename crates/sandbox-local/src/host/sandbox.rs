@@ -53,6 +53,7 @@ impl HostSandbox {
             start_micros: u64::try_from(self.start.as_micros()).unwrap_or(u64::MAX),
             peak_memory: usage.peak_memory,
             cpu_micros: usage.cpu_micros,
+            refused: Vec::new(),
             limit_reached: self.group.limit_reached(&crate::cgroup::Usage::default()),
             kept,
         }

@@ -110,6 +110,7 @@ impl Facts {
             start_micros: u64::try_from(self.start.as_micros()).unwrap_or(u64::MAX),
             peak_memory: used.usage.peak_memory,
             cpu_micros: used.usage.cpu_micros,
+            refused: Vec::new(),
             limit_reached: used.limit_reached,
             kept: used.kept,
         }

@@ -255,7 +255,8 @@ impl Sandbox for NamespaceSandbox {
                 self.spec.name
             )));
         }
-        drop(self.relay.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let relay = self.relay.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let refused = relay.map(|relay| relay.refusals()).unwrap_or_default();
         let life = self.life.clone();
         let keeping = keep.then(|| {
             let entrance = self.entrance.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -265,7 +266,8 @@ impl Sandbox for NamespaceSandbox {
         let used = tokio::task::spawn_blocking(move || life.end(keeping))
             .await
             .map_err(|error| SandboxError::Invalid(error.to_string()))??;
-        let receipt = self.facts.receipt(used);
+        let refused = refused.into_iter().map(|refusal| refusal.target).collect();
+        let receipt = Receipt { refused, ..self.facts.receipt(used) };
         *end = Some(receipt.clone());
         Ok(receipt)
     }

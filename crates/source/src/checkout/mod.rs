@@ -94,6 +94,14 @@ impl CheckoutSource for Checkout {
             _ => self.own(request),
         }
     }
+
+    fn file(&self, path: &Path) -> Option<String> {
+        /// Larger than a manifest may be.
+        const MOST_BYTES: u64 = 1 << 20;
+        let path = self.repository.top.join(path);
+        let is_small = std::fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= MOST_BYTES);
+        if is_small { std::fs::read_to_string(path).ok() } else { None }
+    }
 }
 
 /// A git command of a plan: no hooks, no advice, and the job's own files need no `safe.directory`.
