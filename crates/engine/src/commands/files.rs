@@ -27,11 +27,14 @@ pub enum CommandFile {
     State,
     /// Outputs of the step.
     Output,
+    /// Artifacts that the step declares. The file is there, and what is written to it is not looked at, as with the reference
+    /// unless its feature is on.
+    Artifacts,
 }
 
 impl CommandFile {
     /// All of them, in order.
-    pub const ALL: [Self; 5] = [Self::Path, Self::Env, Self::Summary, Self::State, Self::Output];
+    pub const ALL: [Self; 6] = [Self::Path, Self::Env, Self::Summary, Self::State, Self::Output, Self::Artifacts];
 
     /// The variable that holds the file's path.
     #[must_use]
@@ -42,6 +45,7 @@ impl CommandFile {
             Self::Summary => "GITHUB_STEP_SUMMARY",
             Self::State => "GITHUB_STATE",
             Self::Output => "GITHUB_OUTPUT",
+            Self::Artifacts => "GITHUB_ARTIFACTS",
         }
     }
 
@@ -54,6 +58,7 @@ impl CommandFile {
             Self::Summary => "step_summary",
             Self::State => "state",
             Self::Output => "output",
+            Self::Artifacts => "artifacts",
         }
     }
 
@@ -66,6 +71,7 @@ impl CommandFile {
             Self::Summary => "step_summary_",
             Self::State => "save_state_",
             Self::Output => "set_output_",
+            Self::Artifacts => "artifacts_",
         }
     }
 }
@@ -100,6 +106,9 @@ pub enum CommandFileError {
 #[must_use]
 pub fn process(file: CommandFile, collected: &Collected) -> Vec<Said> {
     let mut said = Vec::new();
+    if file == CommandFile::Artifacts {
+        return said;
+    }
     let size = match collected {
         Collected::Absent => 0,
         Collected::Content(content) => content.len() as u64,
@@ -132,6 +141,7 @@ fn plain(message: String) -> Said {
 
 fn read(file: CommandFile, text: &str, said: &mut Vec<Said>) -> Result<(), CommandFileError> {
     match file {
+        CommandFile::Artifacts => Ok(()),
         CommandFile::Path => {
             let lines = text.split(['\n', '\r']).filter(|line| !line.is_empty());
             said.extend(lines.map(|line| Said::Change(Effect::Path(line.to_owned()))));

@@ -175,7 +175,7 @@ async fn command_files_are_read_after_the_step_and_after_a_failed_one() {
     )
     .run()
     .await;
-    played.has(&["\n[]\n", "one/a=b/from-tool\n[ekiden] true\n", "\nlate yes\n5\n", "\nbad failure\n"]);
+    played.has(&["\n[]\n", "one/a=b/from-tool\n[ekiden] true\n", "\nlate yes\n6\n", "\nbad failure\n"]);
     played.has(&[
         "##[error]Unable to process file command 'env' successfully.\n##[error]Invalid format 'no-equals-sign'",
     ]);

@@ -1,0 +1,1 @@
+console.log("post",process.env.INPUT_N); process.exit(2)

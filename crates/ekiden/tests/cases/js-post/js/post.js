@@ -1,0 +1,1 @@
+console.log("post",process.env.STATE_who,process.env.STATE_old,process.env.INPUT_N)
