@@ -73,14 +73,16 @@ fn same(first: u128, second: u128, width: u8, length: u8) -> bool {
     length == 0 || first >> rest == second >> rest
 }
 
-/// The IPv4 address that an IPv6 address leads to: mapped, NAT64 (`64:ff9b::/96`), 6to4 (`2002::/16`).
+/// The IPv4 address that an IPv6 address leads to: mapped, translated (`::ffff:0:0:0/96`), NAT64
+/// (`64:ff9b::/96`), 6to4 (`2002::/16`).
 pub(crate) fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = address.segments();
     let pair = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match s {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            Some(pair(high, low))
-        }
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => Some(pair(high, low)),
         _ => None,
     }
 }
@@ -140,6 +142,7 @@ mod tests {
             "::ffff:10.0.0.1",
             "::ffff:169.254.169.254",
             "::ffff:127.0.0.1",
+            "::ffff:0:127.0.0.1",
             "64:ff9b::10.0.0.1",
             "64:ff9b::a9fe:a9fe",
             "64:ff9b:1::1",
