@@ -43,7 +43,14 @@ pub(crate) fn named_files(args: &ExecArgs, project: &Path) -> Result<Vec<Workflo
         let places = [given.clone(), args.directory.join(given), project.join(given)].into_iter().chain(in_folder);
         let path = places.into_iter().find(|path| path.exists());
         let Some(path) = path else { return Err(no_such_file(given, project)) };
-        let listed = if path.is_dir() { files_of(&path)? } else { vec![path] };
+        let listed = match std::fs::metadata(&path) {
+            Ok(there) if there.is_dir() => files_of(&path)?,
+            Ok(there) if !there.is_file() => {
+                return Err(Failure::usage(format!("{} is no file but a pipe, a device or a socket", given.display()))
+                    .fix("write the workflow into a file"));
+            }
+            _ => vec![path],
+        };
         for file in &listed {
             found.push(located(file, project)?);
         }

@@ -54,6 +54,7 @@ fn a_folder_without_workflows_is_not_a_success() {
     let repository = Repository::ci(CI);
     std::fs::create_dir(repository.path().join("empty.yml")).unwrap();
     refused(repository.ekiden(&["exec", "-W", "empty.yml"]), 5, &["the folder empty.yml holds no workflow file"]);
+    refused(repository.ekiden(&["exec", "-W", "/dev/null"]), 2, &["/dev/null is no file but a pipe, a device"]);
     refused(repository.ekiden(&["exec", "-C", ".github/workflows/ci.yml"]), 2, &["is a file, not a folder"]);
 }
 
