@@ -55,6 +55,7 @@ async fn cancelling_interrupts_then_terminates_then_kills() {
 - {if: failure(), run: echo never}
 "#,
     )
+    .patience(Duration::from_secs(3))
     .watched(|event, canceller| {
         if when_said(event, "ready") {
             cancel(canceller);

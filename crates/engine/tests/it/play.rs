@@ -31,6 +31,7 @@ pub(crate) struct Play {
     served: Vec<String>,
     jobs: usize,
     when: CheckoutTime,
+    patience: Duration,
 }
 
 /// Everything that was said.
@@ -52,6 +53,7 @@ impl Play {
             served: vec!["ubuntu-latest".to_owned()],
             jobs: 4,
             when: CheckoutTime::Step,
+            patience: Duration::from_millis(300),
         }
     }
 
@@ -88,6 +90,12 @@ impl Play {
 
     pub(crate) fn checkout(mut self, when: CheckoutTime) -> Self {
         self.when = when;
+        self
+    }
+
+    /// How long a step that is cancelled may take over each signal: a shell on a busy machine does not hear one at once.
+    pub(crate) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -152,8 +160,8 @@ impl Play {
             cancel: signal,
             clock: Arc::new(SystemClock),
             timing: Timing {
-                interrupt: Duration::from_millis(300),
-                terminate: Duration::from_millis(300),
+                interrupt: self.patience,
+                terminate: self.patience,
                 drain: Duration::from_millis(300),
                 minute: Duration::from_millis(200),
             },
