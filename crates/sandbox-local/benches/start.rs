@@ -1,16 +1,17 @@
 //! How fast a sandbox with everything on starts, is used and goes; and what a step costs. `cargo bench -p ekiden-sandbox-local`.
 //!
 //! The job is a program of a few instructions that says at what time it began: what is measured is the sandbox, not the start of
-//! a shell. The floor is the same program on the host, by fork and exec. Words behind `--bench` pick parts: `alone`, `steps`, `rate`.
+//! a shell. Alone means one request each ten milliseconds, none of them while another runs. The floor is the same program on the host, by fork and exec. Words behind `--bench` pick parts: `alone`, `steps`, `rate`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench panics, and prints its figures")]
 
 #[path = "../tests/it/bench_support.rs"]
 #[expect(dead_code, reason = "shared with the tests")]
 mod bench_support;
+#[path = "support/first.rs"]
 mod first;
 
 use bench_support::{Machine, command};
-use sandbox::{InsideFile, Sandbox};
+use sandbox::{Backend, InsideFile, Sandbox};
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -19,16 +20,16 @@ use std::time::{Duration, Instant};
 fn main() {
     let zygote = sandbox_local::Zygote::start().unwrap();
     let words: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --all-targets` runs benches too; that one looks is enough there.
+    // `cargo test --all-targets` runs benches too; one look is enough there.
     let rounds = if words.iter().any(|word| word == "--bench") { 300 } else { 3 };
     let picked = |part: &str| words.iter().all(|word| word.starts_with('-')) || words.iter().any(|word| word == part);
     let machine = Arc::new(Machine::new(zygote));
-    machine.backend.expect(&machine.spec().limits, 8);
+    machine.backend.expect(&machine.spec().expected(), usize::MAX);
     machine.runtime.block_on(async {
-        run(&machine, 8).await;
+        run(&machine, 8, Duration::ZERO).await;
         if picked("alone") {
             println!("floor: fork+exec, first instruction   {}", shown(floor(rounds)));
-            let alone = run(&machine, rounds).await;
+            let alone = run(&machine, rounds, Duration::from_millis(10)).await;
             println!("first instruction                     {}", shown(alone.first));
             println!("prepare                               {}", shown(alone.prepare));
             println!("first command ended                   {}", shown(alone.ended));
@@ -87,9 +88,10 @@ async fn used(sandbox: &dyn Sandbox) -> Duration {
     first::begun(&text)
 }
 
-async fn run(machine: &Arc<Machine>, rounds: usize) -> Times {
+async fn run(machine: &Arc<Machine>, rounds: usize, pause: Duration) -> Times {
     let mut times = Times::default();
     for _ in 0..rounds {
+        tokio::time::sleep(pause).await;
         let (start, began) = (Instant::now(), first::now());
         let sandbox = machine.prepare(machine.spec()).await.unwrap();
         times.prepare.push(start.elapsed());
@@ -120,7 +122,7 @@ async fn rate(machine: &Arc<Machine>, workers: usize, count: usize) -> f64 {
     let tasks: Vec<_> = (0..workers)
         .map(|_| {
             let machine = machine.clone();
-            tokio::spawn(async move { run(&machine, each).await })
+            tokio::spawn(async move { run(&machine, each, Duration::ZERO).await })
         })
         .collect();
     for task in tasks {

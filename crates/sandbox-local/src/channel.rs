@@ -46,6 +46,11 @@ impl Message {
         Ok(Self { number, body, fds })
     }
 
+    /// The same from something serialised before.
+    pub(crate) fn of_bytes(number: u64, body: Vec<u8>, fds: Vec<OwnedFd>) -> Self {
+        Self { number, body, fds }
+    }
+
     /// Whether it goes into one packet, which an idle socket always takes.
     pub(crate) fn is_small(&self) -> bool {
         self.body.len() <= PACKET

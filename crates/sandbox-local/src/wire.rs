@@ -4,11 +4,15 @@ use sandbox::{Collected, InsideFile};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Parent to zygote.
+/// Parent to zygote. Sandboxes are told apart by a name of the parent's choice.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToZygote {
-    /// Make a sandbox. The first descriptor is the init's end of its socket.
-    Prepare(Box<Prepare>),
+    /// Fork an init, which makes ready what needs no knowledge of its job. The first descriptor is its end of its socket, the
+    /// next two the ends of another by which it is told to go on.
+    Fork(Box<Fork>),
+    /// Map mounts and let the init finish its sandbox. With the descriptors that the setup names. Where nothing is to be mapped
+    /// and no view placed, the parent tells the init itself.
+    Build(Box<Build>),
     /// Put a view into a sandbox. The first descriptor is the view, the second a socket for the answer.
     Place {
         /// The sandbox's name.
@@ -30,9 +34,9 @@ pub(crate) enum ToZygote {
     },
 }
 
-/// A sandbox to make.
+/// An init to fork.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Prepare {
+pub(crate) struct Fork {
     /// Its name.
     pub(crate) name: String,
     /// The name of its control group, already made.
@@ -47,8 +51,21 @@ pub(crate) struct Prepare {
     pub(crate) map: IdMap,
     /// Detached mounts (by descriptor) whose owners are to be mapped.
     pub(crate) mapped: Vec<(usize, Owners)>,
-    /// What the child does.
-    pub(crate) setup: Setup,
+    /// What the child knows from the start.
+    pub(crate) frame: Frame,
+}
+
+/// The sandbox of an init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Build {
+    /// The init's name.
+    pub(crate) name: String,
+    /// Detached mounts (by descriptor) whose owners are to be mapped.
+    pub(crate) mapped: Vec<(usize, Owners)>,
+    /// Whether views will be placed.
+    pub(crate) places: bool,
+    /// The [`Setup`], as the init gets it.
+    pub(crate) setup: Vec<u8>,
 }
 
 /// Which ids exist in a sandbox's user namespace.
@@ -97,9 +114,9 @@ pub(crate) enum Owners {
     },
 }
 
-/// Everything the new process needs to become a sandbox's init.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Setup {
+/// What an init knows from the start, whatever its job will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Frame {
     /// Where trees come from; the other parts name them by position.
     pub(crate) sources: Vec<Source>,
     /// The writable file system (or directory) of this sandbox.
@@ -108,10 +125,8 @@ pub(crate) struct Setup {
     pub(crate) content: Content,
     /// Overlays, the root first (`at` empty), then those below it.
     pub(crate) layers: Vec<Layer>,
-    /// Mounts in the finished root.
+    /// Mounts that every sandbox has.
     pub(crate) binds: Vec<Bind>,
-    /// Trees for `place`.
-    pub(crate) views: Vec<ViewSetup>,
     /// The init's user and group: root inside where a range is mapped, else the only ones there are.
     pub(crate) init: Identity,
     /// The job's user and group.
@@ -132,12 +147,28 @@ pub(crate) struct Setup {
     pub(crate) off: Vec<Protection>,
 }
 
+/// What an init adds for its job.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// Where trees come from; their positions go on where those of the frame end.
+    pub(crate) sources: Vec<Source>,
+    /// Mounts in the finished root.
+    pub(crate) binds: Vec<Bind>,
+    /// Trees for `place`.
+    pub(crate) views: Vec<ViewSetup>,
+}
+
+impl Frame {
+    /// Whether a source is a layer of an overlay, not a mount of its own.
+    pub(crate) fn is_lower(&self, source: usize) -> bool {
+        self.upper == source || self.layers.iter().any(|layer| layer.lowers.iter().any(|(at, _)| *at == source))
+    }
+}
+
 impl Setup {
     /// Whether a source is a layer of an overlay, not a mount of its own.
     pub(crate) fn is_lower(&self, source: usize) -> bool {
-        self.upper == source
-            || self.layers.iter().any(|layer| layer.lowers.iter().any(|(at, _)| *at == source))
-            || self.binds.iter().any(|bind| bind.source == source && bind.access == Access::Layered)
+        self.binds.iter().any(|bind| bind.source == source && bind.access == Access::Layered)
             || self.views.iter().any(|view| view.parts.iter().any(|(at, _)| *at == source))
     }
 }
@@ -152,7 +183,7 @@ pub(crate) enum Content {
 }
 
 /// One tree of the host.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// A detached mount that came with the message.
     Mount(usize),
@@ -163,7 +194,7 @@ pub(crate) enum Source {
 }
 
 /// One overlay.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Layer {
     /// Where, relative to the root.
     pub(crate) at: PathBuf,
@@ -172,7 +203,7 @@ pub(crate) struct Layer {
 }
 
 /// One mount in the root.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bind {
     /// What.
     pub(crate) source: usize,

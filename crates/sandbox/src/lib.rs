@@ -10,7 +10,7 @@ mod spec;
 
 pub use command::{Collected, Ended, Exec, ExecEnd, InsideFile, Process, Signal, Stdio};
 pub use limits::Limits;
-pub use spec::{Entrance, Layout, Mount, Network, Profile, Root, SandboxSpec, Workspace};
+pub use spec::{Entrance, Expected, Layout, Mount, Network, Profile, Root, SandboxSpec, Workspace};
 
 use async_trait::async_trait;
 use domain::Receipt;
@@ -27,6 +27,10 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the sandbox cannot be made as asked. Nothing of it is left then; there is never a silent weaker one.
     async fn prepare(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
+
+    /// Says that so many more sandboxes like this will be asked for, so that what needs no knowledge of their jobs can be made
+    /// ahead, in the background. Returns at once; a backend that makes nothing ahead takes no notice.
+    fn expect(&self, _expected: &Expected, _count: usize) {}
 }
 
 /// One prepared sandbox. Paths are paths inside it, absolute.

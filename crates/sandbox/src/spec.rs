@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// The spec of one sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SandboxSpec {
-    /// Unique on this machine while the sandbox lives; letters, digits, `-`. Names its cgroups and directories.
+    /// Unique on this machine while the sandbox lives; letters, digits, `-`. Names what is kept of it.
     pub name: String,
     /// What the job sees as `/`.
     pub root: Root,
@@ -32,6 +32,35 @@ pub struct SandboxSpec {
     pub views: Vec<View>,
     /// A host folder with tools for `RUNNER_TOOL_CACHE`, read-only below a throw-away layer.
     pub tool_cache: Option<PathBuf>,
+}
+
+impl SandboxSpec {
+    /// What of it could have been known before.
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        Expected {
+            root: self.root.clone(),
+            repository_name: self.repository_name.clone(),
+            profile: self.profile,
+            network: self.network.clone(),
+            limits: self.limits.clone(),
+        }
+    }
+}
+
+/// What is known of sandboxes before their specs are: see [`Backend::expect`](crate::Backend::expect).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// What the jobs will see as `/`.
+    pub root: Root,
+    /// The repository's name, as in the spec.
+    pub repository_name: String,
+    /// How far the jobs will be trusted inside.
+    pub profile: Profile,
+    /// Their way out.
+    pub network: Network,
+    /// What each may use.
+    pub limits: Limits,
 }
 
 /// What the job sees as `/`.

@@ -1,11 +1,11 @@
 //! One job's file system in a file without a name. Called by `pool` and the agent.
 
-use super::directory::Fate;
+use super::directory::{Fate, remove_tree};
 use super::loop_device;
 use super::pool::{DiskLimit, DiskUsage};
-use super::template::Template;
+use super::template::{self, Template};
 use domain::LimitReached;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,12 +20,16 @@ pub struct Image {
     device: String,
     limit: DiskLimit,
     fate: Fate,
+    /// The job's user, by the number inside.
+    job: u32,
     /// What an empty one uses, so that usage tells the job's part.
     empty: DiskUsage,
 }
 
 /// Above this, dirty pages are worth a call that forgets them.
 const WORTH_FORGETTING: u64 = 4 << 20;
+/// Up to this, emptying a file system is less work than making one.
+const WORTH_EMPTYING: DiskUsage = DiskUsage { bytes: 4 << 20, inodes: 100 };
 
 impl Image {
     pub(super) fn make(folder: &Path, template: &Template) -> io::Result<Self> {
@@ -38,7 +42,11 @@ impl Image {
         template.copy_to(&file)?;
         let mount = mounted(&path)?;
         drop(device);
-        let mut image = Self { mount, device: path, limit, fate: Fate::Discarded, empty: DiskUsage::default() };
+        // The tables that a first file needs are read now, not by the job's first step.
+        rustix::fs::mkdirat(&mount, "first", Mode::RWXU)?;
+        rustix::fs::unlinkat(&mount, "first", AtFlags::REMOVEDIR)?;
+        let (fate, job) = (Fate::Discarded, template.job());
+        let mut image = Self { mount, device: path, limit, fate, job, empty: DiskUsage::default() };
         image.empty = image.usage();
         Ok(image)
     }
@@ -46,7 +54,39 @@ impl Image {
     /// The file system of a sandbox that was kept, mounted at a place.
     pub(super) fn kept(place: &Path, limit: DiskLimit) -> io::Result<Self> {
         let mount = crate::sys::detached(place, false)?;
-        Ok(Self { mount, device: String::new(), limit, fate: Fate::Kept, empty: DiskUsage::default() })
+        // Nobody else gets it, so whose it was does not matter.
+        Ok(Self { mount, device: String::new(), limit, fate: Fate::Kept, job: 0, empty: DiskUsage::default() })
+    }
+
+    /// Makes it as new, where that is little work: what the job left is removed, and that nothing is left is proven by count.
+    pub(super) fn emptied(mut self) -> Option<Self> {
+        let used = self.usage();
+        let much = used.bytes > WORTH_EMPTYING.bytes || used.inodes > WORTH_EMPTYING.inodes;
+        if much || self.fate == Fate::Kept {
+            self.discard();
+            return None;
+        }
+        // The job's mount had the ids of the job.
+        self.mount = self.mounted_again().ok()?;
+        self.empty().ok()?;
+        (self.usage() == DiskUsage::default()).then_some(self)
+    }
+
+    fn empty(&self) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let top = rustix::fs::openat(&self.mount, ".", flags, Mode::empty())?;
+        for entry in Dir::read_from(&top)? {
+            let entry = entry?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b".." | b"lost+found") {
+                remove_tree(top.as_fd(), entry.file_name())?;
+            }
+        }
+        template::fill(&top, self.job)
+    }
+
+    /// Whether it serves a job of this limit and user.
+    pub(super) fn is_for(&self, limit: DiskLimit, job: u32) -> bool {
+        self.limit == limit && self.job == job
     }
 
     /// The detached mount: for `mkdirat`, and for `move_mount` by the child.

@@ -1,4 +1,4 @@
-//! Disks for jobs: ready ones, new ones, and what this host can do. Called by the agent.
+//! Disks for jobs: new ones, and what this host can do. Called by whoever makes sandboxes.
 
 use super::directory::Directory;
 use super::image::Image;
@@ -59,6 +59,8 @@ impl DiskError {
     }
 }
 
+/// How many emptied images wait for the next jobs.
+const KEPT: usize = 8;
 /// What the kernel says of a file system whose checksums are wrong (`EUCLEAN`).
 const DAMAGED: i32 = 117;
 
@@ -77,20 +79,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     template: Option<Template>,
-    ready: Vec<Image>,
-    /// What is to be ready, and whether a thread is at it.
-    wanted: Option<(DiskLimit, usize)>,
-    refill: Refill,
+    /// Images that were hardly used, made as new.
+    emptied: Vec<Image>,
     /// Why images cannot be had here, once that is known.
     no_images: Option<String>,
-}
-
-/// Whether a thread is making images ready.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Refill {
-    #[default]
-    Idle,
-    Running,
 }
 
 /// One job's disk.
@@ -134,76 +126,42 @@ impl Pool {
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), state }) })
     }
 
-    /// From now on keeps so many ready for [`Pool::take`] of this limit, in the background; 0 for none. Returns at once.
-    /// Failures show at `take`.
-    pub fn keep_ready(&self, limit: DiskLimit, count: usize) {
-        let dropped = {
-            let mut state = self.state();
-            state.wanted = (count > 0).then_some((limit, count));
-            let keep = |image: &Image| image.limit() == limit;
-            let (kept, mut dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut state.ready).into_iter().partition(keep);
-            state.ready = kept;
-            let surplus = state.ready.len().min(count);
-            dropped.extend(state.ready.split_off(surplus));
-            dropped
-        };
-        drop(dropped);
-        self.refill();
-    }
-
-    /// Starts the thread that makes images ready, when one is missing and none runs. It ends when none is missing.
-    fn refill(&self) {
-        {
-            let mut state = self.state();
-            if state.refill == Refill::Running || state.missing().is_none() {
-                return;
-            }
-            state.refill = Refill::Running;
-        }
-        let pool = self.clone();
-        let started =
-            std::thread::Builder::new().name("disk-refill".to_owned()).stack_size(256 << 10).spawn(move || {
-                loop {
-                    let limit = {
-                        let mut state = pool.state();
-                        match state.missing() {
-                            Some(limit) => limit,
-                            None => {
-                                state.refill = Refill::Idle;
-                                return;
-                            }
-                        }
-                    };
-                    match pool.image(limit) {
-                        Ok(image) => pool.state().ready.push(image),
-                        Err(_) => pool.state().wanted = None,
-                    }
-                }
-            });
-        if started.is_err() {
-            self.state().refill = Refill::Idle;
-        }
-    }
-
-    /// A disk for one job; `name` is the sandbox's.
+    /// A disk for one job; `name` is the sandbox's, `job` its user by the number inside. An image has the directories of the first
+    /// overlay in it already (`u0`, `w0`).
     ///
     /// # Errors
     /// When neither an image nor a directory can be made.
-    pub fn take(&self, limit: DiskLimit, name: &str) -> Result<Disk, DiskError> {
-        let ready = {
+    pub fn take(&self, limit: DiskLimit, name: &str, job: u32) -> Result<Disk, DiskError> {
+        let emptied = {
             let mut state = self.state();
-            let found = state.ready.iter().position(|image| image.limit() == limit);
-            found.map(|at| state.ready.swap_remove(at))
+            let found = state.emptied.iter().position(|image| image.is_for(limit, job));
+            found.map(|at| state.emptied.swap_remove(at))
         };
-        let taken = match ready.map_or_else(|| self.image(limit), Ok) {
+        match emptied.map_or_else(|| self.image(limit, job), Ok) {
             Ok(image) => Ok(Disk::Image(image)),
             Err(reason) => Ok(Disk::Directory(Directory::make(&self.shared.folder, name, limit)?, reason)),
-        };
-        self.refill();
-        taken
+        }
     }
 
-    fn image(&self, limit: DiskLimit) -> Result<Image, String> {
+    /// Takes a disk back, after the job's last process is gone. What is not yet written never will be.
+    ///
+    /// # Errors
+    /// When something of a directory could not be removed.
+    pub fn give_back(&self, disk: Disk) -> Result<(), DiskError> {
+        let image = match disk {
+            Disk::Image(image) => image,
+            Disk::Directory(directory, _) => return directory.discard(),
+        };
+        if let Some(image) = image.emptied() {
+            let mut state = self.state();
+            if state.emptied.len() < KEPT {
+                state.emptied.push(image);
+            }
+        }
+        Ok(())
+    }
+
+    fn image(&self, limit: DiskLimit, job: u32) -> Result<Image, String> {
         if limit.bytes < template::SMALLEST {
             return Err(format!("no file system fits in {} bytes", limit.bytes));
         }
@@ -212,7 +170,7 @@ impl Pool {
             if let Some(reason) = &state.no_images {
                 return Err(reason.clone());
             }
-            state.template.clone().filter(|template| template.limit() == limit)
+            state.template.clone().filter(|template| template.is_for(limit, job))
         };
         let folder = &self.shared.folder;
         let from = |template: io::Result<Template>| {
@@ -221,10 +179,10 @@ impl Pool {
             self.state().template = Some(template);
             Ok(image)
         };
-        let mut made = from(known.map_or_else(|| Template::get(folder, limit), Ok));
+        let mut made = from(known.map_or_else(|| Template::get(folder, limit, job), Ok));
         // A template that was damaged on disk is made anew, once.
         if made.as_ref().is_err_and(|error: &io::Error| error.raw_os_error() == Some(DAMAGED)) {
-            made = Template::forget(folder, limit).and_then(|()| from(Template::get(folder, limit)));
+            made = Template::forget(folder, limit, job).and_then(|()| from(Template::get(folder, limit, job)));
         }
         made.map_err(|error| {
             let reason = format!("no image can be mounted: {error}");
@@ -241,13 +199,6 @@ impl Pool {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// The limit of an image that is wanted and not ready.
-    fn missing(&self) -> Option<DiskLimit> {
-        self.wanted.filter(|(_, count)| self.ready.len() < *count).map(|(limit, _)| limit)
     }
 }
 
@@ -316,19 +267,5 @@ impl Disk {
             }
         };
         Isolation { name: "disk limit".to_owned(), enforcement }
-    }
-
-    /// Gives the disk back, after the job's last process is gone. What is not yet written never will be.
-    ///
-    /// # Errors
-    /// When something of a directory could not be removed.
-    pub fn discard(self) -> Result<(), DiskError> {
-        match self {
-            Self::Image(image) => {
-                image.discard();
-                Ok(())
-            }
-            Self::Directory(directory, _) => directory.discard(),
-        }
     }
 }

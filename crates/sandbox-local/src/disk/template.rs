@@ -1,8 +1,8 @@
 //! Empty ext4 file systems, made once per limit by `mkfs.ext4` and copied for each job: a handful of blocks each, the rest is
-//! a hole. Called by `pool`.
+//! a hole. The directories that every job makes first are in them already. Called by `pool`.
 
 use super::pool::DiskLimit;
-use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, SeekFrom, Uid, chmodat, chownat, mkdirat};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,40 +11,70 @@ use std::process::{Command, Stdio};
 /// Smaller than this no ext4 of ours fits.
 pub(super) const SMALLEST: u64 = 1 << 20;
 
+/// What is in a file system before its first job: the layer and work directory of the first overlay, and in the layer the way to
+/// the directory that each step's files are written to, which an overlay would copy up one by one.
+const MADE: [(&str, Owner, u32); 6] = [
+    ("u0", Owner::Root, 0o755),
+    ("w0", Owner::Root, 0o700),
+    ("u0/home", Owner::Root, 0o755),
+    ("u0/home/runner", Owner::Job, 0o755),
+    ("u0/home/runner/work", Owner::Job, 0o755),
+    ("u0/home/runner/work/_temp", Owner::Job, 0o755),
+];
+
+/// Whose a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Root,
+    /// The job's user, by the number inside.
+    Job,
+}
+
 /// The written parts of an empty file system.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
     limit: DiskLimit,
+    job: u32,
     parts: Vec<(u64, Vec<u8>)>,
 }
 
 impl Template {
     /// The template of a limit: read from the folder, or made there first.
-    pub(super) fn get(folder: &Path, limit: DiskLimit) -> io::Result<Self> {
-        let path = Self::path(folder, limit);
+    pub(super) fn get(folder: &Path, limit: DiskLimit, job: u32) -> io::Result<Self> {
+        let path = Self::path(folder, limit, job);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = match rustix::fs::open(&path, flags, Mode::empty()) {
             Ok(file) => file,
             Err(rustix::io::Errno::NOENT) => {
-                make(folder, &path, limit)?;
+                make(folder, &path, limit, job)?;
                 rustix::fs::open(&path, flags, Mode::empty())?
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { limit, parts: written_parts(&file)? })
+        Ok(Self { limit, job, parts: written_parts(&file)? })
     }
 
     /// Removes the template of a limit, so that the next [`Template::get`] makes it anew.
-    pub(super) fn forget(folder: &Path, limit: DiskLimit) -> io::Result<()> {
-        std::fs::remove_file(Self::path(folder, limit))
+    pub(super) fn forget(folder: &Path, limit: DiskLimit, job: u32) -> io::Result<()> {
+        std::fs::remove_file(Self::path(folder, limit, job))
     }
 
-    fn path(folder: &Path, limit: DiskLimit) -> PathBuf {
-        folder.join(format!("template-{}-{}.ext4", limit.bytes, limit.inodes))
+    fn path(folder: &Path, limit: DiskLimit, job: u32) -> PathBuf {
+        folder.join(format!("template-{}-{}-{job}.ext4", limit.bytes, limit.inodes))
+    }
+
+    /// Whether it is for this limit and this user of a job.
+    pub(super) fn is_for(&self, limit: DiskLimit, job: u32) -> bool {
+        self.limit == limit && self.job == job
     }
 
     pub(super) fn limit(&self) -> DiskLimit {
         self.limit
+    }
+
+    /// The job's user, by the number inside.
+    pub(super) fn job(&self) -> u32 {
+        self.job
     }
 
     /// Writes the file system into a file of its size.
@@ -89,20 +119,25 @@ fn written_parts(file: &OwnedFd) -> io::Result<Vec<(u64, Vec<u8>)>> {
 }
 
 /// Runs `mkfs.ext4` on a nameless copy first, so that a half-made template never has the name.
-fn make(folder: &Path, path: &Path, limit: DiskLimit) -> io::Result<()> {
+fn make(folder: &Path, path: &Path, limit: DiskLimit, job: u32) -> io::Result<()> {
     let program = mkfs().ok_or_else(|| io::Error::other("mkfs.ext4 is not installed (package e2fsprogs)"))?;
     // Threads of one process may be at the same template.
     static DRAFTS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let number = DRAFTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let draft = folder.join(format!(".draft-{}-{number}", std::process::id()));
-    let made = std::fs::File::create(&draft).and_then(|file| file.set_len(limit.bytes)).and_then(|()| {
+    // What is left of them when this process is killed, the next one sweeps by their owner's name.
+    let own = crate::owner::own_name(Path::new("/proc"));
+    let draft = folder.join(format!("{own}draft-{number}"));
+    let stage = folder.join(format!("{own}stage-{number}"));
+    let made = stage_at(&stage, job).and_then(|()| {
+        std::fs::File::create(&draft)?.set_len(limit.bytes)?;
         let output = Command::new(program)
             .args(["-q", "-F", "-b", "4096", "-m", "0", "-I", "256", "-N", &limit.inodes.to_string()])
             // No journal: the image does not outlive the job. No copies of the superblock, tables left for the first use: the
             // template stays a handful of blocks.
             .args(["-O", "^has_journal,^resize_inode,sparse_super2,metadata_csum,uninit_bg"])
             .args(["-E", "lazy_itable_init=1,nodiscard,num_backup_sb=0,root_owner=0:0,packed_meta_blocks=1"])
-            .arg(&draft)
+            .arg("-d")
+            .args([&stage, &draft])
             .env_clear()
             .stdin(Stdio::null())
             .output()?;
@@ -112,12 +147,33 @@ fn make(folder: &Path, path: &Path, limit: DiskLimit) -> io::Result<()> {
         }
         std::fs::rename(&draft, path)
     });
+    let _ = std::fs::remove_dir_all(&stage);
     if made.is_err() {
         let _ = std::fs::remove_file(&draft);
     } else {
         forget_old(folder, path);
     }
     made
+}
+
+/// What is to be in the file system, to be copied into it.
+fn stage_at(stage: &Path, job: u32) -> io::Result<()> {
+    std::fs::create_dir(stage)?;
+    fill(std::fs::File::open(stage)?, job)
+}
+
+/// Makes the directories that an empty file system has.
+pub(super) fn fill(top: impl AsFd, job: u32) -> io::Result<()> {
+    for (path, owner, mode) in MADE {
+        mkdirat(&top, path, Mode::from_raw_mode(mode))?;
+        // The umask may have taken bits of the mode away.
+        chmodat(&top, path, Mode::from_raw_mode(mode), AtFlags::empty())?;
+        if owner == Owner::Job {
+            let (uid, gid) = (Uid::from_raw(job), Gid::from_raw(job));
+            chownat(&top, path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+    }
+    Ok(())
 }
 
 /// Limits change with the free disk; of the templates, the newest sixteen stay.

@@ -25,7 +25,7 @@ fn fill(tree: BorrowedFd<'_>, name: &str, bytes: usize) -> rustix::io::Result<()
 fn images() -> Option<(tempfile::TempDir, Pool)> {
     let dir = tempfile::tempdir().unwrap();
     let pool = Pool::open(dir.path()).unwrap();
-    match pool.take(SMALL, "probe").unwrap() {
+    match pool.take(SMALL, "probe", 1001).unwrap() {
         Disk::Image(_) => Some((dir, pool)),
         Disk::Directory(_, reason) => {
             eprintln!("SKIP: {reason}");
@@ -42,14 +42,14 @@ fn loop_devices_of(dir: &std::path::Path) -> usize {
 #[test]
 fn an_image_ends_exactly_at_its_size() {
     let Some((dir, pool)) = images() else { return };
-    let disk = pool.take(SMALL, "size").unwrap();
+    let disk = pool.take(SMALL, "size", 1001).unwrap();
     assert_eq!(disk.limit_reached(), None);
     fill(disk.tree(), "half", 8 << 20).unwrap();
     assert!(disk.usage().bytes >= 8 << 20 && disk.usage().inodes == 1, "{:?}", disk.usage());
     assert_eq!(fill(disk.tree(), "rest", 16 << 20), Err(rustix::io::Errno::NOSPC));
     assert_eq!(disk.limit_reached(), Some(LimitReached::Disk { bytes: SMALL.bytes }));
-    disk.discard().unwrap();
-    let fresh = pool.take(SMALL, "fresh").unwrap();
+    pool.give_back(disk).unwrap();
+    let fresh = pool.take(SMALL, "fresh", 1001).unwrap();
     assert_eq!(fresh.usage(), DiskUsage::default(), "nothing of an earlier job");
     drop(fresh);
     drop(pool);
@@ -59,25 +59,67 @@ fn an_image_ends_exactly_at_its_size() {
 #[test]
 fn an_image_ends_at_its_inodes() {
     let Some((_dir, pool)) = images() else { return };
-    let disk = pool.take(SMALL, "inodes").unwrap();
+    let disk = pool.take(SMALL, "inodes", 1001).unwrap();
     let made = (0..4096).take_while(|name| create(disk.tree(), &name.to_string()).is_ok()).count();
     assert!((490..=600).contains(&made), "{made}");
     assert_eq!(disk.limit_reached(), Some(LimitReached::Inodes { count: SMALL.inodes }));
 }
 
 #[test]
-fn a_template_is_made_once_and_ready_images_are_used_up() {
+fn a_template_is_made_once_and_each_image_is_new() {
     let Some((dir, pool)) = images() else { return };
-    pool.keep_ready(SMALL, 3);
-    let template = dir.path().join("template-16777216-512.ext4");
+    drop(pool.take(SMALL, "first", 1001).unwrap());
+    let template = dir.path().join("template-16777216-512-1001.ext4");
     let made = std::fs::metadata(&template).unwrap().modified().unwrap();
-    let (one, two) = (pool.take(SMALL, "one").unwrap(), pool.take(SMALL, "two").unwrap());
+    let (one, two) = (pool.take(SMALL, "one", 1001).unwrap(), pool.take(SMALL, "two", 1001).unwrap());
     fill(one.tree(), "file", 1 << 16).unwrap();
-    pool.keep_ready(SMALL, 0);
     assert_eq!(two.usage(), DiskUsage::default());
     assert_eq!(std::fs::metadata(&template).unwrap().modified().unwrap(), made);
     let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["template-16777216-512.ext4"], "images have no names");
+    assert_eq!(names, ["template-16777216-512-1001.ext4"], "images have no names");
+}
+
+/// Every path of a tree with its owner, mode and extended attributes' names.
+fn listed(tree: BorrowedFd<'_>) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let mut all = Vec::new();
+    let mut todo = vec![std::path::PathBuf::new()];
+    let top = std::path::PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&tree)));
+    while let Some(at) = todo.pop() {
+        for entry in std::fs::read_dir(top.join(&at)).unwrap() {
+            let path = at.join(entry.unwrap().file_name());
+            let meta = std::fs::symlink_metadata(top.join(&path)).unwrap();
+            let mut names = [0_u8; 256];
+            let length = rustix::fs::llistxattr(top.join(&path), &mut names[..]).unwrap();
+            all.push(format!("{} {} {:o} {length}", path.display(), meta.uid(), meta.mode()));
+            todo.extend(meta.is_dir().then_some(path));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn a_hardly_used_image_serves_again_with_nothing_of_the_earlier_job() {
+    let Some((dir, pool)) = images() else { return };
+    let first = pool.take(SMALL, "first", 1001).unwrap();
+    let fresh = listed(first.tree());
+    assert!(fresh.contains(&"u0/home/runner/work/_temp 1001 40755 0".to_owned()), "{fresh:?}");
+    let top = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&first.tree()));
+    fill(first.tree(), "u0/home/runner/secret", 1 << 20).unwrap();
+    std::fs::create_dir_all(format!("{top}/u0/a/b/c/d")).unwrap();
+    std::os::unix::fs::symlink("/etc", format!("{top}/u0/home/runner/link")).unwrap();
+    std::fs::set_permissions(format!("{top}/u0/home"), std::os::unix::fs::PermissionsExt::from_mode(0o4777)).unwrap();
+    rustix::fs::setxattr(format!("{top}/u0"), "user.left", b"1", rustix::fs::XattrFlags::empty()).unwrap();
+    pool.give_back(first).unwrap();
+    assert_eq!(loop_devices_of(dir.path()), 1, "it was kept");
+    let second = pool.take(SMALL, "second", 1001).unwrap();
+    assert_eq!(loop_devices_of(dir.path()), 1, "the same again");
+    assert_eq!((second.usage(), listed(second.tree())), (DiskUsage::default(), fresh));
+    // Another user of a job gets another image.
+    let other = pool.take(SMALL, "other", 0).unwrap();
+    assert_eq!(loop_devices_of(dir.path()), 2);
+    assert!(listed(other.tree()).contains(&"u0/home/runner/work/_temp 0 40755 0".to_owned()));
 }
 
 #[test]
@@ -104,7 +146,7 @@ fn a_watched_directory_stops_bytes_and_files() {
         assert_eq!(directory.limit_reached(), Some(expected));
         drop(watch);
         let path = directory.path().to_owned();
-        Disk::Directory(directory, String::new()).discard().unwrap();
+        Pool::open(dir.path()).unwrap().give_back(Disk::Directory(directory, String::new())).unwrap();
         assert!(!path.exists());
     }
 }
@@ -135,15 +177,15 @@ fn cost() {
     let Some((_dir, pool)) = images() else { return };
     let limit = DiskLimit::new(18 << 30, None);
     let start = Instant::now();
-    drop(pool.take(limit, "first").unwrap());
+    drop(pool.take(limit, "first", 1001).unwrap());
     eprintln!("first disk of a limit: {:?}", start.elapsed());
     let (mut takes, mut gives) = (Vec::new(), Vec::new());
     for _ in 0..200 {
         let start = Instant::now();
-        let disk = pool.take(limit, "next").unwrap();
+        let disk = pool.take(limit, "next", 1001).unwrap();
         takes.push(start.elapsed());
         let start = Instant::now();
-        disk.discard().unwrap();
+        pool.give_back(disk).unwrap();
         gives.push(start.elapsed());
     }
     takes.sort();

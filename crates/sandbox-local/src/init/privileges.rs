@@ -4,7 +4,7 @@
 use crate::landlock::Ruleset;
 use crate::netns::{self, Way};
 use crate::seccomp::Filters;
-use crate::wire::{Fault, Identity, Net, Profile, Protection, Setup};
+use crate::wire::{Fault, Frame, Identity, Net, Profile, Protection};
 use domain::Enforcement;
 use egress::Policy;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
@@ -31,13 +31,13 @@ const CAPABILITIES: u32 = 64;
 const OPEN_FILES: u64 = 65_536;
 
 /// Brings the network up; gives the sockets that the parent serves.
-pub(super) fn network(setup: &Setup) -> Result<Vec<OwnedFd>, Fault> {
-    let way = match setup.network {
+pub(super) fn network(frame: &Frame) -> Result<Vec<OwnedFd>, Fault> {
+    let way = match frame.network {
         Net::Host => return Ok(Vec::new()),
         Net::Loopback => Way::LoopbackOnly,
         Net::Relayed => Way::Relayed,
     };
-    let policy = Policy::new(&setup.allow).map_err(|error| Fault::Invalid(error.to_string()))?;
+    let policy = Policy::new(&frame.allow).map_err(|error| Fault::Invalid(error.to_string()))?;
     let sockets = netns::set_up_for(way, &policy).map_err(|error| Fault::Invalid(error.to_string()))?;
     Ok(sockets
         .map(|sockets| {
@@ -46,15 +46,14 @@ pub(super) fn network(setup: &Setup) -> Result<Vec<OwnedFd>, Fault> {
         .unwrap_or_default())
 }
 
-/// Gives up what is not needed, for ever. Gives each protection, and why it is off when it is.
-pub(super) fn settle(setup: &Setup, filters: &Filters) -> Result<Vec<(String, Option<String>)>, Fault> {
+/// Gives up what no sandbox needs and building does not use: the host's name, resources, the way back to more capabilities.
+pub(super) fn lower(frame: &Frame) -> Result<(), Fault> {
     let failed = |what: &'static str| move |error: rustix::io::Errno| Fault::system(what, error);
-    let on = |protection| !setup.off.contains(&protection);
-    rustix::system::sethostname(setup.host_name.as_bytes()).map_err(failed("name the sandbox's host"))?;
+    rustix::system::sethostname(frame.host_name.as_bytes()).map_err(failed("name the sandbox's host"))?;
     limits();
-    if on(Protection::Capabilities) {
-        bounding(setup.profile);
-        if setup.profile == Profile::Hardened {
+    if !frame.off.contains(&Protection::Capabilities) {
+        bounding(frame.profile);
+        if frame.profile == Profile::Hardened {
             let bits = CapabilitiesSecureBits::NO_ROOT
                 | CapabilitiesSecureBits::NO_ROOT_LOCKED
                 | CapabilitiesSecureBits::NO_SETUID_FIXUP
@@ -63,9 +62,16 @@ pub(super) fn settle(setup: &Setup, filters: &Filters) -> Result<Vec<(String, Op
             rustix::thread::set_capabilities_secure_bits(bits).map_err(failed("lock the capabilities of the job"))?;
         }
     }
-    become_job(setup.job).map_err(failed("become the job's user"))?;
+    Ok(())
+}
+
+/// Gives up everything else that is not needed, for ever. Gives each protection, and why it is off when it is.
+pub(super) fn settle(frame: &Frame, filters: &Filters) -> Result<Vec<(String, Option<String>)>, Fault> {
+    let failed = |what: &'static str| move |error: rustix::io::Errno| Fault::system(what, error);
+    let on = |protection| !frame.off.contains(&protection);
+    become_job(frame.job).map_err(failed("become the job's user"))?;
     if on(Protection::Capabilities) {
-        let kept = match setup.profile {
+        let kept = match frame.profile {
             Profile::Hardened => CapabilitySet::empty(),
             Profile::Root => ROOT,
         };
@@ -80,7 +86,7 @@ pub(super) fn settle(setup: &Setup, filters: &Filters) -> Result<Vec<(String, Op
     rustix::thread::set_no_new_privs(true).map_err(failed("forbid new privileges"))?;
     let mut shown = vec![("no new privileges".to_owned(), None)];
     if on(Protection::Landlock) {
-        let writable: Vec<&Path> = setup.writable.iter().map(std::path::PathBuf::as_path).collect();
+        let writable: Vec<&Path> = frame.writable.iter().map(std::path::PathBuf::as_path).collect();
         let told = Ruleset::prepare(&writable)
             .and_then(|ruleset| ruleset.restrict())
             .map_err(|error| Fault::Invalid(error.to_string()))?;
@@ -91,7 +97,7 @@ pub(super) fn settle(setup: &Setup, filters: &Filters) -> Result<Vec<(String, Op
         shown.push((told.name, off));
     }
     if on(Protection::Seccomp) {
-        let profile = match setup.profile {
+        let profile = match frame.profile {
             Profile::Hardened => sandbox::Profile::Hardened,
             Profile::Root => sandbox::Profile::Root,
         };

@@ -2,9 +2,10 @@
 //! the host is resolved after the first step, and nothing of the job runs yet.
 
 use super::place::{self, directory, find};
+use super::scratch::Scratch;
 use super::{device, view};
 use crate::sys::{self, MountChange};
-use crate::wire::{Access, Bind, Content, Fault, Identity, Layer, Owner, Setup, Source};
+use crate::wire::{Access, Bind, Content, Fault, Frame, Layer, Owner, Setup, Source};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, chownat, mkdirat};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
@@ -12,100 +13,102 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// Where the parts wait before they are put together; a tmpfs over the host's `/tmp`, in this mount namespace alone.
-const SCRATCH: &str = "/tmp";
-
 /// The state of building.
 pub(super) struct Builder<'a> {
-    pub(super) setup: &'a Setup,
+    pub(super) frame: &'a Frame,
     /// Detached mounts, or handles on host directories, by source.
     sources: Vec<OwnedFd>,
     /// The writable file system.
     upper: OwnedFd,
     /// How many upper directories were made.
     uppers: usize,
-    scratch: OwnedFd,
+    pub(super) scratch: Scratch,
+    root: OwnedFd,
 }
 
-/// Builds the root, enters it, and gives the views as detached mounts, in the order of the spec.
-pub(super) fn enter(setup: &Setup, fds: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, Fault> {
-    become_owner(setup)?;
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .map_err(|error| Fault::system("make the mounts private", error))?;
-    let mut builder = Builder::new(setup, fds)?;
+/// Builds what needs no knowledge of the job. The first of `fds` is known to the frame as the number beside them.
+pub(super) fn begin(frame: &Frame, scratch: Scratch, fds: (Vec<OwnedFd>, usize)) -> Result<Builder<'_>, Fault> {
+    let sources = open(&frame.sources, fds)?;
+    for at in (0..sources.len()).filter(|at| frame.is_lower(*at)) {
+        attach_lower(&scratch, at, &frame.sources[at], &sources[at])?;
+    }
+    let upper = sources
+        .get(frame.upper)
+        .map(|upper| rustix::io::fcntl_dupfd_cloexec(upper, 3))
+        .ok_or_else(missing)?
+        .map_err(|error| Fault::system("open the writable layer", error))?;
+    let (place, _) = scratch.directory("r")?;
+    let mut builder = Builder { frame, sources, upper, uppers: 0, scratch, root: place };
+    builder.layers()?;
     let root = builder.root()?;
-    for bind in &setup.binds {
+    for bind in &frame.binds {
         builder.bind(&root, bind)?;
     }
-    let mut views = Vec::new();
-    for wanted in &setup.views {
-        views.push(view::prepare(&mut builder, wanted)?);
-    }
-    let (_, empty) = builder.scratch_directory("e")?;
-    device::processes(root.as_fd(), &empty, &setup.off)?;
-    let (devices, path) = builder.scratch_directory("d")?;
+    let (_, empty) = builder.scratch.directory("e")?;
+    device::processes(root.as_fd(), &empty, &frame.off)?;
+    let (devices, path) = builder.scratch.directory("d")?;
     device::devices(root.as_fd(), &devices, &path)?;
-    switch_to(&root).map_err(|error| Fault::system("enter the sandbox's root", error))?;
-    Ok(views)
+    Ok(builder)
 }
 
-/// Takes the ids that own the throw-away layer.
-fn become_owner(setup: &Setup) -> Result<(), Fault> {
-    let owner = owner_of(setup);
-    // Where only one id is mapped, groups cannot be set, and there is nothing to set.
-    let _ = rustix::thread::set_thread_groups(&[]);
-    let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-    rustix::thread::set_thread_res_gid(gid, gid, gid)
-        .and_then(|()| rustix::thread::set_thread_res_uid(uid, uid, uid))
-        .map_err(|error| Fault::system("take the ids of the sandbox", error))?;
-    rustix::process::umask(Mode::from_raw_mode(0o022));
-    Ok(())
+fn missing() -> Fault {
+    Fault::Invalid("a mount of the sandbox's spec is missing".to_owned())
 }
 
-/// The init's own user: root inside where a range is mapped, else the only one there is.
-pub(super) fn owner_of(setup: &Setup) -> Identity {
-    setup.init
+fn open(sources: &[Source], (fds, first): (Vec<OwnedFd>, usize)) -> Result<Vec<OwnedFd>, Fault> {
+    let mut fds: Vec<Option<OwnedFd>> = fds.into_iter().map(Some).collect();
+    let mut opened = Vec::with_capacity(sources.len());
+    for source in sources {
+        opened.push(match source {
+            Source::Mount(at) => fds.get_mut(at.wrapping_sub(first)).and_then(Option::take).ok_or_else(missing)?,
+            Source::Path(path) => rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+                .map_err(|error| Fault::system(format!("open {}", path.display()), error))?,
+            Source::Tree(path) => sys::detached(path, true)
+                .map_err(|error| Fault::system(format!("open the tree at {}", path.display()), error))?,
+        });
+    }
+    Ok(opened)
 }
 
-impl<'a> Builder<'a> {
-    fn new(setup: &'a Setup, fds: Vec<OwnedFd>) -> Result<Self, Fault> {
-        let mut fds: Vec<Option<OwnedFd>> = fds.into_iter().map(Some).collect();
-        let mut sources = Vec::with_capacity(setup.sources.len());
-        for source in &setup.sources {
-            sources.push(match source {
-                Source::Mount(at) => fds
-                    .get_mut(at.wrapping_sub(1))
-                    .and_then(Option::take)
-                    .ok_or_else(|| Fault::Invalid("a mount of the sandbox's spec is missing".to_owned()))?,
-                Source::Path(path) => rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-                    .map_err(|error| Fault::system(format!("open {}", path.display()), error))?,
-                Source::Tree(path) => sys::detached(path, true)
-                    .map_err(|error| Fault::system(format!("open the tree at {}", path.display()), error))?,
-            });
+/// Overlays of older kernels want layers that are attached in this namespace.
+fn attach_lower(scratch: &Scratch, at: usize, source: &Source, mount: &OwnedFd) -> Result<(), Fault> {
+    if !matches!(source, Source::Mount(_)) {
+        return Ok(());
+    }
+    let (place, _) = scratch.directory(&format!("s{at}"))?;
+    sys::attach(mount, place).map_err(|error| Fault::system("mount a layer of the sandbox", error))
+}
+
+impl Builder<'_> {
+    /// Adds what is the job's, enters the root, and gives the views as detached mounts, in the order of the spec.
+    pub(super) fn finish(&mut self, setup: &Setup, fds: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, Fault> {
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+            .map_err(|error| Fault::system("make the mounts private", error))?;
+        let known = self.sources.len();
+        self.sources.extend(open(&setup.sources, (fds, 0))?);
+        for at in (known..self.sources.len()).filter(|at| setup.is_lower(*at)) {
+            attach_lower(&self.scratch, at, &setup.sources[at - known], &self.sources[at])?;
         }
-        let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        // Later it is the job's /dev/shm; what else lies in it is a few small directories.
-        let size = setup.shared_memory.map_or_else(String::new, |bytes| format!(",size={bytes}"));
-        let options = std::ffi::CString::new(format!("mode=0755{size}"))
-            .map_err(|_| Fault::Invalid("a size holds a NUL".to_owned()))?;
-        mount("tmpfs", SCRATCH, "tmpfs", flags, options.as_c_str())
-            .map_err(|error| Fault::system("mount a scratch file system", error))?;
-        let scratch = rustix::fs::open(SCRATCH, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|error| Fault::system("open the scratch file system", error))?;
-        // Overlays of older kernels want layers that are attached in this namespace.
-        for (at, source) in setup.sources.iter().enumerate() {
-            if let (Source::Mount(_), true) = (source, setup.is_lower(at)) {
-                place::attach(scratch.as_fd(), &PathBuf::from(format!("s{at}")), &sources[at])?;
-            }
+        let root = self.root()?;
+        for bind in &setup.binds {
+            self.bind(&root, bind)?;
         }
-        let upper = rustix::io::fcntl_dupfd_cloexec(&sources[setup.upper], 3)
-            .map_err(|error| Fault::system("open the writable layer", error))?;
-        Ok(Self { setup, sources, upper, uppers: 0, scratch })
+        let mut views = Vec::new();
+        for wanted in &setup.views {
+            views.push(view::prepare(self, wanted)?);
+        }
+        switch_to(&root).map_err(|error| Fault::system("enter the sandbox's root", error))?;
+        Ok(views)
+    }
+
+    /// Another handle on the root.
+    fn root(&self) -> Result<OwnedFd, Fault> {
+        rustix::io::fcntl_dupfd_cloexec(&self.root, 3).map_err(|error| Fault::system("open the root", error))
     }
 
     /// The handle of a source.
     pub(super) fn source(&self, at: usize) -> Result<&OwnedFd, Fault> {
-        self.sources.get(at).ok_or_else(|| Fault::Invalid("a source of the sandbox's spec is missing".to_owned()))
+        self.sources.get(at).ok_or_else(missing)
     }
 
     /// Makes a fresh upper directory; the overlay shows it as its root's owner and mode.
@@ -115,7 +118,7 @@ impl<'a> Builder<'a> {
         let made = (|| -> io::Result<Upper> {
             let upper = format!("u{number}");
             let made = match mkdirat(&self.upper, &upper, Mode::from_raw_mode(mode)) {
-                Err(Errno::EXIST) if self.setup.content == Content::Kept => false,
+                Err(Errno::EXIST) if self.exists(number) => false,
                 made => made.map(|()| true)?,
             };
             let work = self.work_directory(number)?;
@@ -129,12 +132,18 @@ impl<'a> Builder<'a> {
         made.map_err(|error| Fault::system("make the throw-away layer", error))
     }
 
+    /// Whether the layers of this number may be there already: those of a kept sandbox, and the first of an image.
+    fn exists(&self, number: usize) -> bool {
+        self.frame.content == Content::Kept || number == 0
+    }
+
     /// An overlay's work directory. The kernel takes none a second time that was in use without being written out.
     fn work_directory(&self, number: usize) -> io::Result<String> {
         let mut work = format!("w{number}");
         for again in 1_u32.. {
             match mkdirat(&self.upper, &work, Mode::from_raw_mode(0o700)) {
-                Err(Errno::EXIST) if self.setup.content == Content::Kept => work = format!("w{number}.{again}"),
+                Err(Errno::EXIST) if self.frame.content == Content::Kept => work = format!("w{number}.{again}"),
+                Err(Errno::EXIST) if self.exists(number) => return Ok(work),
                 made => return Ok(made.map(|()| work)?),
             }
         }
@@ -143,8 +152,8 @@ impl<'a> Builder<'a> {
 
     /// Makes something the job's user's.
     pub(super) fn give_to_job(&self, at: std::os::fd::BorrowedFd<'_>, name: &Path) -> io::Result<()> {
-        let job = self.setup.job;
-        if job == owner_of(self.setup) {
+        let job = self.frame.job;
+        if job == self.frame.init {
             return Ok(());
         }
         chownat(at, name, Some(Uid::from_raw(job.uid)), Some(Gid::from_raw(job.gid)), AtFlags::SYMLINK_NOFOLLOW)?;
@@ -173,27 +182,25 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn root(&mut self) -> Result<OwnedFd, Fault> {
-        let place =
-            directory(self.scratch.as_fd(), Path::new("r")).map_err(|error| Fault::system("make the root", error))?;
-        let mut root = None;
-        for Layer { at, lowers } in &self.setup.layers {
+    /// Mounts the overlays, the root first.
+    fn layers(&mut self) -> Result<(), Fault> {
+        for (index, Layer { at, lowers }) in self.frame.layers.iter().enumerate() {
             let upper = self.fresh_upper(Owner::Root, 0o755)?;
-            match &root {
-                None => {
-                    self.overlay(&place, &upper, lowers)?;
-                    let opened = find(self.scratch.as_fd(), Path::new("r"))
-                        .map_err(|error| Fault::system("open the root", error))?;
-                    root = Some(opened);
-                }
-                Some(root) => {
-                    let place = directory(root.as_fd(), at)
-                        .map_err(|error| Fault::system(format!("make /{} in the sandbox", at.display()), error))?;
-                    self.overlay(&place, &upper, lowers)?;
-                }
+            if index == 0 {
+                self.overlay(&self.root, &upper, lowers)?;
+                // What was a handle on the place is now one on what is mounted there.
+                self.root =
+                    find(self.scratch.top(), Path::new("r")).map_err(|error| Fault::system("open the root", error))?;
+            } else {
+                let place = directory(self.root.as_fd(), at)
+                    .map_err(|error| Fault::system(format!("make /{} in the sandbox", at.display()), error))?;
+                self.overlay(&place, &upper, lowers)?;
             }
         }
-        root.ok_or_else(|| Fault::Invalid("the sandbox's spec has no root".to_owned()))
+        if self.frame.layers.is_empty() {
+            return Err(Fault::Invalid("the sandbox's spec has no root".to_owned()));
+        }
+        Ok(())
     }
 
     fn bind(&mut self, root: &OwnedFd, bind: &Bind) -> Result<(), Fault> {
@@ -213,13 +220,6 @@ impl<'a> Builder<'a> {
                 self.overlay(&place, &upper, &[(bind.source, PathBuf::new())])
             }
         }
-    }
-
-    /// A directory of the scratch file system.
-    pub(super) fn scratch_directory(&self, name: &str) -> Result<(OwnedFd, PathBuf), Fault> {
-        let made = directory(self.scratch.as_fd(), Path::new(name))
-            .map_err(|error| Fault::system("make a scratch directory", error))?;
-        Ok((made, Path::new(SCRATCH).join(name)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Prepares a view: an overlay of a host tree, out of the job's sight until `place` puts it somewhere.
 
 use super::place::{directory, find};
-use super::tree::{Builder, Upper, owner_of};
+use super::tree::{Builder, Upper};
 use crate::sys;
 use crate::wire::{Content, Fault, Owner, ViewSetup};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, mkdirat, mknodat, openat2, statat};
@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 /// Builds a view and gives it as a detached mount.
 pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<OwnedFd, Fault> {
     let failed = |error: io::Error| Fault::system(format!("prepare the view {}", view.name), error);
-    let (place, path) = builder.scratch_directory(&format!("v-{}", view.name))?;
+    let (place, path) = builder.scratch.directory(&format!("v-{}", view.name))?;
     // The shallow parts first: the deep ones are mounted in them.
     let mut parts: Vec<&(usize, PathBuf)> = view.parts.iter().collect();
     parts.sort_by_key(|(_, at)| at.components().count());
@@ -22,7 +22,7 @@ pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<Own
     let mut root: Option<OwnedFd> = None;
     for (source, at) in parts {
         let upper = builder.fresh_upper(Owner::Job, 0o755)?;
-        let hides = view.hidden.iter().filter(|_| builder.setup.content == Content::Fresh);
+        let hides = view.hidden.iter().filter(|_| builder.frame.content == Content::Fresh);
         for hidden in hides.filter(|hidden| part_of(view, hidden) == at) {
             let below = hidden.strip_prefix(at).unwrap_or(hidden);
             hide(builder, &upper, *source, below).map_err(failed)?;
@@ -38,7 +38,7 @@ pub(super) fn prepare(builder: &mut Builder<'_>, view: &ViewSetup) -> Result<Own
         }
     }
     // What was kept has them, as the job left them.
-    if let (Some(root), Content::Fresh) = (&root, builder.setup.content) {
+    if let (Some(root), Content::Fresh) = (&root, builder.frame.content) {
         for (at, content) in &view.files {
             write(builder, root.as_fd(), at, content).map_err(failed)?;
         }
@@ -107,7 +107,7 @@ fn write(builder: &Builder<'_>, root: BorrowedFd<'_>, path: &Path, content: &[u8
     }
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(0o644))?;
-    if builder.setup.job != owner_of(builder.setup) {
+    if builder.frame.job != builder.frame.init {
         builder.give_to_job(parent.as_fd(), Path::new(name))?;
     }
     let mut file = std::fs::File::from(file);

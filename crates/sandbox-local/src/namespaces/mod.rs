@@ -13,6 +13,7 @@ mod mask;
 mod process;
 mod receipt;
 mod sandbox;
+mod spare;
 mod spec;
 mod sudo;
 mod terminal;
@@ -28,16 +29,17 @@ pub(crate) use process::number_of;
 pub(crate) use receipt::machine;
 
 use crate::cgroup::{Cgroups, Group};
-use crate::channel::{self, Message};
+use crate::channel::Message;
 use crate::disk::{Disk, DiskLimit, Pool, round_down};
-use crate::wire::{Content, Net, Profile, Protection, ToZygote};
+use crate::wire::{Protection, ToZygote};
 use crate::zygote::Zygote;
-use ::sandbox::{Backend, Limits, Network, Sandbox, SandboxError, SandboxSpec};
+use ::sandbox::{Backend, Expected, Limits, Network, Sandbox, SandboxError, SandboxSpec};
 use async_trait::async_trait;
 use egress::Policy;
-use ids::{Ids, Ranges};
+use ids::Ranges;
 use link::{Link, io_error};
 use mask::{Caller, Kind};
+use spare::{Fit, Spare, Spares};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -80,6 +82,7 @@ fn can_hold(folder: &Path) -> bool {
 #[derive(Debug, Clone)]
 pub struct Namespaces {
     shared: Arc<Shared>,
+    spares: Arc<Spares>,
 }
 
 /// What all sandboxes of a process share.
@@ -138,6 +141,7 @@ impl Namespaces {
                 known_masks: Mutex::default(),
                 off: Vec::new(),
             }),
+            spares: Arc::default(),
         })
     }
 
@@ -160,12 +164,8 @@ impl Namespaces {
                 known_masks: Mutex::default(),
                 off,
             }),
+            spares: Arc::default(),
         }
-    }
-
-    /// Makes disks ready for so many sandboxes at once with these limits, in the background.
-    pub fn expect(&self, limits: &Limits, count: usize) {
-        self.shared.pool.keep_ready(disk_limit(limits, &self.shared.masks), count);
     }
 }
 
@@ -212,6 +212,14 @@ impl Backend for Namespaces {
         "namespaces"
     }
 
+    fn expect(&self, expected: &Expected, count: usize) {
+        let env = self.shared.environment.variables(&[], true);
+        // What is wrong with it, the job that asks will hear.
+        if let Ok((fit, _)) = self.shared.fit(expected, &env) {
+            self.spares.expect(&self.shared, fit, count);
+        }
+    }
+
     async fn prepare(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
         Ok(Box::new(self.prepare_over(spec, None).await?))
     }
@@ -225,8 +233,8 @@ impl Namespaces {
         kept: Option<Disk>,
     ) -> Result<sandbox::NamespaceSandbox, SandboxError> {
         let asked = Instant::now();
-        let shared = self.shared.clone();
-        let begun = tokio::task::spawn_blocking(move || shared.begin(spec, kept))
+        let (shared, spares) = (self.shared.clone(), self.spares.clone());
+        let begun = tokio::task::spawn_blocking(move || shared.begin(spec, kept, &spares))
             .await
             .map_err(|error| SandboxError::Invalid(error.to_string()))??;
         begun.finish(self.shared.clone(), asked).await
@@ -237,9 +245,7 @@ impl Namespaces {
 struct Begun {
     spec: SandboxSpec,
     layout: ::sandbox::Layout,
-    ids: Ids,
-    held: Held,
-    socket: OwnedFd,
+    spare: Spare,
     policy: Option<Policy>,
 }
 
@@ -253,74 +259,49 @@ struct Held {
 }
 
 impl Shared {
-    fn begin(self: &Arc<Self>, spec: SandboxSpec, kept: Option<Disk>) -> Result<Begun, SandboxError> {
+    fn begin(
+        self: &Arc<Self>,
+        spec: SandboxSpec,
+        kept: Option<Disk>,
+        spares: &Arc<Spares>,
+    ) -> Result<Begun, SandboxError> {
         check(&spec)?;
-        let profile = match spec.profile {
-            ::sandbox::Profile::Hardened => Profile::Hardened,
-            ::sandbox::Profile::Root => Profile::Root,
-        };
-        let network = match spec.network {
-            Network::Outbound { .. } => Net::Relayed,
-            Network::None => Net::Loopback,
-            Network::Host => Net::Host,
-        };
-        let mut layout = spec::places(&spec, profile).map_err(error_of)?;
+        let expected = spec.expected();
+        let mut layout = spec::places(&spec).map_err(error_of)?;
         let on_host_root = spec.root == ::sandbox::Root::Host;
         layout.path = self.environment.path_inside(&spec.path, &spec.expose);
         layout.env = self.environment.variables(&spec.expose, on_host_root);
-        let policy = match &spec.network {
-            Network::Outbound { allow } => {
-                let allow: Vec<String> = allow.iter().cloned().chain(environment::proxies(&layout.env)).collect();
-                let policy = Policy::new(&allow).map_err(|error| SandboxError::Invalid(error.to_string()))?;
-                Some((allow, policy))
-            }
-            Network::None | Network::Host => None,
+        let (fit, policy) = self.fit(&expected, &layout.env)?;
+        let ahead = if kept.is_none() { spares.take(self, &fit) } else { None };
+        let spare = match ahead {
+            Some(spare) => spare,
+            None => Spare::make(self, &fit, kept)?,
         };
-        let (allow, policy) = policy.unzip();
-        let ids = match self.caller {
-            Caller::Root => Ids::range(&self.ranges, profile)
-                .map_err(|error| io_error("take an id range for the sandbox", error))?,
-            Caller::User => Ids::own(profile),
-        };
-        let kind = spec::mask_kind(&spec, self.caller, profile, network, &self.off);
-        let own_etc = kind.has_own_etc().then(|| etc::copy(Path::new("/etc"), &self.masks)).transpose();
-        let own_etc = own_etc.map_err(|error| io_error(format!("copy /etc to {}", self.masks.display()), error))?;
-        let mask = self.mask(kind)?;
-        let mut held = Held { shared: self.clone(), name: spec.name.clone(), group: None, disk: None };
-        let group = self
-            .cgroups
-            .create(&spec.name, &spec.limits)
-            .map_err(|error| SandboxError::Unsupported(error.to_string()))?;
-        let content = if kept.is_some() { Content::Kept } else { Content::Fresh };
-        let disk = kept.map_or_else(|| self.disk(&spec), Ok);
-        let group = held.group.insert(group);
-        let disk = held.disk.insert(disk?);
-        let (socket, theirs) = channel::pair().map_err(|error| io_error("make a socket", error))?;
-        let given = spec::Given {
-            spec: &spec,
-            caller: self.caller,
-            ids: &ids,
-            layout: &layout,
-            mask,
-            own_etc,
-            disk,
-            content,
-            group,
-            allow: allow.unwrap_or_default(),
-            off: self.off.clone(),
-        };
-        let assembled = spec::assemble(given, profile, network, theirs).map_err(error_of)?;
-        self.tell(&ToZygote::Prepare(Box::new(assembled.prepare)), assembled.fds)?;
-        Ok(Begun { spec, layout, ids, held, socket, policy })
+        let assembled = spec::assemble(&spec, &layout, self.caller, spare.sources).map_err(error_of)?;
+        spare.build(assembled)?;
+        Ok(Begun { spec, layout, spare, policy })
     }
 
-    fn disk(&self, spec: &SandboxSpec) -> Result<Disk, SandboxError> {
-        let limit = disk_limit(&spec.limits, &self.masks);
+    /// What a sandbox needs that can be made before its job is known; and the policy of its way out, if it has one.
+    fn fit(&self, expected: &Expected, env: &[(String, String)]) -> Result<(Fit, Option<Policy>), SandboxError> {
+        let (allow, policy) = match &expected.network {
+            Network::Outbound { allow } => {
+                let allow: Vec<String> = allow.iter().cloned().chain(environment::proxies(env)).collect();
+                let policy = Policy::new(&allow).map_err(|error| SandboxError::Invalid(error.to_string()))?;
+                (allow, Some(policy))
+            }
+            Network::None | Network::Host => (Vec::new(), None),
+        };
+        let kind = spec::mask_kind(expected, self.caller, &self.off);
+        Ok((Fit { kind, allow, limits: expected.limits.clone(), off: self.off.clone() }, policy))
+    }
+
+    fn disk(&self, limit: DiskLimit, name: &str, job: u32) -> Result<Disk, SandboxError> {
         let failed = |error: crate::disk::DiskError| SandboxError::Unsupported(error.to_string());
-        match (self.pool.take(limit, &spec.name).map_err(failed)?, &self.outside) {
+        match (self.pool.take(limit, name, job).map_err(failed)?, &self.outside) {
             (Disk::Directory(directory, reason), Some(outside)) => {
-                Disk::Directory(directory, reason).discard().map_err(failed)?;
-                outside.take(limit, &spec.name).map_err(failed)
+                self.pool.give_back(Disk::Directory(directory, reason)).map_err(failed)?;
+                outside.take(limit, name, job).map_err(failed)
             }
             (disk, _) => Ok(disk),
         }
@@ -334,27 +315,29 @@ impl Shared {
             .map_err(|error| io_error("reach the zygote, which has ended", error))
     }
 
-    fn mask(&self, kind: Kind) -> Result<layer::Made, SandboxError> {
+    /// The layer of a kind, and as what it is made from was.
+    fn mask(&self, kind: &Kind) -> Result<(mask::Stamp, layer::Made), SandboxError> {
         let failed = |error| io_error(format!("make a layer in {}", self.masks.display()), error);
-        let stamp = mask::Stamp::of(&kind);
+        let stamp = mask::Stamp::of(kind);
         let mut known = self.known_masks.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = match known.remove(&kind) {
+        let made = match known.remove(kind) {
             Some((made_at, made)) if made_at == stamp && !made.is_gone() => made,
-            _ => mask::layer(&kind, &self.masks).map_err(failed)?,
+            _ => mask::layer(kind, &self.masks).map_err(failed)?,
         };
         let own = match made.try_clone() {
             Ok(own) => own,
             // Kernels before 6.15 copy no mount that is in nobody's tree: then each sandbox has a layer of its own.
-            Err(_) => return Ok(made),
+            Err(_) => return Ok((stamp, made)),
         };
-        known.insert(kind, (stamp, made));
-        Ok(own)
+        known.insert(kind.clone(), (stamp.clone(), made));
+        Ok((stamp, own))
     }
 }
 
 impl Begun {
     async fn finish(self, shared: Arc<Shared>, asked: Instant) -> Result<sandbox::NamespaceSandbox, SandboxError> {
-        let (link, mut ready) = Link::open(self.socket).await?;
+        let Spare { held, socket, ids, .. } = self.spare;
+        let (link, mut ready) = Link::open(socket).await?;
         let start = asked.elapsed();
         let relay = match self.policy {
             Some(policy) => relay(std::mem::take(&mut ready.sockets), policy)?,
@@ -364,8 +347,8 @@ impl Begun {
             shared,
             spec: self.spec,
             layout: self.layout,
-            ids: self.ids,
-            held: self.held,
+            ids,
+            held,
             link,
             ready,
             relay,
@@ -405,7 +388,7 @@ impl Drop for Held {
             clean &= group.kill(PATIENCE).and_then(|()| group.remove()).is_ok();
         }
         if let Some(disk) = self.disk.take() {
-            clean &= disk.discard().is_ok();
+            clean &= self.shared.pool.give_back(disk).is_ok();
         }
         if clean {
             let _ = self.shared.tell(&ToZygote::Forget { name: std::mem::take(&mut self.name) }, Vec::new());

@@ -43,6 +43,8 @@ pub(super) struct Parts {
 pub(super) struct NamespaceSandbox {
     shared: Arc<Shared>,
     spec: SandboxSpec,
+    /// The zygote's name for it.
+    init: String,
     layout: Layout,
     outside: (u32, u32),
     link: Arc<Link>,
@@ -78,6 +80,7 @@ impl NamespaceSandbox {
         let limits = Watched::of(&spec.limits, held.group.as_ref());
         let facts =
             Facts::new(&spec, shared.caller, &ids, &ready.protections, held.group.as_ref(), held.disk.as_ref(), start);
+        let init = held.name.clone();
         let views = spec.views.iter().map(|view| view.name.clone()).zip(ready.views).collect();
         let pidfd = crate::sys::watched(ready.pidfd).map_err(|error| io_error("watch the sandbox", error))?;
         let outside = ids.outside;
@@ -94,6 +97,7 @@ impl NamespaceSandbox {
         Ok(Self {
             shared,
             spec,
+            init,
             layout,
             outside,
             link: Arc::new(link),
@@ -196,7 +200,7 @@ impl Sandbox for NamespaceSandbox {
             .await
             .map_err(|_| SandboxError::Gone)?
             .map_err(|error| io_error("make the files of the view writable", error))?;
-        let message = ToZygote::Place { name: self.spec.name.clone(), at: at.to_owned() };
+        let message = ToZygote::Place { name: self.init.clone(), at: at.to_owned() };
         self.ask_zygote(message, Some(mount)).await?;
         // A mount can be attached once.
         self.views.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
@@ -221,7 +225,7 @@ impl Sandbox for NamespaceSandbox {
         placed.retain(|(_, at)| paths.iter().any(|path| at.starts_with(path)));
         placed.sort_by_key(|(_, at)| std::cmp::Reverse(at.components().count()));
         for (_, at) in placed {
-            self.ask_zygote(ToZygote::TakeOut { name: self.spec.name.clone(), at: at.clone() }, None).await?;
+            self.ask_zygote(ToZygote::TakeOut { name: self.init.clone(), at: at.clone() }, None).await?;
             self.placed.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, known)| *known != at);
         }
         self.done(Request::Remove { paths }).await
@@ -353,7 +357,7 @@ impl Life {
             drop(held.disk.take());
         }
         if let Some(disk) = held.disk.take() {
-            disk.discard().map_err(|error| SandboxError::Invalid(error.to_string()))?;
+            held.shared.pool.give_back(disk).map_err(|error| SandboxError::Invalid(error.to_string()))?;
         }
         drop(held);
         drop(self.ids.lock().unwrap_or_else(PoisonError::into_inner).take());

@@ -1,17 +1,13 @@
 //! From a spec to what the zygote and the init are told. No policy of theirs: everything that differs between root and an
 //! ordinary user, between the host's root and a directory, is decided here.
 
-use super::ids::Ids;
 use super::layer;
 use super::mask::{self, Caller, Hiding, Kind};
-use crate::cgroup::Group;
 use crate::disk::Disk;
 use crate::sys;
-use crate::wire::{
-    Access, Bind, Content, Fault, Layer, Net, Owners, Prepare, Profile, Protection, Setup, Source, ViewSetup,
-};
+use crate::wire::{Access, Bind, Fault, Layer, Net, Owners, Profile, Protection, Setup, Source, ViewSetup};
 use domain::View;
-use sandbox::{Layout, Root, SandboxSpec, Workspace};
+use sandbox::{Expected, Layout, Network, Root, SandboxSpec, Workspace};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -22,9 +18,23 @@ const WRITABLE: [&str; 8] = ["/home", "/tmp", "/var/tmp", "/dev", "/proc", mask:
 /// What programs ask to learn the number of processors.
 const PROCESSORS: &str = "/sys/devices/system/cpu";
 
-/// The message to the zygote.
+/// What an init is told of a root, whatever its job will be.
+pub(super) struct Base {
+    pub(super) sources: Vec<Source>,
+    pub(super) upper: usize,
+    pub(super) layers: Vec<Layer>,
+    pub(super) binds: Vec<Bind>,
+    pub(super) writable: Vec<PathBuf>,
+    /// By descriptor: whose owners are to be mapped.
+    pub(super) mapped: Vec<(usize, Owners)>,
+    pub(super) fds: Vec<OwnedFd>,
+}
+
+/// What an init is told of its job.
 pub(super) struct Assembled {
-    pub(super) prepare: Prepare,
+    pub(super) setup: Setup,
+    /// By descriptor: whose owners are to be mapped.
+    pub(super) mapped: Vec<(usize, Owners)>,
     pub(super) fds: Vec<OwnedFd>,
 }
 
@@ -37,26 +47,8 @@ enum Use {
     Mount,
 }
 
-/// What is known before the message is put together.
-pub(super) struct Given<'a> {
-    pub(super) spec: &'a SandboxSpec,
-    pub(super) caller: Caller,
-    pub(super) ids: &'a Ids,
-    pub(super) layout: &'a Layout,
-    pub(super) mask: layer::Made,
-    /// What stands for the host's `/etc`.
-    pub(super) own_etc: Option<PathBuf>,
-    pub(super) disk: &'a Disk,
-    /// What lies on it already.
-    pub(super) content: Content,
-    pub(super) group: &'a Group,
-    /// Targets that are open.
-    pub(super) allow: Vec<String>,
-    pub(super) off: Vec<Protection>,
-}
-
 /// Paths of a sandbox; the same for every profile but the home.
-pub(super) fn places(spec: &SandboxSpec, profile: Profile) -> Result<Layout, Fault> {
+pub(super) fn places(spec: &SandboxSpec) -> Result<Layout, Fault> {
     let name = Path::new(&spec.repository_name);
     let mut parts = name.components();
     if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
@@ -67,7 +59,7 @@ pub(super) fn places(spec: &SandboxSpec, profile: Profile) -> Result<Layout, Fau
     }
     let home = PathBuf::from("/home/runner");
     let work = home.join("work").join(name);
-    let (home_of_job, user) = match profile {
+    let (home_of_job, user) = match profile(spec.profile) {
         Profile::Hardened => (home.clone(), "runner"),
         Profile::Root => (PathBuf::from("/root"), "root"),
     };
@@ -83,83 +75,77 @@ pub(super) fn places(spec: &SandboxSpec, profile: Profile) -> Result<Layout, Fau
     })
 }
 
-/// The kind of mask for a spec.
-pub(super) fn mask_kind(
-    spec: &SandboxSpec,
-    caller: Caller,
-    profile: Profile,
-    network: Net,
-    off: &[Protection],
-) -> Kind {
-    let base = match &spec.root {
-        Root::Host => PathBuf::from("/"),
-        Root::Dir(path) => path.clone(),
-    };
-    let hiding = if off.contains(&Protection::HiddenFiles) { Hiding::Nothing } else { Hiding::Private };
-    Kind { base, caller, profile, network, repository: spec.repository_name.clone(), hiding }
+/// The kind of root for a spec.
+pub(super) fn mask_kind(expected: &Expected, caller: Caller, off: &[Protection]) -> Kind {
+    Kind {
+        base: match &expected.root {
+            Root::Host => PathBuf::from("/"),
+            Root::Dir(path) => path.clone(),
+        },
+        caller,
+        profile: profile(expected.profile),
+        network: match expected.network {
+            Network::Outbound { .. } => Net::Relayed,
+            Network::None => Net::Loopback,
+            Network::Host => Net::Host,
+        },
+        repository: expected.repository_name.clone(),
+        hiding: if off.contains(&Protection::HiddenFiles) { Hiding::Nothing } else { Hiding::Private },
+    }
 }
 
-struct Builder<'a> {
-    given: &'a Given<'a>,
+fn profile(asked: sandbox::Profile) -> Profile {
+    match asked {
+        sandbox::Profile::Hardened => Profile::Hardened,
+        sandbox::Profile::Root => Profile::Root,
+    }
+}
+
+/// Collects trees of the host for a message.
+struct Builder {
+    caller: Caller,
+    /// Sources that the receiver has already.
+    known: usize,
     fds: Vec<OwnedFd>,
     mapped: Vec<(usize, Owners)>,
     sources: Vec<Source>,
 }
 
-/// Puts the message together. `socket` is the init's end of its socket.
-pub(super) fn assemble(given: Given<'_>, profile: Profile, network: Net, socket: OwnedFd) -> Result<Assembled, Fault> {
-    let mut builder = Builder { given: &given, fds: vec![socket], mapped: Vec::new(), sources: Vec::new() };
-    let open_group = |error: io::Error| Fault::system("open the control group", error);
-    let group_fd = match given.group.clone_into() {
-        Some(fd) => Some(builder.fd(fd.try_clone_to_owned().map_err(open_group)?)),
-        None => None,
-    };
-    let entrances = given.group.v1_entrances().map_err(|error| Fault::Invalid(error.to_string()))?;
-    let entrances = entrances.into_iter().map(|fd| builder.fd(fd)).collect();
-    let upper = builder.upper()?;
-    let layers = builder.layers()?;
-    let binds = builder.binds()?;
-    let views = given.spec.views.iter().map(|view| builder.view(view)).collect::<Result<_, _>>()?;
-    let writable = match profile {
+/// What lies over the root of a kind, or stands for parts of it.
+pub(super) struct Lower {
+    pub(super) mask: layer::Made,
+    /// What stands for the host's `/etc`.
+    pub(super) own_etc: Option<PathBuf>,
+}
+
+/// The root of a kind. `fds`: what comes before its descriptors.
+pub(super) fn base(kind: &Kind, lower: Lower, disk: &Disk, fds: Vec<OwnedFd>) -> Result<Base, Fault> {
+    let mut builder = Builder { caller: kind.caller, known: 0, fds, mapped: Vec::new(), sources: Vec::new() };
+    let upper = builder.upper(disk)?;
+    let layers = builder.layers(kind, lower, disk)?;
+    let mut binds = Vec::new();
+    if Path::new(PROCESSORS).is_dir() {
+        let source = builder.tree(Path::new(PROCESSORS), None, Use::Mount)?;
+        binds.push(Bind { source, at: relative(Path::new(PROCESSORS)), access: Access::Read });
+    }
+    let writable = match kind.profile {
         Profile::Hardened => WRITABLE.iter().map(PathBuf::from).collect(),
         Profile::Root => vec![PathBuf::from("/")],
     };
-    let setup = Setup {
-        sources: builder.sources,
-        upper,
-        content: given.content,
-        layers,
-        binds,
-        views,
-        init: given.ids.init,
-        job: given.ids.job,
-        profile,
-        network,
-        allow: given.allow.clone(),
-        // Counted by the control group too, where there is one: a program that asks for the size shall hear what it can have.
-        shared_memory: given.spec.limits.memory,
-        host_name: mask::HOST_NAME.to_owned(),
-        writable,
-        off: given.off.clone(),
-    };
-    let directory = match given.disk {
-        Disk::Directory(directory, _) => directory.leftover().map(Path::to_owned),
-        Disk::Image(_) => None,
-    };
-    let prepare = Prepare {
-        name: given.spec.name.clone(),
-        group: given.group.name().to_owned(),
-        group_fd,
-        entrances,
-        directory,
-        map: given.ids.map.clone(),
-        mapped: builder.mapped,
-        setup,
-    };
-    Ok(Assembled { prepare, fds: builder.fds })
+    let Builder { fds, mapped, sources, .. } = builder;
+    Ok(Base { sources, upper, layers, binds, writable, mapped, fds })
 }
 
-impl Builder<'_> {
+/// What a spec adds to a root with so many sources.
+pub(super) fn assemble(spec: &SandboxSpec, layout: &Layout, caller: Caller, known: usize) -> Result<Assembled, Fault> {
+    let mut builder = Builder { caller, known, fds: Vec::new(), mapped: Vec::new(), sources: Vec::new() };
+    let binds = builder.binds(spec, layout)?;
+    let views = spec.views.iter().map(|view| builder.view(view)).collect::<Result<_, _>>()?;
+    let Builder { fds, mapped, sources, .. } = builder;
+    Ok(Assembled { setup: Setup { sources, binds, views }, mapped, fds })
+}
+
+impl Builder {
     fn fd(&mut self, fd: OwnedFd) -> usize {
         self.fds.push(fd);
         self.fds.len() - 1
@@ -167,13 +153,13 @@ impl Builder<'_> {
 
     fn source(&mut self, source: Source) -> usize {
         self.sources.push(source);
-        self.sources.len() - 1
+        self.known + self.sources.len() - 1
     }
 
     /// A tree of the host. Root hands over a detached mount with its owners mapped; an ordinary user's init finds it itself.
     fn tree(&mut self, host: &Path, owners: Option<Owners>, used: Use) -> Result<usize, Fault> {
         let failed = |error: io::Error| Fault::system(format!("open {}", host.display()), error);
-        match (self.given.caller, used) {
+        match (self.caller, used) {
             (Caller::Root, _) => {
                 let mount = sys::detached(host, used == Use::Mount).map_err(failed)?;
                 let at = self.fd(mount);
@@ -189,8 +175,8 @@ impl Builder<'_> {
         }
     }
 
-    fn upper(&mut self) -> Result<usize, Fault> {
-        match self.given.disk {
+    fn upper(&mut self, disk: &Disk) -> Result<usize, Fault> {
+        match disk {
             Disk::Image(image) => {
                 let mount =
                     image.mount().try_clone_to_owned().map_err(|error| Fault::system("open the job's disk", error))?;
@@ -205,35 +191,30 @@ impl Builder<'_> {
         }
     }
 
-    fn layers(&mut self) -> Result<Vec<Layer>, Fault> {
-        let mask = match &self.given.mask {
-            layer::Made::Directory(path) => {
-                let path = path.clone();
-                self.tree(&path, Some(Owners::Sandbox), Use::Lower)?
-            }
+    fn layers(&mut self, kind: &Kind, lower: Lower, disk: &Disk) -> Result<Vec<Layer>, Fault> {
+        let mask = match lower.mask {
+            layer::Made::Directory(path) => self.tree(&path, Some(Owners::Sandbox), Use::Lower)?,
             layer::Made::Mount(mount) => {
-                let mount = mount.try_clone().map_err(|error| Fault::system("open a layer", error))?;
                 let at = self.fd(mount);
                 self.mapped.push((at, Owners::Sandbox));
                 self.source(Source::Mount(at))
             }
         };
         let top = PathBuf::new();
-        match &self.given.spec.root {
-            Root::Dir(root) => {
-                let root = self.tree(root, Some(Owners::Sandbox), Use::Lower)?;
-                Ok(vec![Layer { at: top.clone(), lowers: vec![(mask, top.clone()), (root, top)] }])
-            }
-            Root::Host => self.host_layers(mask),
+        if kind.base == Path::new("/") {
+            return self.host_layers(mask, lower.own_etc.as_deref(), disk);
         }
+        let root = self.tree(&kind.base, Some(Owners::Sandbox), Use::Lower)?;
+        Ok(vec![Layer { at: top.clone(), lowers: vec![(mask, top.clone()), (root, top)] }])
     }
 
     /// Root lays one overlay over the whole of the host's root, and one over each file system mounted at its top. In a user
     /// namespace the kernel refuses that (mounts below `/` are locked), so there it is one for each directory at the top.
-    fn host_layers(&mut self, mask: usize) -> Result<Vec<Layer>, Fault> {
+    fn host_layers(&mut self, mask: usize, own_etc: Option<&Path>, disk: &Disk) -> Result<Vec<Layer>, Fault> {
         let top = PathBuf::new();
         let mut first = vec![(mask, top.clone())];
-        let whole = self.is_whole();
+        // Not where its upper directory lies in that root.
+        let whole = self.caller == Caller::Root && matches!(disk, Disk::Image(_));
         if whole {
             first.push((self.tree(Path::new("/"), Some(Owners::Sandbox), Use::Lower)?, top.clone()));
         }
@@ -246,8 +227,8 @@ impl Builder<'_> {
             if !meta.is_dir() || covered {
                 continue;
             }
-            let own = self.given.own_etc.clone().filter(|_| name == "etc");
-            let tree = self.tree(&own.unwrap_or(path), Some(Owners::Sandbox), Use::Lower)?;
+            let own = own_etc.filter(|_| name == "etc");
+            let tree = self.tree(own.unwrap_or(&path), Some(Owners::Sandbox), Use::Lower)?;
             layers.push(Layer {
                 at: PathBuf::from(name),
                 lowers: vec![(mask, PathBuf::from(name)), (tree, top.clone())],
@@ -256,18 +237,8 @@ impl Builder<'_> {
         Ok(layers)
     }
 
-    /// Whether one overlay goes over the whole of the host's root: not where its upper directory lies in that root.
-    fn is_whole(&self) -> bool {
-        self.given.caller == Caller::Root && matches!(self.given.disk, Disk::Image(_))
-    }
-
-    fn binds(&mut self) -> Result<Vec<Bind>, Fault> {
-        let spec = self.given.spec;
+    fn binds(&mut self, spec: &SandboxSpec, layout: &Layout) -> Result<Vec<Bind>, Fault> {
         let mut binds = Vec::new();
-        if Path::new(PROCESSORS).is_dir() {
-            let source = self.tree(Path::new(PROCESSORS), None, Use::Mount)?;
-            binds.push(Bind { source, at: relative(Path::new(PROCESSORS)), access: Access::Read });
-        }
         for path in &spec.expose {
             let source = self.tree(path, Some(Owners::Sandbox), Use::Mount)?;
             binds.push(Bind { source, at: relative(path), access: Access::Read });
@@ -278,11 +249,11 @@ impl Builder<'_> {
         }
         if let Some(tools) = &spec.tool_cache {
             let source = self.tree(tools, Some(owner_of(tools)?), Use::Lower)?;
-            binds.push(Bind { source, at: relative(&self.given.layout.tool_cache), access: Access::Layered });
+            binds.push(Bind { source, at: relative(&layout.tool_cache), access: Access::Layered });
         }
         if let Workspace::Bind(host) = &spec.workspace {
             let source = self.tree(host, Some(owner_of(host)?), Use::Mount)?;
-            binds.push(Bind { source, at: relative(&self.given.layout.workspace), access: Access::Write });
+            binds.push(Bind { source, at: relative(&layout.workspace), access: Access::Write });
         }
         Ok(binds)
     }

@@ -9,7 +9,7 @@ use crate::init;
 use crate::mapped::remove_tree;
 use crate::seccomp::Filters;
 use crate::sys::{self, Forked};
-use crate::wire::{Fault, IdMap, Net, Prepare, Reply, ToZygote};
+use crate::wire::{Build, Fault, Fork, IdMap, Identity, Net, Owners, Reply, ToZygote};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, wait, waitpid};
@@ -22,9 +22,16 @@ use std::time::Duration;
 /// How long the cleaning waits for the last process of one sandbox.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Descriptors of [`Fork`] that are for the zygote itself; the others' numbers begin here.
+const FIRST: usize = 3;
+
 /// What is left to do for a sandbox when the parent dies.
 struct Entry {
     init: Option<Pid>,
+    /// How the init is let go on.
+    go: OwnedFd,
+    /// The job's user, and the same as the host sees it.
+    owner: (Identity, (u32, u32)),
     /// For `place`.
     inside: Option<Inside>,
     group: String,
@@ -110,10 +117,17 @@ impl Server {
 
     fn handle(&mut self, mut message: Message) {
         match message.decode() {
-            Ok(ToZygote::Prepare(prepare)) => {
+            Ok(ToZygote::Fork(asked)) => {
                 let fds = std::mem::take(&mut message.fds);
                 drop(message);
-                self.prepare(*prepare, fds);
+                if let Err((fault, socket)) = self.fork(*asked, fds) {
+                    let _ = channel::send_value(socket.as_fd(), 0, &Reply::Failed(fault), &[]);
+                }
+            }
+            Ok(ToZygote::Build(build)) => {
+                let fds = std::mem::take(&mut message.fds);
+                drop(message);
+                self.build(*build, fds);
             }
             Ok(ToZygote::Place { name, at }) => {
                 let fds = std::mem::take(&mut message.fds);
@@ -140,88 +154,101 @@ impl Server {
                 }
             }
             Ok(ToZygote::Forget { name }) => {
-                self.entries.remove(&name);
+                // One that never got a job waits still.
+                if let Some(pid) = self.entries.remove(&name).and_then(|entry| entry.init) {
+                    end(pid);
+                }
             }
             // Only a parent of another build could send such a message; it sees the sandbox's socket end.
             Err(_) => {}
         }
     }
 
-    fn prepare(&mut self, prepare: Prepare, fds: Vec<OwnedFd>) {
-        let name = prepare.name.clone();
-        let entry =
-            Entry { init: None, inside: None, group: prepare.group.clone(), directory: prepare.directory.clone() };
-        self.entries.insert(name.clone(), entry);
-        // The child never returns from here.
-        let answer = fds.first().and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3).ok());
-        if let (Err(fault), Some(socket)) = (self.fork(&name, prepare, fds), answer) {
-            let _ = channel::send_value(socket.as_fd(), 0, &Reply::Failed(fault), &[]);
+    /// Forks an init. A fault comes back with the socket to tell it on.
+    fn fork(&mut self, asked: Fork, fds: Vec<OwnedFd>) -> Result<(), (Fault, OwnedFd)> {
+        let mut fds = fds.into_iter();
+        let (Some(socket), Some(go), Some(waits)) = (fds.next(), fds.next(), fds.next()) else { return Ok(()) };
+        match self.try_fork(asked, &socket, go, waits, fds.collect()) {
+            Ok(()) => Ok(()),
+            Err(fault) => Err((fault, socket)),
         }
     }
 
-    fn fork(&mut self, name: &str, prepare: Prepare, fds: Vec<OwnedFd>) -> Result<(), Fault> {
+    fn try_fork(
+        &mut self,
+        asked: Fork,
+        socket: &OwnedFd,
+        go: OwnedFd,
+        waits: OwnedFd,
+        fds: Vec<OwnedFd>,
+    ) -> Result<(), Fault> {
         let missing = || Fault::Invalid("a descriptor of the sandbox's spec is missing".to_owned());
-        let (go, wait_for_go) = channel::pair().map_err(|error| Fault::system("make a socket", error))?;
-        let group_fd = match prepare.group_fd {
-            Some(at) => Some(fds.get(at).ok_or_else(missing)?.as_fd()),
+        let group_fd = match asked.group_fd {
+            Some(at) => Some(fds.get(at.wrapping_sub(FIRST)).ok_or_else(missing)?.as_fd()),
             None => None,
         };
-        let network = if prepare.setup.network == Net::Host { 0 } else { sys::NEWNET };
+        let network = if asked.frame.network == Net::Host { 0 } else { sys::NEWNET };
         let forked = sys::clone_into(sys::NAMESPACES | network, group_fd)
             .map_err(|error| Fault::system("make the namespaces of the sandbox", error))?;
         let pid = match forked {
             Forked::Child => {
-                drop(go);
-                let keep: Vec<i32> = fds.iter().chain([&wait_for_go]).map(AsRawFd::as_raw_fd).collect();
-                let _ = sys::close_all_but(&keep);
-                if let Err(fault) = enter_groups(&prepare.entrances, &fds) {
-                    if let Some(socket) = fds.first() {
-                        let _ = channel::send_value(socket.as_fd(), 0, &Reply::Failed(fault), &[]);
-                    }
+                let kept = fds.iter().chain([socket, &waits]);
+                let _ = sys::close_all_but(&kept.map(AsRawFd::as_raw_fd).collect::<Vec<i32>>());
+                std::mem::forget(go);
+                if let Err(fault) = enter_groups(&asked.entrances, &fds) {
+                    let _ = channel::send_value(socket.as_fd(), 0, &Reply::Failed(fault), &[]);
                     sys::exit_now(1)
                 }
-                init::run(&prepare.setup, fds, &wait_for_go, &self.filters)
+                init::run(&asked.frame, fds, FIRST, socket, &waits, &self.filters)
             }
             Forked::Parent(pid) => pid,
         };
-        drop(wait_for_go);
-        if let Some(entry) = self.entries.get_mut(name) {
-            entry.init = Some(pid);
-            if !prepare.setup.views.is_empty() {
-                // Opened now: once the init is bound, an ordinary user's zygote could not.
-                let inside = Inside::of(pid, prepare.setup.job);
-                entry.inside = Some(inside.map_err(|error| Fault::system("open the sandbox's namespaces", error))?);
-            }
+        drop(waits);
+        let owner = Self::owner(&asked);
+        let equipped = map::write(pid, &asked.map)
+            .and_then(|()| equip(&mut self.mapper, owner.1, pid, &asked.mapped, &fds, FIRST))
+            .and_then(|()| {
+                channel::send_value(go.as_fd(), init::MAPPED, &(), &[])
+                    .map_err(|error| Fault::system("start the sandbox's init", error))
+            });
+        let Fork { name, group, directory, .. } = asked;
+        self.entries.insert(name, Entry { init: Some(pid), go, owner, inside: None, group, directory });
+        if equipped.is_err() {
+            end(pid);
         }
-        let done = self.equip(pid, &prepare, &fds).and_then(|()| {
-            channel::send_value(go.as_fd(), 0, &(), &[])
-                .map_err(|error| Fault::system("start the sandbox's init", error))
-        });
-        if done.is_err() {
-            let _ = sys::kill(pid.as_raw_nonzero().get(), libc::SIGKILL);
-        }
-        done
+        equipped
     }
 
-    /// What the child cannot do for itself: ids, mapped mounts.
-    fn equip(&mut self, pid: Pid, prepare: &Prepare, fds: &[OwnedFd]) -> Result<(), Fault> {
-        map::write(pid, &prepare.map)?;
-        if prepare.mapped.is_empty() {
-            return Ok(());
-        }
-        let own = map::of(pid).map_err(|error| Fault::system("open the sandbox's user namespace", error))?;
-        let job = match &prepare.map {
-            IdMap::Range { base, .. } => {
-                (base.saturating_add(prepare.setup.job.uid), base.saturating_add(prepare.setup.job.gid))
-            }
+    /// Who owns what a job makes, inside and as the host sees it.
+    fn owner(asked: &Fork) -> (Identity, (u32, u32)) {
+        let job = asked.frame.job;
+        let outside = match &asked.map {
+            IdMap::Range { base, .. } => (base.saturating_add(job.uid), base.saturating_add(job.gid)),
             IdMap::Own { uid, gid, .. } | IdMap::Helped { uid, gid, .. } => (*uid, *gid),
         };
-        for (at, owners) in &prepare.mapped {
-            let mount =
-                fds.get(*at).ok_or_else(|| Fault::Invalid("a mount of the sandbox's spec is missing".to_owned()))?;
-            self.mapper.map(mount.as_fd(), *owners, own.as_fd(), job)?;
+        (job, outside)
+    }
+
+    /// Gives an init its job. Where that fails, the init ends and the parent sees its socket end.
+    fn build(&mut self, build: Build, fds: Vec<OwnedFd>) {
+        let Some(entry) = self.entries.get_mut(&build.name) else { return };
+        let Some(pid) = entry.init else { return };
+        let (job, outside) = entry.owner;
+        let mut equipped = equip(&mut self.mapper, outside, pid, &build.mapped, &fds, 0);
+        if build.places && equipped.is_ok() {
+            // Opened now: once the init is bound, an ordinary user's zygote could not.
+            equipped = Inside::of(pid, job)
+                .map(|inside| entry.inside = Some(inside))
+                .map_err(|error| Fault::system("open the sandbox's namespaces", error));
         }
-        Ok(())
+        let told = match equipped {
+            Ok(()) => Message::of_bytes(init::SETUP, build.setup, fds).send(&entry.go),
+            // The init passes it on, and ends.
+            Err(fault) => channel::send_value(entry.go.as_fd(), init::SETUP + 1, &fault, &[]),
+        };
+        if told.is_err() {
+            end(pid);
+        }
     }
 
     fn reap(&mut self) {
@@ -238,8 +265,8 @@ impl Server {
     fn clean(&mut self) {
         let inits: Vec<Pid> = self.entries.values().filter_map(|entry| entry.init).collect();
         for pid in &inits {
-            // Not reaped yet, so the number is still this child's. The end of a pid namespace's init ends the namespace.
-            let _ = sys::kill(pid.as_raw_nonzero().get(), libc::SIGKILL);
+            // The end of a pid namespace's init ends the namespace.
+            end(*pid);
         }
         for pid in inits {
             let _ = waitpid(Some(pid), WaitOptions::empty());
@@ -258,9 +285,36 @@ impl Server {
     }
 }
 
+/// What an init cannot do for itself: mapped mounts. `first` is the number of the first descriptor.
+fn equip(
+    mapper: &mut Mapper,
+    outside: (u32, u32),
+    pid: Pid,
+    mapped: &[(usize, Owners)],
+    fds: &[OwnedFd],
+    first: usize,
+) -> Result<(), Fault> {
+    if mapped.is_empty() {
+        return Ok(());
+    }
+    let own = map::of(pid).map_err(|error| Fault::system("open the sandbox's user namespace", error))?;
+    for (at, owners) in mapped {
+        let mount = fds
+            .get(at.wrapping_sub(first))
+            .ok_or_else(|| Fault::Invalid("a mount of the sandbox's spec is missing".to_owned()))?;
+        mapper.map(mount.as_fd(), *owners, own.as_fd(), outside)?;
+    }
+    Ok(())
+}
+
+/// Kills a child that is not reaped yet, so that the number is still its own.
+fn end(pid: Pid) {
+    let _ = sys::kill(pid.as_raw_nonzero().get(), libc::SIGKILL);
+}
+
 /// In the child: moving a process may wait for the kernel, and the zygote has others to serve.
 fn enter_groups(entrances: &[usize], fds: &[OwnedFd]) -> Result<(), Fault> {
-    for entrance in entrances.iter().filter_map(|at| fds.get(*at)) {
+    for entrance in entrances.iter().filter_map(|at| fds.get(at.wrapping_sub(FIRST))) {
         rustix::io::write(entrance, b"0").map_err(|error| Fault::system("enter the sandbox's control group", error))?;
     }
     sys::unshare(sys::NEWCGROUP).map_err(|error| Fault::system("make the sandbox's control group namespace", error))
