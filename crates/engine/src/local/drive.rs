@@ -127,6 +127,7 @@ impl Drive {
     }
 
     async fn follow(&mut self, decisions: Vec<Decision>) {
+        self.shared.begin(decisions.iter().filter(|decision| matches!(decision, Decision::Ready(_))).count());
         let mut decisions: std::collections::VecDeque<Decision> = decisions.into();
         while let Some(decision) = decisions.pop_front() {
             let about = match &decision {

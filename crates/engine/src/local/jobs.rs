@@ -44,6 +44,13 @@ impl Shared {
         EventSink::new(job.clone(), Arc::clone(&self.run.clock), self.run.events.clone())
     }
 
+    /// So many jobs begin now. The first takes what there is, or makes its own; the others' sandboxes can be made ahead.
+    pub(super) fn begin(&self, jobs: usize) {
+        if jobs > 1 {
+            self.run.backend.expect(&self.run.sandbox.expected(), jobs - 1);
+        }
+    }
+
     /// The spec with a name of its own on this machine.
     fn spec(&self) -> SandboxSpec {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
