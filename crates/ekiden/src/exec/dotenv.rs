@@ -26,7 +26,9 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
     let mut pairs = Vec::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while !rest.is_empty() {
-        let number = text[..text.len() - rest.len()].matches('\n').count() + 1;
+        // Counted for the one wrong line, not for each.
+        let before = text.len() - rest.len();
+        let number = || text[..before].matches('\n').count() + 1;
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with('#') {
@@ -34,19 +36,19 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
             continue;
         }
         let trimmed = trimmed.strip_prefix("export ").map_or(trimmed, str::trim_start);
-        let (name, value) = trimmed.split_once('=').ok_or(number)?;
+        let (name, value) = trimmed.split_once('=').ok_or_else(number)?;
         let name = name.trim_end();
         if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(number);
+            return Err(number());
         }
         let value = value.trim_start();
         let (value, next) = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 // The value may go on over the end of the line.
                 let start = rest.len() - after.len() - usize::from(rest.len() != line.len());
-                let opened = line.rfind(value).ok_or(number)? + 1;
+                let opened = line.rfind(value).ok_or_else(number)? + 1;
                 debug_assert!(start >= opened);
-                quoted(&rest[opened..], quote).ok_or(number)?
+                quoted(&rest[opened..], quote).ok_or_else(number)?
             }
             _ => (value.split(" #").next().unwrap_or_default().trim_end().to_owned(), after),
         };

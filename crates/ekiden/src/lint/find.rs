@@ -83,7 +83,16 @@ fn of_folder(folder: &Path) -> std::io::Result<Vec<Target>> {
 fn of_repository(root: &Path, folders: &[PathBuf]) -> std::io::Result<Vec<Target>> {
     let mut targets = Vec::new();
     for folder in folders {
-        targets.extend(files(folder)?.iter().map(|file| Target::of_file(file)));
+        // The names are known: what each path belongs to need not be found out from it.
+        let place = folder.strip_prefix(root).ok().and_then(Path::to_str);
+        targets.extend(files(folder)?.iter().map(|file| {
+            match (place, file.file_name().and_then(std::ffi::OsStr::to_str)) {
+                (Some(place), Some(name)) => {
+                    Target::Workflow { root: root.to_owned(), path: format!("{place}/{name}") }
+                }
+                _ => Target::of_file(file),
+            }
+        }));
     }
     let mut manifests = Vec::new();
     actions(root, ACTION_DEPTH, &mut manifests);

@@ -27,9 +27,13 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, colours: Colour
     if end - start > LONG_LINE {
         return render_long(diagnostic, path, &source[start..end], range.start - start);
     }
-    let before = source.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+    // Counting lines for each finding of a long file would take longer than finding them did.
+    let number = match diagnostic.span.line {
+        0 => source.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1,
+        known => known as usize,
+    };
     let excerpt = Snippet::source(&source[start..end])
-        .line_start(before + 1)
+        .line_start(number)
         .path(path)
         .fold(true)
         .annotation(AnnotationKind::Primary.span(range.start - start..range.end - start));

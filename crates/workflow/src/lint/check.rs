@@ -6,6 +6,9 @@ use super::types::Type;
 use crate::expr::{Comparison, Expression, Node, NodeKind, Value};
 use std::ops::Range;
 
+/// So many properties are named where one is missing.
+const MOST_NAMED: usize = 64;
+
 /// One finding within an expression.
 #[derive(Debug)]
 pub(super) struct ExpressionFinding {
@@ -141,7 +144,10 @@ impl Checker<'_> {
         match from {
             Type::Any => Type::Any,
             Type::Object(object) => object.property(name).unwrap_or_else(|| {
-                let known: Vec<&str> = object.properties.keys().map(String::as_str).collect();
+                let mut known: Vec<&str> = object.properties.keys().map(String::as_str).take(MOST_NAMED + 1).collect();
+                if known.len() > MOST_NAMED {
+                    known[MOST_NAMED] = "…";
+                }
                 let among = if known.is_empty() {
                     "there are none".to_owned()
                 } else {

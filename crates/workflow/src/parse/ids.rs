@@ -2,12 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
+/// Up to so many ids are compared one by one.
+const FEW: usize = 16;
+
 /// As long as a made-up id may be.
 const LONGEST: usize = 99;
 
 /// The ids of one scope.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
+    /// Ids in lower case, while there are few.
+    few: Vec<String>,
+    /// All of them, once there are more.
     taken: HashSet<String>,
     /// The number to try next for a made-up id.
     next: HashMap<String, u32>,
@@ -17,10 +23,26 @@ impl Ids {
     /// Takes an id that was written; says what is wrong with it.
     pub(super) fn add(&mut self, id: &str) -> Result<(), String> {
         check(id)?;
-        if !self.taken.insert(id.to_ascii_lowercase()) {
+        if !self.take(id.to_ascii_lowercase()) {
             return Err(format!("The identifier '{id}' may not be used more than once within the same scope."));
         }
         Ok(())
+    }
+
+    /// Takes an id in lower case; says whether it was free.
+    fn take(&mut self, id: String) -> bool {
+        if !self.taken.is_empty() {
+            return self.taken.insert(id);
+        }
+        if self.few.contains(&id) {
+            return false;
+        }
+        if self.few.len() == FEW {
+            self.taken.extend(std::mem::take(&mut self.few));
+            return self.taken.insert(id);
+        }
+        self.few.push(id);
+        true
     }
 
     /// Makes up a free id like `__run`, `__run_2` for what a step does.
@@ -37,7 +59,7 @@ impl Ids {
                 candidate.truncate(LONGEST - suffix.len());
                 candidate.push_str(&suffix);
             }
-            if self.taken.insert(candidate.to_ascii_lowercase()) {
+            if self.take(candidate.to_ascii_lowercase()) {
                 match self.next.get_mut(&base) {
                     Some(next) => *next = attempt + 1,
                     None => {
@@ -80,6 +102,10 @@ mod tests {
         assert_eq!(ids.generate("run"), "__run");
         assert_eq!(ids.generate("run"), "__run_2");
         assert_eq!(ids.generate("actions/check.out"), "__actions_check_out");
+        for number in 3..100 {
+            assert_eq!(ids.generate("run"), format!("__run_{number}"));
+        }
+        assert!(ids.add("A").is_err() && ids.add("b").is_ok() && ids.add("B").is_err());
         let long = "é".repeat(300);
         assert_eq!(ids.generate(&long).len(), 99);
         assert!(ids.generate(&long).ends_with("_2"));

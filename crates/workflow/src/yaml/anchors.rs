@@ -4,20 +4,17 @@ use super::{Anchor, FileId, Span};
 use std::collections::BTreeMap;
 
 /// So many anchors that were not named yet are kept; who wrote more hears of the first.
-const MOST: usize = 1_000;
+const MOST: usize = 100;
 
-/// The anchors that no alias has named so far, by the parser's numbers, which grow through the file.
+/// The nodes of the anchors that no alias has named so far, by the parser's numbers, which grow through the file.
 #[derive(Debug, Default)]
-pub(super) struct Anchors(BTreeMap<usize, Anchor>);
+pub(super) struct Anchors(BTreeMap<usize, Span>);
 
 impl Anchors {
     /// A node begins; number 0 is that of nodes without an anchor.
-    pub(super) fn declared(&mut self, number: usize, file: FileId, text: &str, node: Span) {
-        if number != 0
-            && self.0.len() < MOST
-            && let Some(anchor) = find(file, text, node)
-        {
-            self.0.insert(number, anchor);
+    pub(super) fn declared(&mut self, number: usize, node: Span) {
+        if number != 0 && self.0.len() < MOST {
+            self.0.insert(number, node);
         }
     }
 
@@ -27,8 +24,8 @@ impl Anchors {
     }
 
     /// Those that are left, in the order of the file.
-    pub(super) fn unused(&mut self) -> Vec<Anchor> {
-        std::mem::take(&mut self.0).into_values().collect()
+    pub(super) fn unused(&self, file: FileId, text: &str) -> Vec<Anchor> {
+        self.0.values().filter_map(|node| find(file, text, *node)).collect()
     }
 }
 

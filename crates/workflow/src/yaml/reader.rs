@@ -113,7 +113,7 @@ fn read_once<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Documen
         Some(ascii) => reader.run(ascii)?,
         None => reader.run(StrInput::new(text))?,
     }
-    let unused = reader.anchors.unused();
+    let unused = reader.anchors.unused(file, text);
     let (root, bytes, circles) = reader.tree.finish();
     let nothing = || Node { kind: NodeKind::Null, span: Span { file, start: 0, end: 0, line: 1, column: 1 } };
     Ok(Document { root: root.unwrap_or_else(nothing), bytes, circles, unused })
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
-                    self.anchors.declared(anchor, self.file, self.text, span);
+                    self.anchors.declared(anchor, span);
                     let tag = tag.as_deref().map(name);
                     let span =
                         if text.is_empty() && style == ScalarStyle::Plain { self.empty_span(span) } else { span };
@@ -161,12 +161,12 @@ impl<'a> Reader<'a> {
                     self.tree.scalar(Node { kind, span }, bytes, anchor)?;
                 }
                 Event::SequenceStart(anchor, tag) => {
-                    self.anchors.declared(anchor, self.file, self.text, span);
+                    self.anchors.declared(anchor, span);
                     collection_tag(tag.as_deref(), span)?;
                     self.tree.open(Collection::Sequence, span, anchor)?;
                 }
                 Event::MappingStart(anchor, tag) => {
-                    self.anchors.declared(anchor, self.file, self.text, span);
+                    self.anchors.declared(anchor, span);
                     collection_tag(tag.as_deref(), span)?;
                     self.tree.open(Collection::Mapping, span, anchor)?;
                 }

@@ -70,3 +70,27 @@ fn calls_do_not_explode() {
     let PlanOutcome::Invalid(found) = plan(&files, ".github/workflows/f0.yml") else { panic!("it is valid") };
     assert!(found.iter().any(|finding| finding.code == code::LIMIT), "{found:?}");
 }
+
+#[test]
+fn what_expressions_make_is_bounded() {
+    use workflow::expr::{Expression, MapScope, write_json};
+    let numbers = |count: usize, number: &str| vec![number; count].join(",");
+    for text in [
+        format!("{}'{}'{}", "format('{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}', ".repeat(9), "x".repeat(1_000), ")".repeat(9)),
+        format!("join(fromJSON('[{}]'), '{}')", numbers(9_000, "1"), "x".repeat(2_000)),
+        format!("{}'{}'{}", "toJSON(".repeat(45), "\"".repeat(200), ")".repeat(45)),
+        format!("contains(fromJSON('[{}]'), fromJSON('[{}]'))", numbers(9_000, "1"), numbers(900, "2")),
+        format!("format('{}', '{}')", "{0}".repeat(6_000), "x".repeat(1_000)),
+        format!("fromJSON('[{}]'){}", numbers(4_000, "[1]"), ".*".repeat(40)),
+        format!("fromJSON('{}')", "[".repeat(10_000)),
+        vec!["1"; 7_000].join("||"),
+        "!".repeat(20_000),
+        "(".repeat(20_000),
+        "9".repeat(20_000),
+    ] {
+        let Ok(expression) = Expression::parse(&text) else { continue };
+        if let Ok(value) = expression.evaluate(&MapScope::new()) {
+            assert!(write_json(&value).len() <= 2 << 20, "{}", text.chars().take(80).collect::<String>());
+        }
+    }
+}
