@@ -81,8 +81,9 @@ fn mark(diagnostic: &Diagnostic, source: &str) -> std::ops::Range<usize> {
         (0..=at).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0)
     };
     let (start, end) = (clamp(diagnostic.span.start), clamp(diagnostic.span.end));
-    let line = source[start..].find(['\n', '\r']).map_or(source.len(), |length| start + length);
-    start..end.clamp(start, line.max(start))
+    // Only within the span: the rest of its line may be a megabyte.
+    let end = end.max(start);
+    start..source[start..end].find(['\n', '\r']).map_or(end, |length| start + length)
 }
 
 #[cfg(test)]
