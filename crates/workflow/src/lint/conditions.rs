@@ -80,7 +80,8 @@ fn inner(raw: &str) -> &str {
         return quoted.strip_suffix(['\'', '"']).unwrap_or(quoted);
     }
     match raw.strip_prefix(['|', '>']) {
-        Some(block) => block.split_once('\n').map_or("", |(_, text)| text),
+        // Nothing, but at its place: the caller counts from the start.
+        Some(block) => block.split_once('\n').map_or(&block[block.len()..], |(_, text)| text),
         None => raw,
     }
 }

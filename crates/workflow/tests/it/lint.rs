@@ -144,3 +144,10 @@ fn shells_of_windows_are_known_in_any_case() {
     assert_eq!(warned(&text("windows-latest"), &|_| None), [""; 0]);
     assert_eq!(warned(&text("ubuntu-latest"), &|_| None), ["2 unknown-shell", "2 unknown-shell"]);
 }
+
+/// Found by fuzzing: the text of such a block has no place of its own.
+#[test]
+fn a_condition_may_be_an_empty_block() {
+    let text = "on: push\njobs: \n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - run: x\n        if: |\n      - run: y\n";
+    assert_eq!(warned(text, &|_| None), [""; 0]);
+}
