@@ -88,15 +88,85 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Arguments and environment of programs in the kernel's form, made before the process that becomes one of them.
+pub(crate) struct Programs {
+    candidates: Vec<CString>,
+    _texts: [Vec<CString>; 2],
+    argv: Vec<*const libc::c_char>,
+    env: Vec<*const libc::c_char>,
+}
+
+impl Programs {
+    /// `candidates`: where the program may be, in order.
+    pub(crate) fn new(candidates: Vec<CString>, argv: Vec<CString>, env: Vec<CString>) -> Self {
+        let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
+            texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        let (argv_pointers, env_pointers) = (pointers(&argv), pointers(&env));
+        Self { candidates, _texts: [argv, env], argv: argv_pointers, env: env_pointers }
+    }
+
+    /// Where the program may be.
+    pub(crate) fn candidates(&self) -> &[CString] {
+        &self.candidates
+    }
+
+    /// Replaces this process by the first candidate that can be run, as `execvp` would. Returns only the error. Takes no memory.
+    pub(crate) fn execute(&self) -> io::Error {
+        let mut worst = io::Error::from_raw_os_error(libc::ENOENT);
+        for program in &self.candidates {
+            // SAFETY: both arrays end with a null pointer, and their strings live as long as `self`.
+            unsafe { libc::execve(program.as_ptr(), self.argv.as_ptr(), self.env.as_ptr()) };
+            let error = io::Error::last_os_error();
+            match error.raw_os_error() {
+                Some(libc::ENOENT | libc::ENOTDIR) => {}
+                // Go on, but remember that there was one.
+                Some(libc::EACCES) => worst = error,
+                _ => return error,
+            }
+        }
+        worst
+    }
+}
+
+/// The stack of a [`spawn`]ed process before its program.
+const STACK: usize = 64 << 10;
+
+/// Runs `child` in a new process, which shares this one's memory while this one waits, so that nothing is copied for a program
+/// that replaces it at once. Gives the pid, and what `child` returned if it did, when no program has replaced the process; then
+/// that has ended. `child` must not panic, and what it allocates and does not free is this process's to keep.
+///
+/// Only a process with one thread may call it.
+pub(crate) fn spawn<T, F: FnOnce() -> T>(child: F) -> io::Result<(Pid, Option<T>)> {
+    struct Shared<T, F> {
+        child: Option<F>,
+        outcome: Option<T>,
+    }
+    extern "C" fn run<T, F: FnOnce() -> T>(shared: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the pointer is that of the caller's `Shared`, which the caller does not touch while this process has its memory.
+        let shared = unsafe { &mut *shared.cast::<Shared<T, F>>() };
+        shared.outcome = shared.child.take().map(|child| child());
+        127
+    }
+    let mut shared = Shared { child: Some(child), outcome: None };
+    let mut stack: Vec<u128> = Vec::with_capacity(STACK / size_of::<u128>());
+    // SAFETY: the stack ends where its memory does and is aligned to 16 bytes; it outlives the child's use of it, for with CLONE_VFORK
+    // the call returns when the child has ended or is another program. The callers have one thread, so nobody else runs meanwhile.
+    let pid = unsafe {
+        let top = stack.as_mut_ptr().add(stack.capacity());
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        libc::clone(run::<T, F>, top.cast(), flags, (&raw mut shared).cast())
+    };
+    match forked(checked(libc::c_long::from(pid))?) {
+        Forked::Parent(pid) => Ok((pid, shared.outcome)),
+        // Never: the child runs on a stack of its own.
+        Forked::Child => exit_now(127),
+    }
+}
+
 /// Replaces this process. Returns only the error.
 pub(crate) fn execve(program: &CStr, argv: &[CString], env: &[CString]) -> io::Error {
-    let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {
-        texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
-    };
-    let (argv, env) = (pointers(argv), pointers(env));
-    // SAFETY: both arrays end with a null pointer and their strings outlive the call.
-    unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
-    io::Error::last_os_error()
+    Programs::new(vec![program.to_owned()], argv.to_vec(), env.to_vec()).execute()
 }
 
 /// What [`mount_setattr`] changes.

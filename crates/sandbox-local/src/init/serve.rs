@@ -6,6 +6,7 @@ use crate::sys::{self, Forked};
 use crate::wire::{End, ExecRequest, Fault, Protection, Reply, Request};
 use crate::{files, hash};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 use std::collections::HashMap;
@@ -34,6 +35,10 @@ struct Init<'a> {
 
 /// Answers until the parent is gone.
 pub(super) fn serve(socket: &OwnedFd, children: &OwnedFd, off: &[Protection]) -> io::Result<()> {
+    // What a command gets as its standard input: the sandbox's own, not the zygote's of the host.
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    sys::put_at(null.as_fd(), 0)?;
+    drop(null);
     let mut init = Init { socket, off, running: HashMap::new(), leaders: HashMap::new() };
     let mut receiver = Receiver::default();
     loop {

@@ -1,12 +1,11 @@
-//! Starts one command: fork, files, directory, exec. The init is bound already, so nothing is left to give up here.
+//! Starts one command: files, process, directory, program. The init is bound already, so nothing is left to give up here.
 
 use crate::files;
-use crate::sys::{self, Forked};
+use crate::sys::{self, Programs};
 use crate::wire::{ExecRequest, Fault, Protection};
-use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use std::ffi::CString;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -18,36 +17,35 @@ pub(super) fn start(request: &ExecRequest, fds: &[OwnedFd], off: &[Protection]) 
         [stdout, stderr, stdin] => (Some(stdin), stdout, stderr),
         _ => return Err(Fault::Invalid("a command needs a stdout and a stderr".to_owned())),
     };
-    let (report, reported) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-        .map_err(|error| Fault::system("make a pipe in the sandbox", error))?;
-    match sys::fork().map_err(|error| Fault::system("start a process in the sandbox", error))? {
-        Forked::Child => {
-            let fault = prepared.replace(request, stdin, stdout, stderr);
-            let text = postcard::to_allocvec(&fault).unwrap_or_default();
-            let _ = rustix::io::write(&reported, &text);
-            sys::exit_now(127)
+    request.files.iter().try_for_each(files::write)?;
+    let spawned = sys::spawn(|| prepared.replace(stdin, stdout, stderr));
+    let (pid, stopped) = spawned.map_err(|error| Fault::system("start a process in the sandbox", error))?;
+    let Some(stopped) = stopped else { return Ok(pid) };
+    let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+    let program = || request.argv.first().cloned().unwrap_or_default();
+    Err(match stopped {
+        Stopped::Preparing(error) => Fault::system("prepare a process in the sandbox", error),
+        Stopped::Entering(error) => Fault::system(format!("enter the directory {}", request.cwd.display()), error),
+        Stopped::Running(error)
+            if error.kind() == io::ErrorKind::NotFound && !exists(prepared.programs.candidates()) =>
+        {
+            Fault::NotFound { program: program() }
         }
-        Forked::Parent(pid) => {
-            drop(reported);
-            let mut text = Vec::new();
-            // The pipe ends with the exec.
-            let read = std::fs::File::from(report).read_to_end(&mut text);
-            if text.is_empty() && read.is_ok() {
-                return Ok(pid);
-            }
-            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-            Err(postcard::from_bytes(&text)
-                .unwrap_or_else(|_| Fault::Invalid("a process in the sandbox broke before it began".to_owned())))
-        }
-    }
+        Stopped::Running(error) => Fault::system(format!("run {}", program()), error),
+    })
 }
 
-/// The strings of an exec, made before the fork.
+/// Why a new process did not become a program.
+enum Stopped {
+    Preparing(io::Error),
+    Entering(io::Error),
+    Running(io::Error),
+}
+
+/// What a new process needs, made before it.
 struct Prepared {
-    argv: Vec<CString>,
-    env: Vec<CString>,
-    /// Where the program may be, in order.
-    candidates: Vec<CString>,
+    programs: Programs,
+    directory: CString,
     descriptors: Others,
 }
 
@@ -75,62 +73,42 @@ impl Prepared {
         };
         let argv = request.argv.iter().cloned().map(text).collect::<Result<_, _>>()?;
         let env = request.env.iter().map(|(name, value)| text(format!("{name}={value}"))).collect::<Result<_, _>>()?;
+        let directory = CString::new(std::os::unix::ffi::OsStrExt::as_bytes(request.cwd.as_os_str()));
+        let directory = directory.map_err(|_| Fault::Invalid("a directory holds a NUL".to_owned()))?;
         let keeps_descriptors = off.contains(&Protection::Descriptors);
-        Ok(Self { argv, env, candidates, descriptors: if keeps_descriptors { Others::Left } else { Others::Closed } })
+        let descriptors = if keeps_descriptors { Others::Left } else { Others::Closed };
+        Ok(Self { programs: Programs::new(candidates, argv, env), directory, descriptors })
     }
 
-    /// In the new process. Returns only when it fails.
-    fn replace(&self, request: &ExecRequest, stdin: Option<&OwnedFd>, stdout: &OwnedFd, stderr: &OwnedFd) -> Fault {
-        match self.try_replace(request, stdin, stdout, stderr) {
-            Err(fault) => fault,
-            Ok(error) => {
-                let program = request.argv.first().cloned().unwrap_or_default();
-                if error.kind() == io::ErrorKind::NotFound && !exists(&self.candidates) {
-                    return Fault::NotFound { program };
-                }
-                Fault::system(format!("run {program}"), error)
-            }
+    /// In the new process, which shares the init's memory: takes none of it. Returns only when it fails.
+    fn replace(&self, stdin: Option<&OwnedFd>, stdout: &OwnedFd, stderr: &OwnedFd) -> Stopped {
+        if let Err(error) = self.prepare(stdin, stdout, stderr) {
+            return Stopped::Preparing(error);
+        }
+        match rustix::process::chdir(&self.directory) {
+            Ok(()) => Stopped::Running(self.programs.execute()),
+            Err(error) => Stopped::Entering(error.into()),
         }
     }
 
-    fn try_replace(
-        &self,
-        request: &ExecRequest,
-        stdin: Option<&OwnedFd>,
-        stdout: &OwnedFd,
-        stderr: &OwnedFd,
-    ) -> Result<io::Error, Fault> {
-        let failed = |error: io::Error| Fault::system("prepare a process in the sandbox", error);
-        rustix::process::setsid().map_err(|error| failed(error.into()))?;
-        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|error| failed(error.into()))?;
-        // The init's own 0 to 2 are /dev/null, so these two are never among them.
-        sys::put_at(stdin.unwrap_or(&null).as_fd(), 0).map_err(failed)?;
-        sys::put_at(stdout.as_fd(), 1).map_err(failed)?;
-        sys::put_at(stderr.as_fd(), 2).map_err(failed)?;
+    fn prepare(&self, stdin: Option<&OwnedFd>, stdout: &OwnedFd, stderr: &OwnedFd) -> io::Result<()> {
+        rustix::process::setsid()?;
+        // The init's own 0 to 2 are /dev/null, so these are never among them, and the first stays where none is given.
+        if let Some(stdin) = stdin {
+            sys::put_at(stdin.as_fd(), 0)?;
+        }
+        sys::put_at(stdout.as_fd(), 1)?;
+        sys::put_at(stderr.as_fd(), 2)?;
         if let Some(stdin) = stdin.filter(|stdin| rustix::termios::isatty(stdin)) {
             // A person's shell: signals of its keys go to it.
-            rustix::process::ioctl_tiocsctty(stdin).map_err(|error| failed(error.into()))?;
+            rustix::process::ioctl_tiocsctty(stdin)?;
         }
         match self.descriptors {
-            Others::Closed => sys::close_from_on_exec(3).map_err(failed)?,
+            Others::Closed => sys::close_from_on_exec(3)?,
             Others::Left => sys::leave_open(3..64),
         }
         sys::fresh_signals();
-        request.files.iter().try_for_each(files::write)?;
-        rustix::process::chdir(&request.cwd)
-            .map_err(|error| Fault::system(format!("enter the directory {}", request.cwd.display()), error))?;
-        let mut worst = io::Error::from_raw_os_error(libc::ENOENT);
-        for candidate in &self.candidates {
-            let error = sys::execve(candidate, &self.argv, &self.env);
-            match error.raw_os_error() {
-                Some(libc::ENOENT | libc::ENOTDIR) => {}
-                // As execvp: go on, but remember that there was one.
-                Some(libc::EACCES) => worst = error,
-                _ => return Ok(error),
-            }
-        }
-        Ok(worst)
+        Ok(())
     }
 }
 
