@@ -6,8 +6,9 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// Where the parts wait before they are put together; a tmpfs over the host's `/tmp`, in this mount namespace alone.
-const SCRATCH: &str = "/tmp";
+/// Where the parts wait before they are put together, in this mount namespace alone: the first place that there is. What is mounted
+/// there covers what it holds, and an ordinary user's job may bring in any directory but those of the first.
+const PLACES: [&str; 3] = ["/sys/fs/cgroup", "/mnt", "/tmp"];
 
 /// Makes the scratch file system.
 pub(super) fn make(frame: &Frame) -> Result<Scratch, Fault> {
@@ -20,16 +21,18 @@ pub(super) fn make(frame: &Frame) -> Result<Scratch, Fault> {
     let size = frame.shared_memory.map_or_else(String::new, |bytes| format!(",size={bytes}"));
     let options = std::ffi::CString::new(format!("mode=0755{size}"))
         .map_err(|_| Fault::Invalid("a size holds a NUL".to_owned()))?;
-    mount("tmpfs", SCRATCH, "tmpfs", flags, options.as_c_str())
+    let place = PLACES.into_iter().map(Path::new).find(|place| place.is_dir()).unwrap_or(Path::new("/"));
+    mount("tmpfs", place, "tmpfs", flags, options.as_c_str())
         .map_err(|error| Fault::system("mount a scratch file system", error))?;
-    let top = rustix::fs::open(SCRATCH, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+    let top = rustix::fs::open(place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| Fault::system("open the scratch file system", error))?;
-    Ok(Scratch { top })
+    Ok(Scratch { top, place })
 }
 
 /// The scratch file system.
 pub(super) struct Scratch {
     top: OwnedFd,
+    place: &'static Path,
 }
 
 impl Scratch {
@@ -44,7 +47,7 @@ impl Scratch {
         let made = mkdirat(&self.top, name, Mode::from_raw_mode(0o755))
             .and_then(|()| openat(&self.top, name, flags, Mode::empty()))
             .map_err(|error| Fault::system("make a scratch directory", error))?;
-        Ok((made, Path::new(SCRATCH).join(name)))
+        Ok((made, self.place.join(name)))
     }
 }
 

@@ -167,6 +167,13 @@ impl Namespaces {
             spares: Arc::default(),
         }
     }
+
+    /// The control groups of the sandboxes that were made ahead and wait, once none is being made. For tests alone.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn made_ahead(&self) -> Vec<String> {
+        self.spares.waiting()
+    }
 }
 
 /// An overlay's upper directory cannot lie in its lower one.

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How many wait at most.
 const AHEAD: usize = 4;
@@ -146,6 +146,8 @@ impl Spare {
 #[derive(Debug, Default)]
 pub(super) struct Spares {
     state: Mutex<State>,
+    /// The maker has ended.
+    rested: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -227,11 +229,20 @@ impl Spares {
         }
     }
 
+    /// Waits until none is being made; the names of the control groups of those that wait.
+    pub(super) fn waiting(&self) -> Vec<String> {
+        let state = self.rested.wait_while(self.state(), |state| state.maker == Maker::Running);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let groups = state.ready.iter().filter_map(|(_, spare)| spare.held.group.as_ref());
+        groups.map(|group| group.name().to_owned()).collect()
+    }
+
     /// The next one to make.
     fn next(&self) -> Option<Fit> {
         let mut state = self.state();
         if !state.is_missing() {
             state.maker = Maker::Idle;
+            self.rested.notify_all();
             return None;
         }
         let (fit, left) = state.expected.as_mut()?;

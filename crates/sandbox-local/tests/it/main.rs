@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a test says what it skips")]
 
+mod ahead;
 mod basics;
 mod bench_support;
 mod host;
@@ -21,6 +22,7 @@ fn main() {
     let machine = Arc::new(Machine::new(zygote));
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(basics::trials(&machine));
+    trials.extend(ahead::trials(&machine));
     trials.extend(host::trials(&machine));
     trials.extend(isolation::trials(&machine));
     trials.extend(root_profile::trials(&machine));
