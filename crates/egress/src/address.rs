@@ -87,6 +87,24 @@ pub(crate) fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+/// Link-local addresses and metadata services: credentials of the machine lie there, so that no name may lead to them.
+const BY_ADDRESS_ALONE: &[Network] = &[
+    v4(169, 254, 0, 0, 16),
+    v4(100, 100, 100, 200, 32),
+    v4(168, 63, 129, 16, 32),
+    Network { address: IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)), length: 128 },
+    v6([0xfe80, 0, 0], 10),
+];
+
+/// Whether only an opening of the address itself opens it, never one of a name.
+pub(crate) fn needs_its_address(address: IpAddr) -> bool {
+    let inner = match address {
+        IpAddr::V6(v6) => inner_v4(v6).map(IpAddr::V4),
+        IpAddr::V4(_) => None,
+    };
+    BY_ADDRESS_ALONE.iter().any(|range| range.holds(inner.unwrap_or(address)))
+}
+
 /// Whether no job may reach the address unless it is opened.
 pub(crate) fn is_refused(address: IpAddr) -> bool {
     match address {

@@ -20,5 +20,5 @@ mod stub;
 mod tcp;
 
 pub use address::{Network, REFUSED_V4, REFUSED_V6};
-pub use policy::{InvalidTarget, OpenHost, Opening, Policy};
+pub use policy::{InvalidTarget, OpenHost, Opening, Policy, opens_one_neighbour};
 pub use serve::{Handle, Refusal, Sockets, serve};

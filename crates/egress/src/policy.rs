@@ -1,6 +1,6 @@
 //! What a job may reach. Pure. Called by the relay at dial time, and by whoever writes the rules inside.
 
-use crate::address::{Network, inner_v4, is_refused};
+use crate::address::{Network, inner_v4, is_refused, needs_its_address};
 use std::net::IpAddr;
 
 /// Everything public is open; private ranges are refused, but for the targets that were opened.
@@ -21,7 +21,8 @@ pub struct Opening {
 /// The host part of an opened target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenHost {
-    /// A name, lower-case, without a final dot: open under this name, whatever it resolves to.
+    /// A name, lower-case, without a final dot: open under this name, whatever it resolves to but link-local addresses and
+    /// metadata services, which only their address opens.
     Name(String),
     /// Addresses: open however they are reached.
     Network(Network),
@@ -68,7 +69,8 @@ impl Policy {
             let host = match &opening.host {
                 // The host's loopback is reached by address: a job's own `localhost` is never asked for by name.
                 OpenHost::Name(open) => {
-                    name.is_some_and(|name| name == open) || open == "localhost" && address.is_loopback()
+                    name.is_some_and(|name| name == open) && !needs_its_address(address)
+                        || open == "localhost" && address.is_loopback()
                 }
                 OpenHost::Network(network) => network.holds(address) || inner.is_some_and(|inner| network.holds(inner)),
             };
@@ -100,6 +102,19 @@ impl Policy {
         ports.sort_unstable();
         ports.dedup();
         ports
+    }
+}
+
+/// Whether a target that may be a stranger's wish opens one machine of the network around, and no more: a name or a single address that
+/// is neither link-local nor a metadata service. What cannot be understood passes: [`Policy::new`] tells of it.
+#[must_use]
+pub fn opens_one_neighbour(target: &str) -> bool {
+    match opening(target).map(|opening| opening.host) {
+        Ok(OpenHost::Network(network)) => {
+            let whole = if network.address.is_ipv4() { 32 } else { 128 };
+            network.length == whole && !needs_its_address(network.address)
+        }
+        Ok(OpenHost::Name(_)) | Err(_) => true,
     }
 }
 
@@ -197,6 +212,33 @@ mod tests {
         assert!(allows(&policy, None, "::ffff:192.168.7.7", 80), "the same target in another form");
         assert!(allows(&policy, None, "fd00::5", 443) && !allows(&policy, None, "fd00::6", 443));
         assert!(allows(&policy, Some("proxy.corp"), "172.16.0.1", 3128));
+    }
+
+    #[test]
+    fn a_name_never_leads_to_a_metadata_service() {
+        let policy = Policy::new(&["rebind.corp", "169.254.169.254:80"]).unwrap();
+        assert!(allows(&policy, Some("rebind.corp"), "10.0.0.1", 80));
+        for service in ["169.254.170.2", "100.100.100.200", "fd00:ec2::254", "fe80::1", "::ffff:169.254.170.2"] {
+            assert!(!allows(&policy, Some("rebind.corp"), service, 80), "{service}");
+        }
+        assert!(allows(&policy, None, "169.254.169.254", 80) && !allows(&policy, None, "169.254.169.254", 81));
+    }
+
+    #[test]
+    fn a_strangers_wish_opens_one_neighbour_at_most() {
+        for target in ["db.corp:5432", "10.1.2.3", "[fd00::5]:443", "127.0.0.1:80", "not a target"] {
+            assert!(opens_one_neighbour(target), "{target}");
+        }
+        for target in [
+            "10.0.0.0/8",
+            "0.0.0.0/0",
+            "169.254.169.254:80",
+            "168.63.129.16",
+            "::ffff:169.254.169.254",
+            "fd00:ec2::254",
+        ] {
+            assert!(!opens_one_neighbour(target), "{target}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `ekiden action`: the store of actions.
 
 use crate::args::{ActionCommand, ActionFetchArgs, ActionListArgs, ActionPruneArgs, PlainFormat, StoreArgs};
-use crate::exec::{settings, stores};
+use crate::exec::{settings, stores, trust};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::style::{data, note, report};
+use crate::style::{data, note, report, warn};
 use crate::{config, text};
 use source::Store;
 use source::store::Prune;
@@ -25,7 +25,12 @@ pub(crate) fn run(command: &ActionCommand) -> Result<Exit, Failure> {
 }
 
 fn open(args: &StoreArgs, directory: &Path) -> Result<Arc<Store>, Failure> {
-    stores::open(&settings::actions(args, &config::load(directory)?), SERVER, None)
+    let (mut table, mut notices) = (config::load(directory)?.actions, Vec::new());
+    trust::actions(&mut table, args, directory, &mut notices);
+    for notice in &notices {
+        warn(notice);
+    }
+    stores::open(&settings::actions(args, &table), SERVER, None)
 }
 
 fn fetch(args: &ActionFetchArgs) -> Result<Exit, Failure> {

@@ -3,4 +3,4 @@
 mod file;
 mod keys;
 
-pub(crate) use file::{ConfigFile, FileNetworkMode, load};
+pub(crate) use file::{ActionsTable, ConfigFile, ExecTable, FileNetworkMode, LimitsTable, load};

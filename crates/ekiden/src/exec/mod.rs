@@ -18,4 +18,5 @@ pub(crate) mod select;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod stores;
+pub(crate) mod trust;
 pub(crate) mod values;

@@ -1,8 +1,9 @@
 //! How jobs run: flags and variables over `ekiden.toml` over the defaults.
 
 use super::expose::{self, Exposed};
+use super::trust;
 use crate::args::{Duration, LimitArgs, NetworkMode, ProfileName, SandboxArgs, Size, StoreArgs};
-use crate::config::{ConfigFile, FileNetworkMode};
+use crate::config::{ActionsTable, ConfigFile, FileNetworkMode};
 use crate::failure::Failure;
 use sandbox::{Limits, Network, Profile, Root};
 use std::path::{Path, PathBuf};
@@ -90,8 +91,7 @@ pub(crate) enum Reach {
 }
 
 /// Settles where actions come from.
-pub(crate) fn actions(args: &StoreArgs, config: &ConfigFile) -> ActionSettings {
-    let table = &config.actions;
+pub(crate) fn actions(args: &StoreArgs, table: &ActionsTable) -> ActionSettings {
     ActionSettings {
         store: args.action_store.clone().or_else(|| table.store.clone()),
         mirrors: if args.action_mirror.is_empty() { table.mirrors.clone() } else { args.action_mirror.clone() },
@@ -108,28 +108,20 @@ pub(crate) fn settle(
     directory: &Path,
     machine: &Limits,
 ) -> Result<Settings, Failure> {
-    let exec = &config.exec;
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    // A project's file names what its jobs may need; who has it elsewhere, or not at all, can still list and run the others. It
-    // comes with the checkout, so it may be a stranger's: toolchains and the checkout's own folders are harmless, other
-    // places of this machine only whoever runs it can open.
-    let mut notices = Vec::new();
-    let mut listed: Vec<String> = Vec::new();
-    for name in exec.expose.iter().filter(|name| !expose::is_missing(name, home.as_deref())) {
-        if expose::is_harmless(name, directory) || sandbox.expose.contains(name) {
-            listed.push(name.clone());
-        } else {
-            notices.push(format!(
-                "ekiden.toml asks for {name} of this machine, and does not get it; --expose {name} brings it in"
-            ));
-        }
-    }
-    for target in &exec.network.allow {
-        if !sandbox.allow.contains(target) {
-            notices.push(format!("ekiden.toml opens {target} to jobs; --network none closes everything"));
-        }
-    }
-    let mut exposed = expose::resolve(&listed, home.as_deref(), directory)?;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let given = trust::Given {
+        sandbox,
+        limits,
+        store,
+        directory,
+        home: home.as_deref(),
+        machine,
+        processors: u32::try_from(processors).unwrap_or(u32::MAX),
+    };
+    let (config, notices) = trust::heed(config, &given);
+    let exec = &config.exec;
+    let mut exposed = expose::resolve(&exec.expose, home.as_deref(), directory)?;
     let by_flag = expose::resolve(&sandbox.expose, home.as_deref(), Path::new("."))?;
     exposed.paths.extend(by_flag.paths);
     exposed.bins.extend(by_flag.bins);
@@ -154,7 +146,6 @@ pub(crate) fn settle(
             })?),
         };
     let named = exec.platforms.keys().cloned();
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = limits.jobs.or(exec.jobs).map_or(processors, |jobs| usize::try_from(jobs).unwrap_or(usize::MAX));
     Ok(Settings {
         profile: match sandbox.profile.or(exec.profile) {
@@ -166,14 +157,14 @@ pub(crate) fn settle(
         exposed,
         labels: named.chain(sandbox.platform.iter().map(|platform| platform.label.clone())).collect(),
         jobs: jobs.max(1),
-        limits: settle_limits(limits, config, machine)?,
+        limits: settle_limits(limits, &config, machine)?,
         timeout: limits.timeout.or(from_file("timeout", exec.limits.timeout.as_deref())?).map(|Duration(time)| time),
         log_limit: match limits.log_limit.or(from_file("log", exec.limits.log.as_deref())?) {
             None => LogLimit::Default,
             Some(Size::Bytes(bytes)) => LogLimit::Bytes(bytes),
             Some(Size::Unlimited) => LogLimit::Unlimited,
         },
-        actions: actions(store, config),
+        actions: actions(store, &config.actions),
         notices,
     })
 }
@@ -238,21 +229,19 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let config: ConfigFile = toml::from_str(
-            "[exec]\nprofile = 'root'\n[exec.network]\nmode = 'none'\n[exec.limits]\nmemory = '2GiB'\ndisk = 'none'\nlog = '1MB'",
-        )
-        .unwrap();
+        let config: ConfigFile =
+            toml::from_str("[exec.network]\nmode = 'none'\n[exec.limits]\nmemory = '512MiB'\nlog = '1MB'").unwrap();
         let settled = |arguments: &[&str]| {
             let args = exec(arguments);
             settle(&args.sandbox, &args.limits, &args.store, &config, Path::new("."), &machine()).unwrap()
         };
         let plain = settled(&[]);
-        assert_eq!((plain.profile, plain.network), (Profile::Root, Network::None));
-        assert_eq!((plain.limits.memory, plain.limits.disk, plain.limits.processes), (Some(2 << 30), None, Some(4096)));
+        assert_eq!((plain.profile, plain.network), (Profile::Hardened, Network::None));
+        assert_eq!((plain.limits.memory, plain.limits.processes), (Some(512 << 20), Some(4096)));
         assert_eq!(plain.log_limit, LogLimit::Bytes(1_000_000));
         let flags = settled(&[
             "--profile",
-            "hardened",
+            "root",
             "--network",
             "outbound",
             "--allow",
@@ -262,7 +251,7 @@ mod tests {
             "--cpus",
             "1.5",
         ]);
-        assert_eq!(flags.profile, Profile::Hardened);
+        assert_eq!(flags.profile, Profile::Root);
         assert_eq!(flags.network, Network::Outbound { allow: vec!["db:1".into()] });
         assert_eq!((flags.limits.memory, flags.limits.cpu_millis), (None, Some(1500)));
     }

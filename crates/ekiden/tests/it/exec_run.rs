@@ -146,11 +146,16 @@ fn a_checkouts_own_file_does_not_open_the_machine() {
     let job = format!(
         "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{{run: 'cat {at}/word || echo not-there'}}]\n"
     );
-    let config = format!("[exec]\nexpose = [\"{at}\"]\nnetwork.allow = [\"10.1.2.3:80\"]\n");
+    let config = format!(
+        "[exec]\nexpose = [\"{at}\"]\nroot = \"{at}\"\nprofile = \"root\"\nnetwork.allow = [\"10.1.2.3:80\"]\n[actions]\nmirrors = [\"file://{at}\"]\n"
+    );
     let repository = Repository::with(&[(".github/workflows/ci.yml", &job), ("ekiden.toml", &config)]);
     let ran = repository.ekiden(&["exec"]).exits(0).says("not-there").never_says("found-it\n");
     assert!(ran.stderr.contains("does not get it; --expose /"), "{}", ran.stderr);
     assert!(ran.stderr.contains("ekiden.toml opens 10.1.2.3:80"), "{}", ran.stderr);
+    for flag in ["--root /", "--profile root gives", "--action-mirror 'file:///"] {
+        assert!(ran.stderr.contains(flag), "{flag}: {}", ran.stderr);
+    }
     repository.ekiden(&["exec", "--expose", &at]).exits(0).says("found-it");
 }
 
