@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use workflow::expr::Value;
 use workflow::model::TriggerKind;
 use workflow::plan::Plan;
-use workflow::run::WantedCell;
+use workflow::run::{RunInputs, WantedCell, workflow_concurrency};
 
 /// What is the same for all workflows of an `exec`.
 #[derive(Debug)]
@@ -74,12 +74,20 @@ impl Ground {
         let checkout = self.checkout(args, &occasion)?;
         let mut environment = self.settings.exposed.env.clone();
         environment.push((RECEIPT.to_owned(), self.receipt(args).to_string()));
-        Ok(LocalRun {
-            plan: Arc::new(plan),
+        let known = RunInputs {
             github: Value::from_json(&context),
             vars: Value::from_json(&serde_json::json!(self.values.vars)),
             inputs,
             cells: self.cells.clone(),
+        };
+        let concurrency = workflow_concurrency(&plan, &known).map_err(Failure::invalid)?;
+        Ok(LocalRun {
+            plan: Arc::new(plan),
+            github: known.github,
+            vars: known.vars,
+            inputs: known.inputs,
+            concurrency,
+            cells: known.cells,
             secrets,
             token,
             env: self.values.env.clone(),

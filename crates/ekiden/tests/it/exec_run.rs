@@ -204,3 +204,27 @@ fn colours_are_ours_only_when_asked_for() {
     command.env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
     run(command).exits(0).never_says("\u{1b}[");
 }
+
+#[test]
+fn workflows_of_an_event_wait_for_the_group_of_a_whole_workflow() {
+    let of = |concurrency: &str, name: &str, script: &str| {
+        format!(
+            "on: push\n{concurrency}jobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{{run: '{script}'}}]\n  b:\n    needs: a\n    runs-on: ubuntu-latest\n    steps: [{{run: echo {name}-ends}}]\n"
+        )
+    };
+    let two = |concurrency: &str, script: &str| {
+        Repository::with(&[
+            (".github/workflows/x.yml", &of(concurrency, "x", script)),
+            (".github/workflows/y.yml", &of(concurrency, "y", "echo y-begins")),
+        ])
+    };
+    let ran = two("concurrency: w-${{ github.ref }}\n", "sleep 1").ekiden(&["exec", "--jobs", "2"]).exits(0);
+    assert!(at(&ran, "] x-ends") < at(&ran, "] y-begins"), "{}", ran.stdout);
+
+    let newest = "concurrency: {group: w, cancel-in-progress: true}\n";
+    let ran = two(newest, "sleep 60").ekiden(&["exec", "--jobs", "2"]).exits(1).says("] y-ends").never_says("] x-ends");
+    assert!(ran.stdout.contains("takes its place"), "{}", ran.stdout);
+
+    let wrong = two("concurrency: ${{ fromJSON(github.ref) }}\n", "true").ekiden(&["exec"]).exits(3);
+    assert!(wrong.stderr.contains("concurrency"), "{}", wrong.stderr);
+}

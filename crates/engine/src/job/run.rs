@@ -163,7 +163,8 @@ async fn complete_job(job: &Job, keep: Keep, number: StepRef, end: &End) -> JobR
 async fn not_set_up(log: &StepLog, error: SetUpError, end: &End) -> JobReport {
     let text = log.masker().mask_text(&error.to_string()).into_owned();
     log.error(&text).await;
-    let conclusion = if matches!(error, SetUpError::Cancelled) { Conclusion::Cancelled } else { Conclusion::Failure };
+    let conclusion =
+        if matches!(error, SetUpError::Cancelled(_)) { Conclusion::Cancelled } else { Conclusion::Failure };
     let fault = matches!(error, SetUpError::Sandbox(_)).then_some(text);
     finished(log.sink(), SET_UP, "Set up job", StepPhase::SetUp, conclusion, end.set_up()).await;
     end.report(conclusion, BTreeMap::new(), None, fault).await
@@ -197,7 +198,10 @@ async fn or_cancelled<T>(
     let mut cancel = cancel.clone();
     tokio::select! {
         biased;
-        _ = cancel.graver_than(&Cancel::None) => Err(SetUpError::Cancelled),
+        asked = cancel.graver_than(&Cancel::None) => Err(SetUpError::Cancelled(match asked {
+            Cancel::Gracefully { reason } => format!("The operation was canceled: {reason}"),
+            Cancel::None | Cancel::Now => "The operation was canceled.".to_owned(),
+        })),
         result = work => result,
     }
 }

@@ -54,9 +54,9 @@ pub(crate) enum SetUpError {
     /// The planner gave a job without steps.
     #[error("the job '{0}' has no steps: it calls a reusable workflow and is not run by itself")]
     NoSteps(String),
-    /// The job ended before it began.
-    #[error("The operation was canceled.")]
-    Cancelled,
+    /// The job ended before it began; how the log tells it.
+    #[error("{0}")]
+    Cancelled(String),
 }
 
 /// The job's part of its file.

@@ -1,20 +1,22 @@
 //! The loop of a local run: decisions of the machine become jobs, ends of jobs become changes.
 
-use super::groups::{Entered, InProgress, Member, Word};
+use super::groups::Word;
 use super::jobs::{self, Shared};
 use super::request::{JobSummary, LocalRun, RunReport};
+use super::slots::{Slots, Turn};
 use crate::cancel::{self, Cancel, CancelSignal, Canceller};
 use crate::job::JobReport;
 use domain::{Conclusion, JobId};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use workflow::run::{Decision, ReadyJob, Run, RunChange, RunInputs};
 
-/// Runs all jobs of a plan on this machine; every event is on the stream before this returns.
-pub async fn run(run: LocalRun) -> RunReport {
+/// Runs all jobs of a plan on this machine; every event is on the stream before the future is done. The run enters its workflow's
+/// concurrency group when this is called: call it for the runs that share a room in the order in which they come.
+pub fn run(run: LocalRun) -> impl Future<Output = RunReport> + Send {
     let inputs = RunInputs {
         github: run.github.clone(),
         vars: run.vars.clone(),
@@ -26,33 +28,30 @@ pub async fn run(run: LocalRun) -> RunReport {
     let (tell, words) = mpsc::unbounded_channel();
     let drive = Drive {
         machine,
-        number: run.room.number(),
-        tell,
+        slots: Slots::new(&run.room, tell, run.concurrency.clone()),
         shared: Arc::new(Shared::new(run)),
         running: JoinSet::new(),
         cancellers: HashMap::new(),
-        waiting: HashSet::new(),
         summaries: Vec::new(),
         decided: HashMap::new(),
+        ended_for: None,
         conclusion: None,
     };
-    drive.until_the_end(decisions, cancel, words).await
+    drive.until_the_end(decisions, cancel, words)
 }
 
 struct Drive {
     machine: Run,
-    /// Of this run among those that share its room.
-    number: u32,
-    /// Reaches this run.
-    tell: mpsc::UnboundedSender<Word>,
+    /// Its concurrency groups.
+    slots: Slots,
     shared: Arc<Shared>,
     running: JoinSet<(String, JobReport)>,
     cancellers: HashMap<JobId, Canceller>,
-    /// Jobs that wait for another of their group, maybe of another run.
-    waiting: HashSet<JobId>,
     summaries: Vec<JobSummary>,
     /// The place of each job in the order in which the machine decided about them.
     decided: HashMap<JobId, usize>,
+    /// Why the whole run ends, when that is for a newer one of its group.
+    ended_for: Option<String>,
     conclusion: Option<Conclusion>,
 }
 
@@ -66,7 +65,7 @@ impl Drive {
         self.follow(decisions).await;
         let mut known = Cancel::None;
         while self.conclusion.is_none() || !self.running.is_empty() {
-            if self.running.is_empty() && self.waiting.is_empty() && !self.give_up().await {
+            if self.running.is_empty() && !self.slots.is_waiting() && !self.give_up().await {
                 break;
             }
             tokio::select! {
@@ -82,6 +81,7 @@ impl Drive {
                 },
             }
         }
+        self.slots.left(None);
         let mut jobs = self.summaries;
         jobs.sort_by_key(|job| self.decided.get(&job.id).copied().unwrap_or(usize::MAX));
         RunReport { conclusion: self.conclusion.unwrap_or(Conclusion::Failure), jobs }
@@ -91,7 +91,7 @@ impl Drive {
     async fn give_up(&mut self) -> bool {
         let Some(id) = self.cancellers.keys().next().cloned() else { return false };
         self.cancellers.remove(&id);
-        self.leave_group(&id);
+        self.slots.left(Some(&id));
         let fault = "the job ended without a report; this is a fault of ekiden".to_owned();
         self.summaries
             .push(JobSummary { fault: Some(fault), ..summary(id.clone(), id.to_string(), Conclusion::Failure, None) });
@@ -113,7 +113,7 @@ impl Drive {
 
     async fn ended(&mut self, name: String, report: JobReport) {
         self.cancellers.remove(&report.id);
-        self.leave_group(&report.id);
+        self.slots.left(Some(&report.id));
         let JobReport { id, conclusion, outputs, receipt, fault, wall } = report;
         self.summaries.push(JobSummary {
             outputs: outputs.clone(),
@@ -135,7 +135,7 @@ impl Drive {
                 Decision::Skipped { job, .. } | Decision::Cancelled { job, .. } | Decision::Failed { job, .. } => {
                     Some(job)
                 }
-                Decision::Cancel { .. } | Decision::Finished { .. } => None,
+                Decision::Cancel { .. } | Decision::CallEnded { .. } | Decision::Finished { .. } => None,
             };
             if let Some(job) = about {
                 let place = self.decided.len();
@@ -147,6 +147,7 @@ impl Drive {
                     self.never_ran(job, name, Conclusion::Skipped, reason).await;
                 }
                 Decision::Cancelled { job, name, reason } => {
+                    let reason = self.ended_for.clone().unwrap_or(reason);
                     self.never_ran(job, name, Conclusion::Cancelled, reason).await;
                 }
                 Decision::Failed { job, name, message } => {
@@ -155,15 +156,14 @@ impl Drive {
                     self.summaries.push(summary(job, name, Conclusion::Failure, Some(message)));
                 }
                 Decision::Cancel { job, reason } => {
-                    let withdrawn = self.shared.room.groups().withdraw(&self.member(job.clone()));
-                    if let Some(waiting) = withdrawn {
+                    let reason = self.ended_for.clone().unwrap_or(reason);
+                    if let Some(waiting) = self.slots.withdraw(&job) {
                         decisions.extend(self.gave_way(*waiting, reason).await);
-                    } else if self.waiting.remove(&job) {
-                        // The word that it may start is on the way; it ends there.
                     } else if let Some(canceller) = self.cancellers.get(&job) {
                         canceller.ask(Cancel::Gracefully { reason: reason.into() });
                     }
                 }
+                Decision::CallEnded { call } => self.slots.left(Some(&call)),
                 Decision::Finished { conclusion } => self.conclusion = Some(conclusion),
             }
         }
@@ -179,78 +179,64 @@ impl Drive {
                 outputs: BTreeMap::new(),
             });
         }
-        // Only a group of its own: those of its callers were entered with them.
-        let own = ready.job().and_then(|job| job.concurrency.as_ref()).and(ready.concurrency.last()).cloned();
-        let Some(own) = own else {
-            return self.start(ready);
-        };
-        let in_progress = if own.cancel_in_progress { InProgress::IsCancelled } else { InProgress::Stays };
-        let (id, member) = (ready.id.clone(), self.member(ready.id.clone()));
-        let entered = self.shared.room.groups().enter(&own.group, member, ready, in_progress, own.queue);
-        match entered {
-            Entered::Runs(ready) => self.start(ready),
-            Entered::Waits { displaced, cancel } => {
-                self.waiting.insert(id);
-                let reason = format!("a newer job of the concurrency group '{}' takes its place", own.group);
-                // A run that has ended has no job that anybody could end.
-                if let Some(holder) = cancel {
-                    let _ended = holder.run_hears.send(Word::End(holder.job, reason.clone()));
-                }
-                if let Some((member, displaced)) = displaced {
-                    let _ended = member.run_hears.send(Word::GaveWay(displaced, reason));
-                }
-                Vec::new()
+        self.enter(ready).await
+    }
+
+    /// A job runs as soon as it and all around it hold their groups.
+    async fn enter(&mut self, ready: Box<ReadyJob>) -> Vec<Decision> {
+        match self.slots.enter(ready) {
+            Turn::Runs(ready) => self.start(ready),
+            Turn::Waits => Vec::new(),
+            Turn::GaveWay(ready, reason) => self.gave_way(*ready, reason).await,
+            Turn::Never(ready, message) => {
+                let ReadyJob { id: job, name, .. } = *ready;
+                jobs::failed(&self.shared, &job, &name, &message).await;
+                self.summaries.push(summary(job.clone(), name, Conclusion::Failure, Some(message)));
+                self.machine.apply(RunChange::Ended { job, conclusion: Conclusion::Failure, outputs: BTreeMap::new() })
             }
         }
     }
 
-    fn member(&self, job: JobId) -> Member {
-        Member { run: self.number, job, run_hears: self.tell.clone() }
-    }
-
-    /// A run beside this one, or this one, says something about a job of this one.
+    /// A run beside this one, or this one, says something about a group.
     async fn told(&mut self, word: Word) {
-        let decisions = match word {
-            Word::Start(ready) if self.waiting.remove(&ready.id) => self.start(ready),
-            // It was cancelled while its turn was on the way.
-            Word::Start(ready) => {
-                self.leave_group(&ready.id);
-                self.gave_way(*ready, "the run was cancelled".to_owned()).await
-            }
-            Word::GaveWay(ready, reason) => self.gave_way(*ready, reason).await,
-            Word::End(job, reason) => {
-                if let Some(canceller) = self.cancellers.get(&job) {
-                    canceller.ask(Cancel::Gracefully { reason: reason.into() });
+        let mut decisions = Vec::new();
+        match word {
+            Word::Start(slot) => {
+                for ready in self.slots.turn(slot) {
+                    decisions.extend(self.enter(ready).await);
                 }
-                Vec::new()
             }
-        };
+            Word::GaveWay(slot, reason) | Word::End(slot, reason) if slot.holder.is_none() => {
+                self.ended_for.get_or_insert_with(|| reason.clone());
+                decisions = self.machine.apply(RunChange::CancelRequested);
+                if !self.slots.holds(&slot) {
+                    for ready in self.slots.give_way(slot, reason.clone()) {
+                        decisions.extend(self.gave_way(*ready, reason.clone()).await);
+                    }
+                }
+            }
+            Word::GaveWay(slot, reason) | Word::End(slot, reason) => {
+                for job in self.slots.running_in(&slot) {
+                    if let Some(canceller) = self.cancellers.get(&job) {
+                        canceller.ask(Cancel::Gracefully { reason: reason.as_str().into() });
+                    }
+                }
+                for ready in self.slots.give_way(slot, reason.clone()) {
+                    decisions.extend(self.gave_way(*ready, reason.clone()).await);
+                }
+            }
+        }
         self.follow(decisions).await;
     }
 
-    /// A job that waited for its group and never runs.
+    /// A job whose turn in a group never comes.
     async fn gave_way(&mut self, ready: ReadyJob, reason: String) -> Vec<Decision> {
-        self.waiting.remove(&ready.id);
         self.never_ran(ready.id.clone(), ready.name, Conclusion::Cancelled, reason).await;
         self.machine.apply(RunChange::Ended {
             job: ready.id,
             conclusion: Conclusion::Cancelled,
             outputs: BTreeMap::new(),
         })
-    }
-
-    /// The job that waited for an ended one's group runs now, in whatever run.
-    fn leave_group(&self, ended: &JobId) {
-        let mut groups = self.shared.room.groups();
-        let mut left = self.member(ended.clone());
-        while let Some((next, ready)) = groups.left(&left) {
-            // A run that is gone has left its place in the group.
-            let sent = next.run_hears.send(Word::Start(ready));
-            if sent.is_ok() {
-                break;
-            }
-            left = next;
-        }
     }
 
     fn start(&mut self, ready: Box<ReadyJob>) -> Vec<Decision> {

@@ -1,40 +1,40 @@
-//! Concurrency groups on this machine: one job of a group runs, one waits, the newest one takes the place of the one that waits; with
+//! Concurrency groups on this machine: one run, call or job of a group goes on, one waits, the newest one takes the place of the one that waits; with
 //! `queue: max` up to a hundred wait, and the first comes first (`execution-semantics` 4.5).
 
-use domain::JobId;
+use super::slots::Slot;
 use std::collections::{HashMap, VecDeque};
 use tokio::sync::mpsc;
-use workflow::run::{ConcurrencyQueue, ReadyJob};
+use workflow::run::ConcurrencyQueue;
 
 /// So many wait for a group with `queue: max`.
 const MOST_WAITING: usize = 100;
 
-/// Who is in a group: a job of a run.
+/// Who is in a group: a run, or a call or a job of it.
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     /// The run.
     pub(super) run: u32,
-    /// The job.
-    pub(super) job: JobId,
+    /// What of it.
+    pub(super) slot: Slot,
     /// Reaches the run.
     pub(super) run_hears: mpsc::UnboundedSender<Word>,
 }
 
 impl PartialEq for Member {
     fn eq(&self, other: &Self) -> bool {
-        (self.run, &self.job) == (other.run, &other.job)
+        (self.run, &self.slot) == (other.run, &other.slot)
     }
 }
 
-/// What a run is told of its jobs by the runs beside it, or by itself.
+/// What a run is told by the runs beside it, or by itself.
 #[derive(Debug)]
 pub(super) enum Word {
-    /// A job that waited may run.
-    Start(Box<ReadyJob>),
-    /// A job that waited never runs.
-    GaveWay(Box<ReadyJob>, String),
-    /// A job that runs shall end.
-    End(JobId, String),
+    /// What waited for a group holds it now.
+    Start(Slot),
+    /// What waited for a group never gets it.
+    GaveWay(Slot, String),
+    /// What holds a group shall end.
+    End(Slot, String),
 }
 
 /// The groups. A member is known by what makes it equal.

@@ -8,6 +8,7 @@ mod jobs;
 mod labels;
 mod request;
 mod room;
+mod slots;
 
 pub use drive::run;
 pub use request::{JobSummary, Labels, LocalRun, RunReport};

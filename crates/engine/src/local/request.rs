@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use workflow::action_source::ActionSource;
 use workflow::expr::Value;
 use workflow::plan::Plan;
+use workflow::run::ConcurrencyGroup;
 
 /// Everything a run needs.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct LocalRun {
     pub vars: Value,
     /// `inputs` of the workflow.
     pub inputs: Value,
+    /// The workflow's own concurrency group (`workflow::run::workflow_concurrency`).
+    pub concurrency: Option<ConcurrencyGroup>,
     /// Which configurations of matrices run; empty: all.
     pub cells: Vec<workflow::run::WantedCell>,
     /// All secrets of the run.

@@ -5,7 +5,6 @@ use crate::job::Programs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
-use workflow::run::ReadyJob;
 
 /// How many jobs are made ready while others hold the machine.
 const AHEAD: usize = 2;
@@ -21,7 +20,7 @@ struct Inner {
     sandboxes: Semaphore,
     programs: Arc<Programs>,
     /// Concurrency groups are those of the repository, not of a run.
-    groups: Mutex<Groups<Member, Box<ReadyJob>>>,
+    groups: Mutex<Groups<Member, ()>>,
     runs: AtomicU32,
 }
 
@@ -52,7 +51,7 @@ impl Room {
     }
 
     /// Held for a moment only.
-    pub(super) fn groups(&self) -> MutexGuard<'_, Groups<Member, Box<ReadyJob>>> {
+    pub(super) fn groups(&self) -> MutexGuard<'_, Groups<Member, ()>> {
         // Nothing in it is left half done by a panic.
         self.0.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -251,3 +251,43 @@ async fn a_newer_job_of_a_group_may_end_the_one_that_runs() {
     let jobs = played.jobs();
     assert_eq!((jobs["a (1)"], jobs["a (2)"]), (Cancelled, Success));
 }
+
+const CALLED: (&str, &str) = (
+    ".github/workflows/called.yml",
+    "on:\n  workflow_call:\n    inputs: {n: {type: string}}\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo one-${{ inputs.n }}; sleep 0.3'}]\n  two:\n    needs: one\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo two-${{ inputs.n }}'}]\n",
+);
+
+fn calling(concurrency: &str) -> Play {
+    let text = format!(
+        "on: push\njobs:\n  a:\n    uses: ./{}\n    with: {{n: a}}\n    concurrency: {concurrency}\n  b:\n    uses: ./{}\n    with: {{n: b}}\n    concurrency: {concurrency}\n",
+        CALLED.0, CALLED.0
+    );
+    Play::new(&text).file(CALLED.0, CALLED.1)
+}
+
+#[tokio::test]
+async fn a_call_holds_its_group_until_its_last_job_has_ended() {
+    let played = calling("only-one").run().await;
+    assert_eq!(played.report.conclusion, Success);
+    let log = played.log();
+    assert!(log.find("\ntwo-a\n") < log.find("\none-b\n"), "{log}");
+}
+
+#[tokio::test]
+async fn a_newer_call_may_end_the_one_that_runs() {
+    let played = calling("{group: only-one, cancel-in-progress: true}").run().await;
+    let jobs = played.jobs();
+    assert_eq!((jobs["a / one"], jobs["b / one"], jobs["b / two"]), (Cancelled, Success, Success));
+    assert!(!played.log().contains("\ntwo-a\n"));
+}
+
+#[tokio::test]
+async fn a_job_that_would_wait_for_its_own_workflow_fails() {
+    let played = Play::new(
+        "on: push\nconcurrency: same\njobs:\n  a:\n    runs-on: ubuntu-latest\n    concurrency: SAME\n    steps: [{run: echo never}]\n",
+    )
+    .run()
+    .await;
+    assert_eq!(played.report.conclusion, domain::Conclusion::Failure);
+    assert!(played.report.jobs[0].reason.as_deref().is_some_and(|why| why.contains("would wait for itself")));
+}

@@ -19,6 +19,7 @@ use workflow::action_source::{ActionRef, ActionSource, FetchedRepository, Unavai
 use workflow::checkout::{CheckoutPlan, CheckoutRequest, CheckoutSource, CheckoutUnavailable, CheckoutView};
 use workflow::expr::Value;
 use workflow::plan::{FileReference, Files, PlanOutcome, plan};
+use workflow::run::{RunInputs, workflow_concurrency};
 
 /// What to play. Files are those of the repository; actions are folders by `owner/repo`.
 #[derive(Debug)]
@@ -131,7 +132,10 @@ impl Play {
             "event_name": "push", "repository": "o/r", "sha": "0123456789012345678901234567890123456789", "ref": "refs/heads/main",
             "ref_name": "main", "actor": "somebody", "server_url": "https://github.com", "run_id": "7", "event": {"word": "payload"},
         });
+        let inputs = RunInputs { github: Value::from_json(&github), ..RunInputs::default() };
+        let concurrency = workflow_concurrency(&plan, &inputs).unwrap();
         let run = local::run(LocalRun {
+            concurrency,
             cells: Vec::new(),
             longest: None,
             plan,

@@ -9,13 +9,15 @@ use crate::expr::{EvaluationError, Object, Value};
 use crate::model::{CallInput, CallOutput, InputType, Job, ReusableJob, SecretsGiven, TriggerKind, Workflow};
 use crate::plan::PlannedJob;
 use crate::yaml::Span;
-use domain::Conclusion;
+use domain::{Conclusion, JobId};
 use std::sync::Arc;
 
 /// Evaluates what a call gives: inputs, secrets, groups. The error is a message with its place.
+#[expect(clippy::too_many_arguments, reason = "one call's parts, used once")]
 pub(super) fn prepare(
     workflow: &Workflow,
     job: &Job,
+    id: &JobId,
     reusable: &ReusableJob,
     planned: &PlannedJob,
     caller: &GraphState,
@@ -52,7 +54,7 @@ pub(super) fn prepare(
         SecretsGiven::Given(mapping) => SecretsView::given(caller.secrets.clone(), mapping.clone(), scope),
     };
     if let Some(own) = &callee.concurrency {
-        let group = super::cells::evaluate_concurrency(callee, own, &callee_scope)?;
+        let group = super::cells::evaluate_concurrency(callee, own, &callee_scope, Some(id))?;
         if concurrency.iter().any(|outer| outer.group.eq_ignore_ascii_case(&group.group)) {
             let problem = format!(
                 "the group '{}' is that of a caller too: the workflow would wait for itself; give one of them another name",

@@ -5,10 +5,11 @@ use super::machine::Run;
 use super::scope::JobScope;
 use super::state::{Cell, CellAt, CellState, Expansion, FailFast, Phase, Tolerance, Work};
 use super::text::{fault, fault_text, raw_name};
-use super::{ConcurrencyGroup, ConcurrencyQueue, Decision, ReadyJob};
+use super::{ConcurrencyGroup, ConcurrencyQueue, Decision, ReadyJob, RunInputs};
 use crate::expr::{EvaluationError, Object, Value};
 use crate::matrix::{Configuration, display_name};
 use crate::model::{Concurrency, Job, JobKind, NormalJob, Workflow};
+use crate::plan::Plan;
 use crate::template::{Template, TemplateKind};
 use domain::{Conclusion, JobId};
 use std::sync::Arc;
@@ -124,13 +125,13 @@ impl Run {
         let state = &self.graphs[graph];
         let mut concurrency = state.concurrency.clone();
         if let Some(own) = &job.concurrency {
-            concurrency.push(evaluate_concurrency(workflow, own, &scope)?);
+            concurrency.push(evaluate_concurrency(workflow, own, &scope, Some(id))?);
         }
         let normal = match &job.kind {
             JobKind::Normal(normal) => normal,
             JobKind::Reusable(reusable) => {
                 let planned = &state.handle.jobs[index];
-                let call = super::call::prepare(workflow, job, reusable, planned, state, scope, concurrency)?;
+                let call = super::call::prepare(workflow, job, id, reusable, planned, state, scope, concurrency)?;
                 return Ok((Work::Call(Box::new(call)), Tolerance::None));
             }
         };
@@ -190,10 +191,24 @@ fn strategy_context(fail_fast: bool, index: usize, total: usize, parallel: usize
     Value::object(strategy)
 }
 
+/// The group of the workflow that is started: whoever starts the run enters it first.
+///
+/// # Errors
+/// A message with its place, for a group that cannot be evaluated.
+pub fn workflow_concurrency(plan: &Plan, inputs: &RunInputs) -> Result<Option<ConcurrencyGroup>, String> {
+    let workflow = &plan.root.workflow;
+    let RunInputs { github, vars, inputs, .. } = inputs.clone();
+    let inputs = if matches!(inputs, Value::Null) { Value::object(Object::new()) } else { inputs };
+    let scope = JobScope { github, vars, inputs, ..JobScope::default() };
+    let group = workflow.concurrency.as_ref().map(|own| evaluate_concurrency(workflow, own, &scope, None));
+    group.transpose()
+}
+
 pub(super) fn evaluate_concurrency(
     workflow: &Workflow,
     concurrency: &Concurrency,
     scope: &JobScope,
+    held_by: Option<&JobId>,
 ) -> Result<ConcurrencyGroup, String> {
     let read = Reader { workflow, scope };
     let group = concurrency
@@ -214,7 +229,7 @@ pub(super) fn evaluate_concurrency(
         Some(queue) if &**queue == "max" => ConcurrencyQueue::Max,
         _ => ConcurrencyQueue::Single,
     };
-    Ok(ConcurrencyGroup { group: group.to_string(), cancel_in_progress, queue })
+    Ok(ConcurrencyGroup { group: group.to_string(), cancel_in_progress, queue, held_by: held_by.cloned() })
 }
 
 /// Reads keys of a job; errors are messages with their place.

@@ -187,8 +187,17 @@ impl Run {
             }
             Some(at) => {
                 let (conclusion, outputs) = self.call_outputs(graph, at, conclusion);
+                self.leave_groups(graph, at);
                 self.end_cell(at, conclusion, outputs);
             }
+        }
+    }
+
+    /// The groups of a call are free when its last job has ended.
+    fn leave_groups(&mut self, graph: usize, at: CellAt) {
+        let Some(call) = self.cell_mut(at).map(|cell| cell.id.clone()) else { return };
+        if self.graphs[graph].concurrency.iter().any(|group| group.held_by.as_ref() == Some(&call)) {
+            self.decisions.push(Decision::CallEnded { call });
         }
     }
 

@@ -18,6 +18,7 @@ mod state;
 mod text;
 mod types;
 
+pub use cells::workflow_concurrency;
 pub use machine::Run;
 pub use secrets::SecretsView;
 pub use types::{ConcurrencyGroup, ConcurrencyQueue, Decision, ReadyJob, RunChange, RunInputs, WantedCell};

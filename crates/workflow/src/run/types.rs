@@ -91,6 +91,11 @@ pub enum Decision {
         /// Why, in words.
         reason: String,
     },
+    /// A call that holds concurrency groups has ended: they are free ([`ConcurrencyGroup::held_by`]).
+    CallEnded {
+        /// Which.
+        call: JobId,
+    },
     /// All jobs have ended. Comes once, as the last.
     Finished {
         /// How the run ended.
@@ -169,6 +174,8 @@ pub struct ConcurrencyGroup {
     pub cancel_in_progress: bool,
     /// Who waits for the group.
     pub queue: ConcurrencyQueue,
+    /// The job, or the call of a reusable workflow, that holds it as long as it goes on; `None`: the run.
+    pub held_by: Option<JobId>,
 }
 
 /// Who waits for a concurrency group: its `queue`.

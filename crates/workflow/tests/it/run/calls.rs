@@ -131,7 +131,11 @@ fn nested_calls_and_groups() {
     assert_eq!(run.ready_ids(), ["top / mid / one"]);
     let groups: Vec<&str> = run.ready[0].concurrency.iter().map(|group| group.group.as_str()).collect();
     assert_eq!(groups, ["outer", "own"]);
+    let holders: Vec<_> =
+        run.ready[0].concurrency.iter().map(|group| group.held_by.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(holders, [Some("top".to_owned()), Some("top".to_owned())]);
     assert_eq!(run.succeed(), "finished success");
+    assert_eq!(run.log.iter().filter(|line| line.as_str() == "left top").count(), 1, "{:?}", run.log);
     let same = middle_text.replace("concurrency: own", "concurrency: OUTER");
     let run = Driven::start(&[(MAIN, &root), (middle, &same), (CALLED, TWO)]);
     assert!(run.log[0].contains("the workflow would wait for itself"), "{:?}", run.log);

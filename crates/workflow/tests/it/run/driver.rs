@@ -66,6 +66,7 @@ impl Driven {
                 Decision::Failed { job, name, message } => format!("failed {job} [{name}]: {message}"),
                 Decision::Cancelled { job, .. } => format!("cancelled {job}"),
                 Decision::Cancel { job, .. } => format!("cancel {job}"),
+                Decision::CallEnded { call } => format!("left {call}"),
                 Decision::Finished { conclusion } => format!("finished {conclusion}"),
             });
         }

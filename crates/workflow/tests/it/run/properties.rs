@@ -90,6 +90,7 @@ fn drive(
                     prop_assert!(told.insert(job));
                     continue;
                 }
+                Decision::CallEnded { .. } => continue,
                 Decision::Finished { conclusion } => {
                     finished = Some(conclusion);
                     continue;
