@@ -6,11 +6,12 @@ use std::io::IsTerminal;
 use std::process::{Command, Stdio};
 
 /// Program → package.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("cc", "gcc"),
     ("git", "git"),
     ("node", "nodejs"),
     ("python3", "python3"),
+    ("perl", "perl"),
     ("newuidmap", "uidmap"),
     ("setpriv", "util-linux"),
     ("mkfs.ext4", "e2fsprogs"),

@@ -23,7 +23,7 @@ pub struct Receipt {
     pub peak_memory: Option<u64>,
     /// CPU time in microseconds, when the kernel counts it.
     pub cpu_micros: Option<u64>,
-    /// Targets that the job's way out refused, `HOST:PORT` each.
+    /// Targets that the job's way out refused: `HOST:PORT`, or `HOST` for a name that leads nowhere else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     /// A limit that ended or throttled the job.

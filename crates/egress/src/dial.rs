@@ -40,6 +40,16 @@ impl fmt::Display for Target {
     }
 }
 
+impl Target {
+    /// What would open it: `NAME:PORT` or `ADDRESS:PORT`.
+    pub(crate) fn opening(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{name}:{}", self.port),
+            None => self.to_string(),
+        }
+    }
+}
+
 /// Connects to what the job wanted, if it may.
 pub(crate) async fn dial(wanted: SocketAddr, way: &Way) -> Result<TcpStream, Why> {
     let (name, addresses) = match wanted.ip() {

@@ -27,7 +27,7 @@ pub struct Sockets {
 /// A target that the job asked for and was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The target as people write it: `NAME:PORT (ADDRESS)` or `ADDRESS:PORT`.
+    /// What would open it: `NAME:PORT`, `ADDRESS:PORT`, or `NAME`, where the connection was refused inside already.
     pub target: String,
 }
 
@@ -38,6 +38,8 @@ pub(crate) struct Way {
     pub(crate) resolver: Resolver,
     names: Mutex<Names>,
     refusals: Mutex<HashSet<Target>>,
+    /// Names that lead to refused addresses alone.
+    closed: Mutex<HashSet<String>>,
 }
 
 /// So many refusals are kept for the message that explains them.
@@ -45,7 +47,13 @@ const MOST_REFUSALS: usize = 64;
 
 impl Way {
     pub(crate) fn new(policy: Policy) -> Self {
-        Self { policy, resolver: Resolver::default(), names: Mutex::default(), refusals: Mutex::default() }
+        Self {
+            policy,
+            resolver: Resolver::default(),
+            names: Mutex::default(),
+            refusals: Mutex::default(),
+            closed: Mutex::default(),
+        }
     }
 
     pub(crate) fn names(&self) -> MutexGuard<'_, Names> {
@@ -57,6 +65,22 @@ impl Way {
         if refusals.len() < MOST_REFUSALS {
             refusals.insert(target);
         }
+    }
+
+    /// A name was asked for that leads to refused addresses alone: what connects to it is refused inside the job already.
+    pub(crate) fn closed(&self, name: &str) {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if closed.len() < MOST_REFUSALS {
+            closed.insert(name.to_owned());
+        }
+    }
+
+    fn refusals(&self) -> Vec<Refusal> {
+        let mut targets: Vec<String> = Vec::new();
+        targets.extend(self.refusals.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Target::opening));
+        targets.extend(self.closed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        targets.sort();
+        targets.into_iter().map(|target| Refusal { target }).collect()
     }
 }
 
@@ -95,10 +119,7 @@ impl Handle {
     /// The targets that were refused so far, for a hint at `--allow`.
     #[must_use]
     pub fn refusals(&self) -> Vec<Refusal> {
-        let refusals = self.way.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut list: Vec<_> = refusals.iter().map(|target| Refusal { target: target.to_string() }).collect();
-        list.sort_by(|a, b| a.target.cmp(&b.target));
-        list
+        self.way.refusals()
     }
 
     /// Ends it and waits until every connection is closed.

@@ -91,6 +91,7 @@ async fn address(name: &str, way: &Way) -> Answer {
                     way.policy.opens_address(*address) || way.policy.allows(None, *address, 0) && !own_address(*address)
                 });
             if !reachable {
+                way.closed(name);
                 return Answer::Address(CLOSED.into());
             }
             let given = way.names().address(name);

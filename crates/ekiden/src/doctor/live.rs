@@ -26,7 +26,7 @@ pub(crate) fn live(zygote: Result<Zygote, ZygoteError>) -> Vec<Check> {
             checks.extend(receipt.isolation.iter().map(|isolation| match &isolation.enforcement {
                 Enforcement::On { value } if value.is_empty() => Check::ok(isolation.name.as_str(), "in force"),
                 Enforcement::On { value } => Check::ok(isolation.name.as_str(), format!("in force: {value}")),
-                Enforcement::Soft { value } => Check::ok(isolation.name.as_str(), format!("watched: {value}")),
+                Enforcement::Soft { value } => Check::ok(isolation.name.as_str(), value.as_str()),
                 // What nobody asked for is not missing.
                 Enforcement::Off { reason } if reason.contains("none was asked for") => {
                     Check::ok(isolation.name.as_str(), reason.as_str())

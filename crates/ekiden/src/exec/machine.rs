@@ -1,6 +1,6 @@
 //! What this machine gives to a run: default limits, the backend, folders; and what to say about it at the end.
 
-use super::expose;
+use super::hints::{self, Told};
 use crate::args::{BackendName, HostVariablesName, SandboxArgs};
 use crate::failure::Failure;
 use crate::style;
@@ -9,7 +9,7 @@ use domain::Conclusion;
 use engine::local::RunReport;
 use sandbox::{Backend, Limits, Profile};
 use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote, one_id_only};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The defaults: 40 % of the memory that is available, 25 % of the disk that is free.
@@ -98,48 +98,10 @@ pub(crate) fn remarks(args: &SandboxArgs, record: &RunRecord, reports: &[RunRepo
             remarks.push(format!("{}: connections to {first}{more} were refused; --allow {first} opens one", job.name));
         }
     }
-    let (home, path) = (std::env::var_os("HOME"), std::env::var_os("PATH"));
-    if let (Some((_, step)), Some(home), Some(path)) = (record.first_failure(), home, path) {
-        let missing = step.tail.lines(5).into_iter().rev().find_map(missing_command);
-        if let Some(program) = missing
-            && let Some(flag) = expose::flag_for(program, Path::new(&home), &path)
-        {
-            remarks.push(format!("{program} is on this machine, but not where jobs find it; {flag} brings it in"));
-        }
+    if let Some((job, step)) = record.first_failure() {
+        let lines = step.tail.lines(12);
+        let told = job.receipt.as_ref().is_some_and(|receipt| !receipt.refused.is_empty());
+        remarks.extend(hints::of_failure(&lines, if told { Told::Refusals } else { Told::Nothing }));
     }
     remarks
-}
-
-/// The program that a shell, `env` or `make` did not find.
-fn missing_command(line: &str) -> Option<&str> {
-    const ENDS: [&str; 5] = [
-        ": command not found",
-        ": not found",
-        ": No such file or directory",
-        ": executable file not found in $PATH",
-        " not found in PATH",
-    ];
-    // As a step that could not be started says it: what follows is a hint already.
-    let line = line.split(": command not found in the sandbox").next().filter(|line| !line.contains("##[error]"))?;
-    let line = line.trim_end();
-    let before = ENDS.iter().find_map(|end| line.strip_suffix(end))?;
-    let program = before.rsplit(": ").next()?.trim_matches(['\'', '"', '`', '\u{2018}', '\u{2019}']);
-    // A path is no command that was looked up.
-    Some(program).filter(|program| !program.is_empty() && !program.contains(['/', ' ']))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::missing_command;
-
-    #[test]
-    fn shells_say_what_they_did_not_find() {
-        assert_eq!(missing_command("/work/_temp/x.sh: line 1: cargo: command not found"), Some("cargo"));
-        assert_eq!(missing_command("x.sh: 1: node: not found\n"), Some("node"));
-        assert_eq!(missing_command("env: \u{2018}cargo\u{2019}: No such file or directory"), Some("cargo"));
-        assert_eq!(missing_command("/usr/bin/env: 'python': No such file or directory"), Some("python"));
-        assert_eq!(missing_command("make: go: No such file or directory"), Some("go"));
-        assert_eq!(missing_command("cat: some/file: No such file or directory"), None);
-        assert_eq!(missing_command("error: no such file"), None);
-    }
 }

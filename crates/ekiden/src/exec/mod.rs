@@ -8,6 +8,7 @@ pub(crate) mod expose;
 pub(crate) mod facts;
 pub(crate) mod findings;
 pub(crate) mod github;
+pub(crate) mod hints;
 pub(crate) mod interrupt;
 pub(crate) mod labels;
 pub(crate) mod listing;

@@ -29,6 +29,11 @@ pub(crate) fn read(args: &ValueArgs) -> Result<Values, Failure> {
         let arg = arg.read().map_err(|why| Failure::usage(format!("--secret: {why}")))?;
         secrets.insert(arg.name.to_uppercase(), secret(&arg)?);
     }
+    if let Some(name) = secrets.keys().find(|name| name.starts_with("GITHUB_") && *name != "GITHUB_TOKEN") {
+        return Err(Failure::usage(format!("no secret can be called {name}"))
+            .fact("names that begin with GITHUB_ are the server's own; of them only GITHUB_TOKEN, the run's token, is given")
+            .fix("give it another name"));
+    }
     let mut vars = BTreeMap::new();
     for path in &args.var_file {
         vars.extend(dotenv::read(path)?.into_iter().map(|(name, value)| (name.to_uppercase(), value)));

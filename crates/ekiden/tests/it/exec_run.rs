@@ -228,3 +228,35 @@ fn workflows_of_an_event_wait_for_the_group_of_a_whole_workflow() {
     let wrong = two("concurrency: ${{ fromJSON(github.ref) }}\n", "true").ekiden(&["exec"]).exits(3);
     assert!(wrong.stderr.contains("concurrency"), "{}", wrong.stderr);
 }
+
+#[test]
+fn a_refused_target_is_told_with_the_flag_that_opens_it() {
+    let run = |script: &str| {
+        Repository::ci(&format!(
+            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{{run: '{script}'}}]\n"
+        ))
+    };
+    let ran = run("echo x > /dev/tcp/10.1.2.3/80").ekiden(&["exec"]).exits(1);
+    assert!(ran.stdout.contains("--allow 10.1.2.3:80 opens"), "{}", ran.stdout);
+
+    // The machine's own name, which leads to its loopback or to a private address, if it leads anywhere.
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let own = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 80))
+        .map(|found| found.map(|at| at.ip()).collect::<Vec<_>>());
+    let inside = |at: &std::net::IpAddr| matches!(at, std::net::IpAddr::V4(v4) if v4.is_loopback() || v4.is_private());
+    if name == "localhost" || !own.is_ok_and(|own| !own.is_empty() && own.iter().all(inside)) {
+        println!("SKIP: this machine's own name ({name}) leads to no private address alone");
+        return;
+    }
+    let ran = run(&format!("echo x > /dev/tcp/{name}/80")).ekiden(&["exec"]).exits(1);
+    assert!(ran.stdout.contains(&format!("--allow {name} opens")), "{}", ran.stdout);
+}
+
+#[test]
+fn a_secret_with_a_name_of_the_servers_own_is_refused() {
+    let repository = Repository::ci("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{run: 'true'}]\n");
+    let mut command = repository.command(&["exec", "--secret", "github_word"]);
+    command.env("github_word", "x").env("GITHUB_WORD", "x");
+    let ran = crate::support::run(command).exits(2);
+    assert!(ran.stderr.contains("no secret can be called GITHUB_WORD"), "{}", ran.stderr);
+}

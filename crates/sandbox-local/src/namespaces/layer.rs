@@ -15,6 +15,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// One thing in the layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +96,11 @@ pub(super) fn directory(entries: &BTreeMap<PathBuf, Entry>, folder: &Path) -> io
     }
     let place = folder.join(&name);
     if place.is_dir() {
+        // The age tells what is still used.
+        let _ = std::fs::File::open(&place).and_then(|open| open.set_modified(SystemTime::now()));
         return Ok(place);
     }
+    prune(folder, SystemTime::now());
     std::fs::create_dir_all(folder)?;
     let fresh = folder.join(format!("new-{}-{:?}", std::process::id(), std::thread::current().id()));
     remove_tree(&fresh)?;
@@ -110,6 +114,25 @@ pub(super) fn directory(entries: &BTreeMap<PathBuf, Entry>, folder: &Path) -> io
         Err(error) => {
             let _ = remove_tree(&fresh);
             Err(error)
+        }
+    }
+}
+
+/// So many made layers stay whatever their age.
+const KEPT: usize = 4;
+/// A job that began with a layer may still use it for so long.
+const USED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Removes layers that nothing uses any more: those of another state of the host's files. What cannot be removed stays.
+fn prune(folder: &Path, now: SystemTime) {
+    let Ok(listed) = std::fs::read_dir(folder) else { return };
+    let used = |entry: &std::fs::DirEntry| entry.metadata().and_then(|meta| meta.modified()).ok();
+    let mut made: Vec<(SystemTime, PathBuf)> =
+        listed.filter_map(Result::ok).filter_map(|entry| Some((used(&entry)?, entry.path()))).collect();
+    made.sort_by(|a, b| b.cmp(a));
+    for (used, place) in made.into_iter().skip(KEPT) {
+        if now.duration_since(used).is_ok_and(|age| age > USED) {
+            let _ = remove_tree(&place);
         }
     }
 }
@@ -135,5 +158,31 @@ fn make(folder: &Path, path: &Path, entry: &Entry, caller: Caller) -> io::Result
         }
         Entry::Whiteout => Ok(mknodat(CWD, &at, FileType::CharacterDevice, Mode::empty(), 0)?),
         Entry::Link(target) => std::os::unix::fs::symlink(target, &at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT, USED, prune};
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn layers_that_nothing_uses_go_but_for_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let hour = Duration::from_secs(3600);
+        for number in 0..8u32 {
+            let place = folder.path().join(number.to_string());
+            std::fs::create_dir(&place).unwrap();
+            std::fs::write(place.join("file"), "").unwrap();
+            // Six that are old, two that are used.
+            let age = if number < 6 { USED + hour * (number + 1) } else { hour };
+            std::fs::File::open(&place).unwrap().set_modified(now - age).unwrap();
+        }
+        prune(folder.path(), now);
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!((left.len(), left), (KEPT, ["0", "1", "6", "7"].map(Into::into).to_vec()));
     }
 }
