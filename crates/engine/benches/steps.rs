@@ -125,6 +125,7 @@ fn once(runtime: &tokio::runtime::Runtime, plan: &Arc<Plan>, secrets: usize) -> 
     let github = serde_json::json!({"event_name": "push", "repository": "o/r", "sha": "0123456789012345678901234567890123456789", "ref": "refs/heads/main", "event": {}});
     let run = LocalRun {
         concurrency: None,
+        hooks: engine::job::Hooks::default(),
         plan: Arc::clone(plan),
         github: Value::from_json(&github),
         vars: Value::Null,

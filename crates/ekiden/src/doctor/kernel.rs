@@ -109,7 +109,7 @@ pub(super) fn control_groups(machine: &Machine) -> Check {
                 .fix("boot with systemd.unified_cgroup_hierarchy=1"),
             (_, false) => Check::lack(NAME, Verdict::Warning, "version 1, which only root may use")
                 .without("limits on memory and processes are watched for an ordinary user, not enforced by the kernel")
-                .fix("sudo ekiden exec …, or for good: boot with systemd.unified_cgroup_hierarchy=1"),
+                .fix("the lines that 'as root, once' names below; or boot with systemd.unified_cgroup_hierarchy=1"),
         };
     }
     let path = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").trim_start_matches('/');

@@ -9,6 +9,7 @@ pub(crate) mod facts;
 pub(crate) mod findings;
 pub(crate) mod github;
 pub(crate) mod hints;
+pub(crate) mod hooks;
 pub(crate) mod interrupt;
 pub(crate) mod labels;
 pub(crate) mod listing;

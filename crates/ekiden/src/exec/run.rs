@@ -103,6 +103,7 @@ impl Ground {
             sandbox: self.spec(args),
             keep: if args.keep { Keep::Failed } else { Keep::Never },
             actions: Arc::clone(&self.store) as Arc<_>,
+            hooks: super::hooks::read()?,
             checkout: Some(checkout),
             labels: Labels { served: labels::own().into_iter().chain(self.settings.labels.iter().cloned()).collect() },
             room: room.clone(),

@@ -260,3 +260,19 @@ fn a_secret_with_a_name_of_the_servers_own_is_refused() {
     let ran = crate::support::run(command).exits(2);
     assert!(ran.stderr.contains("no secret can be called GITHUB_WORD"), "{}", ran.stderr);
 }
+
+#[test]
+fn hooks_of_the_machine_are_read_and_run_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = folder.path().join("started.sh");
+    std::fs::write(&hook, "echo hook of $GITHUB_JOB\n").unwrap();
+    let repository = Repository::ci("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{run: 'true'}]\n");
+    let with = |path: &std::path::Path| {
+        let mut command = repository.command(&["exec"]);
+        command.env("ACTIONS_RUNNER_HOOK_JOB_STARTED", path);
+        crate::support::run(command)
+    };
+    with(&hook).exits(0).says("hook of a").says("Set up runner");
+    let wrong = with(&folder.path().join("absent.sh")).exits(2);
+    assert!(wrong.stderr.contains("ACTIONS_RUNNER_HOOK_JOB_STARTED"), "{}", wrong.stderr);
+}

@@ -30,11 +30,14 @@ pub enum CommandFile {
     /// Artifacts that the step declares. The file is there, and what is written to it is not looked at, as with the reference
     /// unless its feature is on.
     Artifacts,
+    /// What steps declared so far, to be read: empty, as with the reference unless its feature is on.
+    ArtifactsList,
 }
 
 impl CommandFile {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [Self::Path, Self::Env, Self::Summary, Self::State, Self::Output, Self::Artifacts];
+    pub const ALL: [Self; 7] =
+        [Self::Path, Self::Env, Self::Summary, Self::State, Self::Output, Self::Artifacts, Self::ArtifactsList];
 
     /// The variable that holds the file's path.
     #[must_use]
@@ -46,6 +49,7 @@ impl CommandFile {
             Self::State => "GITHUB_STATE",
             Self::Output => "GITHUB_OUTPUT",
             Self::Artifacts => "GITHUB_ARTIFACTS",
+            Self::ArtifactsList => "GITHUB_ARTIFACTS_LIST",
         }
     }
 
@@ -59,6 +63,7 @@ impl CommandFile {
             Self::State => "state",
             Self::Output => "output",
             Self::Artifacts => "artifacts",
+            Self::ArtifactsList => "artifacts_list",
         }
     }
 
@@ -72,6 +77,7 @@ impl CommandFile {
             Self::State => "save_state_",
             Self::Output => "set_output_",
             Self::Artifacts => "artifacts_",
+            Self::ArtifactsList => "artifacts_list_",
         }
     }
 }
@@ -106,7 +112,7 @@ pub enum CommandFileError {
 #[must_use]
 pub fn process(file: CommandFile, collected: &Collected) -> Vec<Said> {
     let mut said = Vec::new();
-    if file == CommandFile::Artifacts {
+    if matches!(file, CommandFile::Artifacts | CommandFile::ArtifactsList) {
         return said;
     }
     let size = match collected {
@@ -141,7 +147,7 @@ fn plain(message: String) -> Said {
 
 fn read(file: CommandFile, text: &str, said: &mut Vec<Said>) -> Result<(), CommandFileError> {
     match file {
-        CommandFile::Artifacts => Ok(()),
+        CommandFile::Artifacts | CommandFile::ArtifactsList => Ok(()),
         CommandFile::Path => {
             let lines = text.split(['\n', '\r']).filter(|line| !line.is_empty());
             said.extend(lines.map(|line| Said::Change(Effect::Path(line.to_owned()))));

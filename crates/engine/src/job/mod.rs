@@ -8,6 +8,7 @@ mod contexts;
 mod environment;
 mod frame;
 mod guard;
+mod hooks;
 mod naming;
 mod node;
 mod phases;
@@ -26,7 +27,7 @@ mod views;
 
 pub use programs::Programs;
 pub use request::{
-    CheckoutRules, CheckoutTime, GivenContexts, JobInFile, JobReport, JobRequest, Keep, RunnerFacts, SandboxRequest,
-    Timing,
+    CheckoutRules, CheckoutTime, GivenContexts, Hook, HookShell, Hooks, JobInFile, JobReport, JobRequest, Keep,
+    RunnerFacts, SandboxRequest, Timing,
 };
 pub use run::run;

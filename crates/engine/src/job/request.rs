@@ -7,6 +7,7 @@ use domain::{Conclusion, JobId, Receipt, Secret};
 use mask::Masker;
 use sandbox::{Backend, SandboxSpec};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -53,6 +54,8 @@ pub struct JobRequest {
     pub cancel_timeout: Duration,
     /// Where its events go.
     pub events: EventSink,
+    /// Scripts around the job.
+    pub hooks: Hooks,
     /// How it hears that it shall end.
     pub cancel: CancelSignal,
     /// The right to run beside other jobs: taken after the set-up, before the first event, given back at the end.
@@ -113,6 +116,53 @@ pub struct CheckoutRules {
     pub source: Arc<dyn CheckoutSource>,
     /// When it is placed.
     pub when: CheckoutTime,
+}
+
+/// Scripts of whoever runs the machine, around every job.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hooks {
+    /// Before the first step: `ACTIONS_RUNNER_HOOK_JOB_STARTED`.
+    pub started: Option<Hook>,
+    /// After the last: `ACTIONS_RUNNER_HOOK_JOB_COMPLETED`.
+    pub completed: Option<Hook>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Its text.
+    pub script: Arc<str>,
+    /// What runs it.
+    pub shell: HookShell,
+}
+
+/// What runs a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookShell {
+    /// Of a `.sh` file.
+    Bash,
+    /// Of a `.ps1` file.
+    Pwsh,
+}
+
+impl HookShell {
+    /// The shell of a hook's file, by its name.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "sh" => Some(Self::Bash),
+            "ps1" => Some(Self::Pwsh),
+            _ => None,
+        }
+    }
+
+    /// As `shell` of a step says it; hooks have no `pipefail`, as with the reference.
+    pub(crate) const fn format(self) -> &'static str {
+        match self {
+            Self::Bash => "bash -e {0}",
+            Self::Pwsh => "pwsh",
+        }
+    }
 }
 
 /// When the run's own repository is placed.

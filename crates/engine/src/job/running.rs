@@ -2,7 +2,7 @@
 
 use super::actions::{Catalog, Origin, Places};
 use super::programs::Programs;
-use super::request::{GivenContexts, JobInFile, Timing};
+use super::request::{GivenContexts, Hooks, JobInFile, Timing};
 use super::state::State;
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
@@ -31,6 +31,7 @@ pub(crate) struct Job {
     pub(crate) identity: RepositoryIdentity,
     /// The job's own signal: the request's, and the job's timeout.
     pub(crate) cancel: CancelSignal,
+    pub(crate) hooks: Hooks,
     pub(crate) timing: Timing,
     pub(crate) state: State,
     pub(crate) catalog: Catalog,

@@ -2,6 +2,7 @@
 
 use super::background::{Backgrounds, Control};
 use super::contexts::Phase;
+use super::hooks::{self, Moment};
 use super::phases::has_pre;
 use super::running::Job;
 use super::state::EndedStep;
@@ -31,6 +32,7 @@ impl Numbers {
 pub(crate) async fn run(job: &Arc<Job>, numbers: &mut Numbers) {
     let workflow = Arc::clone(&job.source.workflow);
     let Some(JobKind::Normal(normal)) = workflow.jobs.get(job.source.index).map(|job| &job.kind) else { return };
+    hooks::run(job, Moment::Started, || numbers.next()).await;
     pre(job, &normal.steps, numbers).await;
     let mut backgrounds = Backgrounds::new(Arc::clone(job));
     for step in &normal.steps {
@@ -46,6 +48,7 @@ pub(crate) async fn run(job: &Arc<Job>, numbers: &mut Numbers) {
         let done = one(job, top).await;
         job.state.merge(done.conclusion);
     }
+    hooks::run(job, Moment::Completed, || numbers.next()).await;
 }
 
 async fn pre(job: &Job, steps: &[Step], numbers: &mut Numbers) {
@@ -85,7 +88,8 @@ async fn main(job: &Arc<Job>, step: &Step, numbers: &mut Numbers, backgrounds: &
     }
 }
 
-async fn one(job: &Job, top: Top<'_>) -> Done {
+/// A step from its decision to its end.
+pub(crate) async fn one(job: &Job, top: Top<'_>) -> Done {
     match top::decide(job, top).await {
         Decided::Ended(done) => done,
         Decided::Runs(ready) => top::carry_out(job, top, ready, None, None).await,

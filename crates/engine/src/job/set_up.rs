@@ -213,6 +213,7 @@ fn job(request: JobRequest, prepared: Prepared, masker: Masker, cancel: CancelSi
         matchers: JobMatchers::default(),
         identity,
         cancel,
+        hooks: request.hooks,
         timing: request.timing,
         state: State::default(),
         catalog: prepared.catalog,

@@ -96,6 +96,7 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         runner: run.runner.clone(),
         sandbox: SandboxRequest { backend: Arc::clone(&run.backend), spec: shared.spec(), keep: run.keep },
         actions: Arc::clone(&run.actions),
+        hooks: run.hooks.clone(),
         checkout: run.checkout.clone(),
         timeout: shared
             .run

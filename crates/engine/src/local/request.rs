@@ -2,7 +2,7 @@
 
 use super::room::Room;
 use crate::cancel::CancelSignal;
-use crate::job::{CheckoutRules, Keep, RunnerFacts, Timing};
+use crate::job::{CheckoutRules, Hooks, Keep, RunnerFacts, Timing};
 use domain::{Clock, Conclusion, JobEvent, JobId, Receipt, Secret};
 use sandbox::{Backend, SandboxSpec};
 use std::collections::BTreeMap;
@@ -49,6 +49,8 @@ pub struct LocalRun {
     pub keep: Keep,
     /// Where actions come from.
     pub actions: Arc<dyn ActionSource>,
+    /// Scripts around every job.
+    pub hooks: Hooks,
     /// The built-in `actions/checkout`.
     pub checkout: Option<CheckoutRules>,
     /// Which labels this machine serves.

@@ -7,7 +7,7 @@ use domain::{
     ViewPart,
 };
 use engine::cancel::{self, Canceller};
-use engine::job::{CheckoutRules, CheckoutTime, Keep, RunnerFacts, Timing};
+use engine::job::{CheckoutRules, CheckoutTime, Hook, HookShell, Hooks, Keep, RunnerFacts, Timing};
 use engine::local::{self, Labels, LocalRun, RunReport};
 use sandbox::{Limits, Network, Profile, Root, SandboxSpec, Workspace};
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ pub(crate) struct Play {
     vars: serde_json::Value,
     served: Vec<String>,
     jobs: usize,
+    hooks: Hooks,
     when: CheckoutTime,
     patience: Duration,
 }
@@ -53,6 +54,7 @@ impl Play {
             vars: serde_json::json!({}),
             served: vec!["ubuntu-latest".to_owned()],
             jobs: 4,
+            hooks: Hooks::default(),
             when: CheckoutTime::Step,
             patience: Duration::from_millis(300),
         }
@@ -81,6 +83,12 @@ impl Play {
 
     pub(crate) fn vars(mut self, vars: serde_json::Value) -> Self {
         self.vars = vars;
+        self
+    }
+
+    pub(crate) fn hooks(mut self, started: &str, completed: &str) -> Self {
+        let hook = |script: &str| Some(Hook { script: script.into(), shell: HookShell::Bash });
+        self.hooks = Hooks { started: hook(started), completed: hook(completed) };
         self
     }
 
@@ -136,6 +144,7 @@ impl Play {
         let concurrency = workflow_concurrency(&plan, &inputs).unwrap();
         let run = local::run(LocalRun {
             concurrency,
+            hooks: self.hooks,
             cells: Vec::new(),
             longest: None,
             plan,

@@ -183,7 +183,7 @@ async fn command_files_are_read_after_the_step_and_after_a_failed_one() {
     )
     .run()
     .await;
-    played.has(&["\n[]\n", "one/a=b/from-tool\n[ekiden] true\n", "\nlate yes\n6\n", "\nbad failure\n"]);
+    played.has(&["\n[]\n", "one/a=b/from-tool\n[ekiden] true\n", "\nlate yes\n7\n", "\nbad failure\n"]);
     played.has(&[
         "##[error]Unable to process file command 'env' successfully.\n##[error]Invalid format 'no-equals-sign'",
     ]);
@@ -342,4 +342,19 @@ async fn secrets_are_masked_wherever_they_come_out() {
     let all = serde_json::to_string(&played.events).unwrap();
     assert!(!all.contains(secret) && !all.contains("cDRzcy9XMHJkK3dpdGg9Y2hhcnM"), "{all}");
     played.has(&["direct *** end"]);
+}
+
+#[tokio::test]
+async fn hooks_run_around_the_steps_and_fail_the_job() {
+    let steps = "\n- run: echo \"step $FROM_HOOK\"\n- run: exit 1\n";
+    let started =
+        "echo 'started ${{ github.job }}'; echo FROM_HOOK=given >> $GITHUB_ENV; test $PWD = $GITHUB_WORKSPACE";
+    let played = Play::steps(steps).hooks(started, "echo completed $FROM_HOOK").run().await;
+    played.has(&["\nstarted ${{ github.job }}\n", "\nstep given\n", "\ncompleted given\n"]);
+    let names: Vec<String> = played.ends().into_iter().map(|end| end.0).collect();
+    assert_eq!((names[0].as_str(), names[names.len() - 1].as_str()), ("Set up runner", "Complete runner"), "{names:?}");
+
+    let played = Play::steps("\n- run: echo never\n").hooks("exit 3", "true").run().await;
+    assert_eq!(played.report.conclusion, domain::Conclusion::Failure);
+    played.lacks(&["\nnever\n"]);
 }
