@@ -1,6 +1,7 @@
 //! Developer tasks: `cargo xtask <task>`. CONTRIBUTING.md says when to use which.
 
 mod bench;
+mod codegen;
 mod layers;
 mod packages;
 mod tests_run;
@@ -13,6 +14,7 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   layers            check which crate uses which against docs/layers.toml, and the length of files
   test [ARGS…]      install what tests need, run all tests, sum them up; ARGS go to `cargo test`
+  codegen [--check] make the protocol's types from its .proto files (`cargo run -p xtask --features codegen -- codegen`)
   bench [NAME…]     run the benches (all, or those whose name holds NAME), medians and ratios";
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let result = match task.as_deref() {
         Some("layers") => layers::run(),
+        Some("codegen") => codegen::run(&rest),
         Some("test") => tests_run::run(&rest),
         Some("bench") => bench::run(&rest),
         _ => {

@@ -6,7 +6,9 @@ mod conclusion;
 mod event;
 mod id;
 mod receipt;
+mod runner;
 mod secret;
+mod task;
 mod time;
 mod view;
 
@@ -14,6 +16,10 @@ pub use conclusion::{Conclusion, Outcome};
 pub use event::{Annotation, AnnotationLevel, EVENT_VERSION, JobEvent, JobEventKind, StepPhase, StepRef};
 pub use id::{InvalidId, JobId, StepId};
 pub use receipt::{Enforcement, Isolation, LimitReached, Receipt};
+pub use runner::{RunnerCapability, RunnerId, RunnerKey, RunnerLife, RunnerStatus, RunnerUuid};
 pub use secret::Secret;
+pub use task::{
+    LogBatch, LogEnd, LogRow, Task, TaskId, TaskNeed, TaskPhase, TaskResult, TaskState, TaskStep, TasksVersion,
+};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use view::{View, ViewFile, ViewPart};

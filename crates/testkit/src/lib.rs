@@ -1,9 +1,11 @@
 //! Real parts for tests: temporary repositories and servers for them, scrubbed commands, a clock moved by hand.
 //!
-//! A dev-dependency only.
+//! A dev-dependency only. The feature `forge` adds a forge that speaks the runner protocol, and can misbehave.
 
 mod command;
 mod daemon;
+#[cfg(feature = "forge")]
+mod forge;
 mod http;
 mod repository;
 mod shelf;
@@ -11,6 +13,8 @@ mod shelf;
 pub use command::scrubbed;
 pub use daemon::GitDaemon;
 pub use domain::ManualClock;
+#[cfg(feature = "forge")]
+pub use forge::{FakeForge, Mischief, bare_task};
 pub use http::GitHttp;
 pub use repository::TempRepository;
 pub use shelf::Shelf;

@@ -1,0 +1,37 @@
+//! The runner protocol of Gitea and Forgejo: `ping.v1` and `runner.v1` over Connect RPC, client and server side.
+//!
+//! The agent calls a forge through [`Client`]; the server mounts [`router`] over its [`RunnerService`]. Both speak the words of `domain` and of
+//! the calls below; protobuf types exist nowhere outside this crate. Where peers differ stands in [`quirks`].
+
+mod call;
+mod client;
+mod code;
+mod convert;
+mod error;
+mod pb;
+pub mod quirks;
+mod server;
+mod transport;
+
+pub use call::{Declaration, Declared, Fetch, Fetched, Registration, Report, Reported, RequestKey, Runner, Want};
+pub use client::{Authority, Client, ClientSettings, Codec, Compression};
+pub use error::{Advice, CallError, ClientError, Code, Refusal};
+pub use quirks::Dialect;
+pub use server::{Caller, RunnerService, router};
+
+/// Where the services lie below the URL of an instance.
+pub const BASE_PATH: &str = "/api/actions";
+
+/// Headers that both sides know.
+pub(crate) mod header {
+    pub(crate) const UUID: &str = "x-runner-uuid";
+    pub(crate) const TOKEN: &str = "x-runner-token";
+    /// Agents before `Declare`, and ours, for the logs of a forge.
+    pub(crate) const VERSION: &str = "x-runner-version";
+    pub(crate) const REQUEST_KEY: &str = "x-runner-request-key";
+}
+
+/// Largest message that either side takes. The forges set no limit; a batch of log or the event of a task may be some megabytes.
+pub(crate) const MESSAGE_MAX: usize = 64 * 1024 * 1024;
+/// Largest memory for the elements of one message, so that many empty ones cannot blow it up.
+pub(crate) const ELEMENTS_MAX: usize = 256 * 1024 * 1024;
