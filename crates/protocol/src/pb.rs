@@ -2,8 +2,8 @@
 #![expect(
     clippy::all,
     clippy::allow_attributes,
-    clippy::expect_used,
-    clippy::unwrap_used,
+    clippy::redundant_closure_for_method_calls,
+    clippy::semicolon_if_nothing_returned,
     dead_code,
     missing_debug_implementations,
     unreachable_pub,

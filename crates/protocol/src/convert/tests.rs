@@ -155,13 +155,14 @@ proptest! {
     /// Whatever arrives, reading it ends, and what could be read is a state that can be written.
     #[test]
     fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
-        if let Ok(wire) = pb::UpdateTaskRequest::decode_from_slice(&bytes) {
-            if let Some(report) = report_from_wire(wire) {
-                report_to_wire(report).encode_to_vec();
-            }
+        if let Ok(wire) = pb::UpdateTaskRequest::decode_from_slice(&bytes)
+            && let Some(report) = report_from_wire(wire)
+        {
+            prop_assert_eq!(report_from_wire(proto(&report_to_wire(report.clone()))), Some(report));
         }
         if let Ok(wire) = pb::FetchTaskResponse::decode_from_slice(&bytes) {
-            fetched_to_wire(fetched_from_wire(wire)).encode_to_vec();
+            let fetched = fetched_from_wire(wire);
+            prop_assert_eq!(fetched_from_wire(proto(&fetched_to_wire(fetched.clone()))), fetched);
         }
     }
 }

@@ -1,5 +1,11 @@
 //! The client over real sockets: against the fake forge, against a server that breaks off, over TLS, and against a real Gitea.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, one that cannot begin says so, in helpers too"
+)]
+
 mod calls;
 mod faults;
 mod gitea;

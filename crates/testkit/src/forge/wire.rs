@@ -148,11 +148,9 @@ fn written(response: &Response<Bytes>, shared: &Shared) -> Vec<u8> {
 /// The body with a field that no version has yet.
 fn with_unknown_field(response: &Response<Bytes>) -> Bytes {
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    if is_json {
-        if let Ok(serde_json::Value::Object(mut object)) = serde_json::from_slice(response.body()) {
-            object.insert("fieldOfTomorrow".to_owned(), serde_json::json!({"a": [1, "b"]}));
-            return Bytes::from(serde_json::Value::Object(object).to_string());
-        }
+    if is_json && let Ok(serde_json::Value::Object(mut object)) = serde_json::from_slice(response.body()) {
+        object.insert("fieldOfTomorrow".to_owned(), serde_json::json!({"a": [1, "b"]}));
+        return Bytes::from(serde_json::Value::Object(object).to_string());
     }
     // Field 1999, three bytes long.
     Bytes::from([response.body().as_ref(), &[0xfa, 0x7c, 3, b'a', b'b', b'c']].concat())
