@@ -158,7 +158,7 @@ impl Drive {
                 Decision::Cancel { job, reason } => {
                     let reason = self.ended_for.clone().unwrap_or(reason);
                     if let Some(waiting) = self.slots.withdraw(&job) {
-                        decisions.extend(self.gave_way(*waiting, reason).await);
+                        decisions.extend(self.gave_way(waiting, reason).await);
                     } else if let Some(canceller) = self.cancellers.get(&job) {
                         canceller.ask(Cancel::Gracefully { reason: reason.into() });
                     }
@@ -203,7 +203,7 @@ impl Drive {
         match word {
             Word::Start(slot) => {
                 for ready in self.slots.turn(slot) {
-                    decisions.extend(self.enter(ready).await);
+                    decisions.extend(self.enter(Box::new(ready)).await);
                 }
             }
             Word::GaveWay(slot, reason) | Word::End(slot, reason) if slot.holder.is_none() => {
@@ -211,7 +211,7 @@ impl Drive {
                 decisions = self.machine.apply(RunChange::CancelRequested);
                 if !self.slots.holds(&slot) {
                     for ready in self.slots.give_way(slot, reason.clone()) {
-                        decisions.extend(self.gave_way(*ready, reason.clone()).await);
+                        decisions.extend(self.gave_way(ready, reason.clone()).await);
                     }
                 }
             }
@@ -222,7 +222,7 @@ impl Drive {
                     }
                 }
                 for ready in self.slots.give_way(slot, reason.clone()) {
-                    decisions.extend(self.gave_way(*ready, reason.clone()).await);
+                    decisions.extend(self.gave_way(ready, reason.clone()).await);
                 }
             }
         }

@@ -43,7 +43,7 @@ pub(super) struct Slots {
     /// The workflow's own group.
     own: Option<ConcurrencyGroup>,
     held: HashSet<Slot>,
-    waiting: HashMap<Slot, Vec<Box<ReadyJob>>>,
+    waiting: HashMap<Slot, Vec<ReadyJob>>,
     /// What gave way, and why.
     over: HashMap<Slot, String>,
     /// The slots of the jobs that run.
@@ -104,11 +104,11 @@ impl Slots {
                 return Turn::Never(ready, problem);
             }
             if let Some(jobs) = self.waiting.get_mut(slot) {
-                jobs.push(ready);
+                jobs.push(*ready);
                 return Turn::Waits;
             }
             if !self.take(group) {
-                self.waiting.entry(slot.clone()).or_default().push(ready);
+                self.waiting.entry(slot.clone()).or_default().push(*ready);
                 return Turn::Waits;
             }
         }
@@ -138,7 +138,7 @@ impl Slots {
     }
 
     /// It is this run's turn in a group: the jobs that waited for it.
-    pub(super) fn turn(&mut self, slot: Slot) -> Vec<Box<ReadyJob>> {
+    pub(super) fn turn(&mut self, slot: Slot) -> Vec<ReadyJob> {
         match self.waiting.remove(&slot) {
             Some(jobs) => {
                 self.held.insert(slot);
@@ -153,7 +153,7 @@ impl Slots {
     }
 
     /// What waited for a group, or holds it, gives way: the jobs that waited for it.
-    pub(super) fn give_way(&mut self, slot: Slot, reason: String) -> Vec<Box<ReadyJob>> {
+    pub(super) fn give_way(&mut self, slot: Slot, reason: String) -> Vec<ReadyJob> {
         let jobs = self.waiting.remove(&slot).unwrap_or_default();
         self.over.insert(slot, reason);
         jobs
@@ -166,7 +166,7 @@ impl Slots {
     }
 
     /// A job that waits for a group does not want to run any more.
-    pub(super) fn withdraw(&mut self, job: &JobId) -> Option<Box<ReadyJob>> {
+    pub(super) fn withdraw(&mut self, job: &JobId) -> Option<ReadyJob> {
         let (slot, at) = self
             .waiting
             .iter()

@@ -4,19 +4,20 @@ use super::framing::{Frame, Framer, text};
 use super::log::{EVENT_BYTES, StepLog};
 use super::problems::{Files, JobMatchers, RepositoryIdentity, level};
 use super::scan::Suspects;
-use crate::commands::command::{CommandName, Echo, RemoveMatcher};
+use crate::commands::command::Echo;
 use crate::commands::files::{CommandFile, process};
-use crate::commands::interpreter::{Interpreter, failure};
+use crate::commands::interpreter::Interpreter;
 use crate::commands::line::may_be_command;
 use crate::commands::matchers::list::without_colours;
-use crate::commands::matchers::{MatcherList, Problem, config};
+use crate::commands::matchers::{MatcherList, Problem};
 use crate::commands::place::Place;
-use crate::commands::{CommandRules, Effects, Said};
+use crate::commands::{CommandRules, Effects};
 use domain::AnnotationLevel;
-use mask::{Added, Stream};
+use mask::Stream;
 use sandbox::{Collected, Sandbox};
-use std::path::Path;
 use std::sync::Arc;
+
+mod obey;
 
 /// The most bytes of a problem matcher file.
 const MATCHER_FILE_LIMIT: u64 = 1024 * 1024;
@@ -251,102 +252,6 @@ impl<'step> StepOutput<'step> {
         let level = level(problem).unwrap_or(AnnotationLevel::Error);
         let message = problem.message.as_deref().unwrap_or_default();
         self.annotate(level, message, None, place, Some(line)).await;
-    }
-
-    async fn command(&mut self, said: Vec<Said>) {
-        self.end_of_text();
-        for said in said {
-            // Masks and matchers change what the lines behind them mean, so each is done before the next is looked at.
-            if let Err(error) = self.act(said).await {
-                self.error(&error).await;
-                self.effects.fail();
-            }
-        }
-    }
-
-    /// Does one thing. An error is one that only a command file can have.
-    async fn act(&mut self, said: Said) -> Result<(), String> {
-        match said {
-            Said::Line(line) => self.log.write(&line, &mut self.side.lines),
-            Said::Debug(text) => self.log.write_debug(&text, &mut self.side.lines),
-            Said::Mask(value) => {
-                if self.log.masker().add(&value) == Added::TooShort {
-                    let message = "A mask of a single character would hide most of the log; it was not added.";
-                    self.annotate(AnnotationLevel::Warning, message, None, Place::default(), None).await;
-                }
-            }
-            Said::Annotate { level, message, title, place } => {
-                let place = place.relative_to(&self.sandbox.layout().workspace.to_string_lossy());
-                self.annotate(level, &message, title.as_deref(), place, None).await;
-            }
-            Said::Change(effect) => self.effects.apply(effect).map_err(|error| error.to_string())?,
-            Said::AddMatcher { file, line } => {
-                if let Err(error) = self.add_matcher(&file).await {
-                    self.failed(CommandName::AddMatcher, &line, &error).await;
-                }
-            }
-            Said::RemoveMatcher { which, line } => {
-                if let Err(error) = self.remove_matcher(which).await {
-                    self.failed(CommandName::RemoveMatcher, &line, &error).await;
-                }
-            }
-            Said::Summary(markdown) => self.log.summary(&markdown).await,
-            Said::Fail => self.effects.fail(),
-        }
-        Ok(())
-    }
-
-    async fn failed(&mut self, name: CommandName, line: &str, error: &str) {
-        for said in failure(name, line, error) {
-            if let Said::Annotate { level, message, .. } = said {
-                self.annotate(level, &message, None, Place::default(), None).await;
-            }
-        }
-        self.effects.fail();
-    }
-
-    async fn add_matcher(&mut self, file: &str) -> Result<(), String> {
-        let configs = config::parse(&self.read_file(file).await?).map_err(|error| error.to_string())?;
-        if configs.is_empty() {
-            return Ok(());
-        }
-        self.job_matchers.add(&configs);
-        self.refresh_matchers();
-        let owners: Vec<String> = configs.iter().map(|config| format!("'{}'", config.owner)).collect();
-        let note = format!(
-            "Added matchers: {}. Problem matchers scan action output for known warning or error strings and report these inline.",
-            owners.join(", ")
-        );
-        self.log.write_debug(&note, &mut self.side.lines);
-        Ok(())
-    }
-
-    async fn remove_matcher(&mut self, which: RemoveMatcher) -> Result<(), String> {
-        let owners = match which {
-            RemoveMatcher::Owner(owner) => vec![owner],
-            RemoveMatcher::File(file) => {
-                config::owners(&self.read_file(&file).await?).map_err(|error| error.to_string())?
-            }
-        };
-        let removed: Vec<String> = self.job_matchers.remove(&owners).iter().map(|owner| format!("'{owner}'")).collect();
-        self.refresh_matchers();
-        self.log.write_debug(&format!("Removed matchers: {}", removed.join(", ")), &mut self.side.lines);
-        Ok(())
-    }
-
-    fn refresh_matchers(&mut self) {
-        if let Some(matchers) = self.job_matchers.newer_than(&mut self.side.matchers_version) {
-            self.side.matchers = matchers;
-        }
-    }
-
-    async fn read_file(&self, file: &str) -> Result<Vec<u8>, String> {
-        let path = self.sandbox.layout().workspace.join(Path::new(file));
-        match self.sandbox.read(&path, MATCHER_FILE_LIMIT).await {
-            Ok(Some(content)) => Ok(content),
-            Ok(None) => Err(format!("Could not find file '{}'.", path.display())),
-            Err(error) => Err(error.to_string()),
-        }
     }
 
     async fn error(&mut self, message: &str) {
