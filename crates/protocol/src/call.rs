@@ -2,9 +2,18 @@
 
 use domain::{
     RunnerCapability, RunnerId, RunnerKey, RunnerLife, RunnerStatus, RunnerUuid, Secret, Task, TaskPhase, TaskState,
-    TasksVersion,
+    TasksVersion, Timestamp,
 };
 use std::collections::BTreeMap;
+
+/// The answer to `Ping`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pong {
+    /// "Hello, …!"
+    pub greeting: String,
+    /// The forge's clock, to the second, where it says (header `Date`).
+    pub clock: Option<Timestamp>,
+}
 
 /// `Register`: a new runner asks for an identity.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The agent's side: every call of the protocol against one instance, with its faults told apart.
 
-use crate::call::{Declaration, Declared, Fetch, Fetched, Registration, Report, Reported, Runner, Want};
+use crate::call::{Declaration, Declared, Fetch, Fetched, Pong, Registration, Report, Reported, Runner, Want};
 use crate::error::{CallError, ClientError, Code, Refusal};
 use crate::pb::{ping, runner as pb};
 use crate::transport::Transport;
@@ -145,14 +145,16 @@ impl Client {
         Self { timeout, ..self.clone() }
     }
 
-    /// Is there an instance that speaks Actions? Answers its greeting.
+    /// Is there an instance that speaks Actions? Answers its greeting and its clock.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn ping(&self, data: &str) -> Result<String, CallError> {
+    pub async fn ping(&self, data: &str) -> Result<Pong, CallError> {
         let request = ping::PingRequest { data: data.to_owned() };
-        let answer: (_, ping::PingResponse) = self.call(ping::PING_SERVICE_PING_SPEC, "Ping", request, None).await?;
-        Ok(answer.1.data)
+        let (headers, answer): (_, ping::PingResponse) =
+            self.call(ping::PING_SERVICE_PING_SPEC, "Ping", request, None).await?;
+        let date = headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+        Ok(Pong { greeting: answer.data, clock: date.and_then(convert::clock_from_header) })
     }
 
     /// Asks for an identity. Sent once: a lost answer leaves a runner behind that nobody can use.

@@ -200,6 +200,12 @@ pub(crate) fn batch_from_wire(from: pb::UpdateLogRequest) -> LogBatch {
     }
 }
 
+/// The moment in a header `Date`; `None` where it is none.
+pub(crate) fn clock_from_header(date: &str) -> Option<domain::Timestamp> {
+    let since = httpdate::parse_http_date(date).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok().map(domain::Timestamp)
+}
+
 /// Rows that the forge has.
 pub(crate) fn acknowledged_from_wire(from: &pb::UpdateLogResponse) -> u64 {
     value::unsigned(from.ack_index)

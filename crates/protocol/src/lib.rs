@@ -13,7 +13,7 @@ pub mod quirks;
 mod server;
 mod transport;
 
-pub use call::{Declaration, Declared, Fetch, Fetched, Registration, Report, Reported, RequestKey, Runner, Want};
+pub use call::{Declaration, Declared, Fetch, Fetched, Pong, Registration, Report, Reported, RequestKey, Runner, Want};
 pub use client::{Authority, Client, ClientSettings, Codec, Compression};
 pub use error::{Advice, CallError, ClientError, Code, Refusal};
 pub use quirks::Dialect;

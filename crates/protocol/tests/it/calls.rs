@@ -37,7 +37,7 @@ async fn whole_life(dialect: Dialect, codec: Codec, compression: Compression) {
     // A trailing slash is the user's habit.
     let settings = ClientSettings { codec, compression, ..ClientSettings::new(format!("{}/", forge.url()), "0.0.0") };
     let client = Client::new(&settings).unwrap();
-    assert_eq!(client.ping("r1").await.unwrap(), "Hello, r1!");
+    assert_eq!(client.ping("r1").await.unwrap().greeting, "Hello, r1!");
     let runner = client.register(registration(FakeForge::TOKEN, RunnerLife::Ephemeral)).await.unwrap();
     assert_eq!((runner.name.as_str(), runner.life), ("r1", RunnerLife::Ephemeral));
     assert_eq!(runner.labels, ["linux", "big"]);
@@ -189,4 +189,13 @@ async fn a_handle_is_unknown_to_a_gitea() {
     let fetch = Fetch { want: Want::Handle(Some("h".to_owned())), ..anything() };
     let error = client.fetch(&key, fetch).await.unwrap_err();
     assert!(matches!(error, CallError::Unsupported { method: "FetchSingleTask", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_an_hour_off_shows() {
+    let (forge, client) = forge(Dialect::Gitea).await;
+    forge.set_clock_ahead(std::time::Duration::from_secs(3600));
+    let now = domain::Clock::now(&domain::SystemClock);
+    let ahead = client.ping("x").await.unwrap().clock.unwrap().since(now).as_secs();
+    assert!((3590..3660).contains(&ahead), "{ahead}");
 }

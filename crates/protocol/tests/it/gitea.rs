@@ -95,7 +95,7 @@ async fn a_real_gitea_answers_each_call() {
     let token = gitea.token();
     for (codec, compression) in [(Codec::Proto, Compression::None), (Codec::Json, Compression::Gzip)] {
         let client = gitea.client(codec, compression);
-        assert_eq!(client.ping("r1").await.unwrap(), "Hello, r1!");
+        assert_eq!(client.ping("r1").await.unwrap().greeting, "Hello, r1!");
 
         let wanted = Registration { token: token.clone(), ..registration("", RunnerLife::Ephemeral) };
         let runner = client.register(wanted).await.unwrap();
