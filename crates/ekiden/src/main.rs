@@ -17,7 +17,6 @@ mod view;
 mod workflows;
 
 use args::{Cli, Command};
-use clap::Parser as _;
 use exit::Exit;
 use failure::Failure;
 use std::process::ExitCode;
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
         |argument: std::ffi::OsString| argument == "exec" || argument == "doctor" || argument == "enter";
     let wanted = std::env::args_os().len() < 2 || std::env::args_os().skip(1).any(makes_sandboxes);
     let zygote = wanted.then(sandbox_local::Zygote::start);
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are data on stdout, exit 0; the rest is talk on stderr, exit 2. A closed pipe is nobody's fault.
@@ -37,7 +36,7 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
         }
     };
-    style::choose(cli.color);
+    style::choose(cli.global.color);
     match dispatch(cli.command, zygote) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -1,5 +1,6 @@
 //! From a path to a plan: gives the planner the files that it asks for, however often it asks. `exec` and `lint` call it.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use workflow::plan::{FileReference, Files, PlanOutcome, plan};
@@ -43,11 +44,21 @@ pub(crate) fn read_local(root: &Path, path: &str) -> Result<Arc<str>, String> {
 
 /// The text of a file.
 pub(crate) fn read_text(file: &Path) -> Result<Arc<str>, String> {
-    let size = std::fs::metadata(file).map_err(|error| problem(&error))?.len();
+    let unreadable = |error: std::io::Error| problem(&error);
+    let mut opened = std::fs::File::open(file).map_err(unreadable)?;
+    let about = opened.metadata().map_err(unreadable)?;
+    let size = about.len();
     if size > MOST_BYTES {
         return Err(format!("it has {size} bytes; at most {MOST_BYTES} are read"));
     }
-    let bytes = std::fs::read(file).map_err(|error| problem(&error))?;
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+    if about.is_file() {
+        // Its length is known: asking for its end, as one must of a pipe, is a call to the system that says nothing.
+        opened.read_exact(&mut bytes).map_err(unreadable)?;
+    } else {
+        bytes.clear();
+        opened.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
     String::from_utf8(bytes).map(Into::into).map_err(|error| {
         let line =
             error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -1,12 +1,14 @@
 //! The command line, as clap sees it. Called by `main`; the structs are handed to the commands as they are.
 
 mod exec;
+mod lint;
 mod value;
 
 pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
     ProgressMode, SandboxArgs, ValueArgs,
 };
+pub(crate) use lint::{LintArgs, LintFormat};
 pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,6 +27,29 @@ use std::path::PathBuf;
     after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 5 not found, 6 unreachable, 8 platform fault, 130 interrupted."
 )]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line of this process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        // Making all commands ready takes longer than linting a few files does. Help and mistakes are for the whole to answer.
+        if std::env::args_os().nth(1).is_some_and(|command| command == "lint")
+            && let Some((global, args)) = lint::alone()
+        {
+            return Ok(Self { global, command: Command::Lint(args) });
+        }
+        Self::try_parse()
+    }
+}
+
+// What every command takes; as a documentation comment, this would become the help of the whole.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
     /// When to colour what is printed.
     #[arg(
         long,
@@ -36,9 +61,6 @@ pub(crate) struct Cli {
         hide_env = true
     )]
     pub(crate) color: ColorChoice,
-    /// What to do.
-    #[command(subcommand)]
-    pub(crate) command: Command,
 }
 
 /// When to colour. `auto` follows NO_COLOR, CLICOLOR, CLICOLOR_FORCE and the terminal.
@@ -76,28 +98,6 @@ pub(crate) enum Command {
     Root(RootCommand),
     /// Print the completions of a shell.
     Completion(CompletionArgs),
-}
-
-/// `ekiden lint`.
-#[derive(Debug, Args)]
-pub(crate) struct LintArgs {
-    /// Files, folders of workflow files, or repositories.
-    #[arg(value_name = "PATH", default_value = ".", value_hint = clap::ValueHint::AnyPath)]
-    pub(crate) paths: Vec<PathBuf>,
-    /// How to print the findings.
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
-    pub(crate) output: LintFormat,
-}
-
-/// How findings are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LintFormat {
-    /// For people, with the source.
-    Text,
-    /// One JSON object.
-    Json,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
 }
 
 /// `ekiden eval`.

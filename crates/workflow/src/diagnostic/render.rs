@@ -15,10 +15,6 @@ pub enum Colours {
 /// Shows a finding with its place in the file of this path and text, as compilers do. Ends without a line break.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, colours: Colours) -> String {
-    let level = match diagnostic.severity {
-        Severity::Warning => Level::WARNING,
-        Severity::Error => Level::ERROR,
-    };
     let range = mark(diagnostic, source);
     // The line alone: the renderer would take all of a long text apart, for each finding anew.
     let start = source[..range.start].rfind('\n').map_or(0, |at| at + 1);
@@ -32,12 +28,27 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, colours: Colour
         0 => source.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1,
         known => known as usize,
     };
-    let excerpt = Snippet::source(&source[start..end])
-        .line_start(number)
-        .path(path)
-        .fold(true)
-        .annotation(AnnotationKind::Primary.span(range.start - start..range.end - start));
-    let mut group: Group<'_> = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(excerpt);
+    if let (Colours::None, Some(text)) =
+        (colours, plain(diagnostic, path, &source[start..end], range.start - start, range.len(), number))
+    {
+        return text;
+    }
+    full(diagnostic, path, &source[start..end], range.start - start..range.end - start, number, colours)
+}
+
+/// As the library shows it: whatever the characters, and with colours.
+fn full(
+    diagnostic: &Diagnostic,
+    path: &str,
+    line: &str,
+    range: std::ops::Range<usize>,
+    number: usize,
+    colours: Colours,
+) -> String {
+    let excerpt =
+        Snippet::source(line).line_start(number).path(path).fold(true).annotation(AnnotationKind::Primary.span(range));
+    let mut group: Group<'_> =
+        level(diagnostic).primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(excerpt);
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
@@ -48,16 +59,56 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, colours: Colour
     renderer.render(&[group]).to_string()
 }
 
+const fn level(diagnostic: &Diagnostic) -> Level<'static> {
+    match diagnostic.severity {
+        Severity::Warning => Level::WARNING,
+        Severity::Error => Level::ERROR,
+    }
+}
+
+const fn level_name(diagnostic: &Diagnostic) -> &'static str {
+    match diagnostic.severity {
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+/// The widest line that is shown whole.
+const WIDTH: usize = 100;
+
+/// The same form for what most findings are: a mark in one short line of plain ASCII. The library takes longer for it than checking
+/// a short file does.
+fn plain(diagnostic: &Diagnostic, path: &str, line: &str, at: usize, length: usize, number: usize) -> Option<String> {
+    let visible = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    let words = [line, path, &diagnostic.message, diagnostic.help.as_deref().unwrap_or_default()];
+    let whole = line.len() <= WIDTH && !line.ends_with(' ') && length > 0 && at + length <= line.len();
+    if !whole || !words.into_iter().all(visible) {
+        return None;
+    }
+    let number = number.to_string();
+    let (gutter, level) = (" ".repeat(number.len()), level_name(diagnostic));
+    let mut out = format!(
+        "{level}[{}]: {}\n{gutter}--> {path}:{number}:{}\n{gutter} |\n{number} | {line}\n{gutter} | {:at$}{:^<length$}",
+        diagnostic.code,
+        diagnostic.message,
+        at + 1,
+        "",
+        "",
+    );
+    if let Some(help) = &diagnostic.help {
+        out.push_str(&format!("\n{gutter} |\n{gutter} = help: {help}"));
+    }
+    Some(out)
+}
+
 /// Longer lines are not given to the renderer, which would take seconds for some of them.
 const LONG_LINE: usize = 4096;
 
 /// The same form for a very long line, of which only what is around the place is shown.
 fn render_long(diagnostic: &Diagnostic, path: &str, line: &str, at: usize) -> String {
     const AROUND: usize = 60;
-    let level = match diagnostic.severity {
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-    };
+    let level = level_name(diagnostic);
     let from = line[..at].char_indices().rev().take(AROUND).last().map_or(at, |(at, _)| at);
     let clean = |text: &str| -> String { text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect() };
     let before = clean(&line[from..at]);
@@ -88,9 +139,33 @@ fn mark(diagnostic: &Diagnostic, source: &str) -> std::ops::Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Colours, render};
+    use super::{Colours, full, plain, render};
     use crate::diagnostic::{Diagnostic, Severity};
     use crate::yaml::Span;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_plain_looks_as_the_library_shows_it(
+            line in "[ -~\\t\u{e9}]{0,110}",
+            message in "[ -~\u{e9}]{1,160}",
+            help in prop::option::of("[ -~]{1,160}"),
+            (at, length) in (0_usize..90, 0_usize..90),
+            number in prop::sample::select(vec![1_usize, 9, 10, 123, 100_000]),
+            error in any::<bool>(),
+        ) {
+            let end = [String::new(), "\n".to_owned()][number % 2].clone();
+            let severity = if error { Severity::Error } else { Severity::Warning };
+            let finding = Diagnostic { code: "a-code", severity, message, help, span: Span::default() };
+            let line = line + &end;
+            if line.is_char_boundary(at)
+                && line.is_char_boundary(at + length)
+                && let Some(text) = plain(&finding, "a/ci.yml", &line, at, length, number)
+            {
+                prop_assert_eq!(text, full(&finding, "a/ci.yml", &line, at..at + length, number, Colours::None));
+            }
+        }
+    }
 
     #[test]
     fn shows_the_line_and_what_would_be_right() {

@@ -1,12 +1,26 @@
 //! What is known of widely used actions: their inputs, outputs and the oldest major version whose node still runs.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 const TABLE: &str = include_str!("popular_actions.txt");
 
-/// The actions by their names in lower case.
-static ACTIONS: LazyLock<HashMap<String, PopularAction>> = LazyLock::new(|| TABLE.lines().filter_map(read).collect());
+/// The lines of the table; of each, the facts are read when they are first asked for.
+static ACTIONS: LazyLock<Vec<Line>> = LazyLock::new(|| TABLE.lines().filter_map(Line::of).collect());
+
+/// What the table says of one action.
+#[derive(Debug)]
+struct Line {
+    name: &'static str,
+    facts: &'static str,
+    read: OnceLock<Option<PopularAction>>,
+}
+
+impl Line {
+    fn of(line: &'static str) -> Option<Self> {
+        let (name, facts) = line.split_once(' ').filter(|(name, _)| !name.starts_with('#'))?;
+        Some(Self { name, facts, read: OnceLock::new() })
+    }
+}
 
 /// The facts of one action.
 #[derive(Debug, Clone)]
@@ -41,21 +55,18 @@ pub(crate) enum InputKind {
 
 /// Looks up `owner/repo[/path]`, ignoring case.
 pub(crate) fn action(name: &str) -> Option<&'static PopularAction> {
-    if name.bytes().any(|b| b.is_ascii_uppercase()) {
-        return ACTIONS.get(&name.to_ascii_lowercase());
-    }
-    ACTIONS.get(name)
+    let line = ACTIONS.iter().find(|line| line.name.eq_ignore_ascii_case(name))?;
+    line.read.get_or_init(|| read(line.facts)).as_ref()
 }
 
-fn read(line: &'static str) -> Option<(String, PopularAction)> {
-    let (name, _) = line.split_once(' ').filter(|(name, _)| !name.starts_with('#'))?;
-    let mut columns = line.split('|').map(str::trim);
+fn read(facts: &'static str) -> Option<PopularAction> {
+    let mut columns = facts.split('|').map(str::trim);
     let oldest = columns.next()?.rsplit(' ').next()?.parse().ok()?;
     let (inputs, outputs) = (columns.next()?, columns.next()?);
     let inputs = (!inputs.split(' ').any(|word| word == "-"))
         .then(|| inputs.split(' ').filter(|word| !word.is_empty()).map(input).collect());
     let outputs = (outputs != "-").then(|| outputs.split(' ').filter(|word| !word.is_empty()).collect());
-    Some((name.to_ascii_lowercase(), PopularAction { oldest, inputs, outputs }))
+    Some(PopularAction { oldest, inputs, outputs })
 }
 
 fn input(word: &'static str) -> PopularInput {
