@@ -71,6 +71,139 @@ fn calls_do_not_explode() {
     assert!(found.iter().any(|finding| finding.code == code::LIMIT), "{found:?}");
 }
 
+/// What is said of a file by the linter and the planner, as text; neither says more than its budget.
+fn said(text: &str) -> String {
+    let path = ".github/workflows/ci.yml";
+    let linted = workflow::parse::linted_workflow(FileId::default(), path, text, &|_| None).diagnostics;
+    let mut files = Files::new();
+    files.insert(FileReference::Local(path.to_owned()), text);
+    let planned = match plan(&files, path) {
+        PlanOutcome::Ready(plan) => plan.warnings,
+        PlanOutcome::Invalid(found) => found,
+        PlanOutcome::NeedsFiles(_) => Vec::new(),
+    };
+    assert!(linted.len() <= 1_000 && planned.len() <= 500, "{} and {} findings", linted.len(), planned.len());
+    let said: String =
+        linted.iter().chain(&planned).map(|finding| render(finding, path, text, Colours::None)).collect();
+    assert!(said.len() < 4 << 20, "{} bytes are said of {} bytes", said.len(), text.len());
+    said
+}
+
+fn steps(steps: &str) -> String {
+    format!("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n{steps}")
+}
+
+fn many(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn what_is_said_is_bounded() {
+    let keys = "on: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n";
+    let mut wrong = Vec::new();
+    let list = |count: usize, item: &dyn Fn(usize) -> String| many(count, |at| format!("{},", item(at)));
+    for (text, words) in [
+        (steps(&many(3_000, |_| "      - run: ${{ githu.sha }}\n".to_owned())), "Unrecognized named-value"),
+        (steps(&many(3_000, |_| "      - run: ${{ runner.oss }}\n".to_owned())), "there is no property"),
+        (steps(&many(12_000, |at| format!("      - k{at}: x\n"))), "Unexpected value"),
+        (
+            steps(&many(2_000, |at| format!("      - {{id: s{at}, run: '${{{{ steps.s{at}.outputs.x }}}}'}}\n"))),
+            "no property",
+        ),
+        (steps(&format!("      - run: \"{}\"\n", "${{ 1 }}".repeat(15_000))), "max expression length"),
+        (steps(&format!("      - run: \"{}\"\n", "${{ ".repeat(30_000))), "is not closed"),
+        (steps(&format!("      - {}: x\n", "k".repeat(900_000))), "Mapping values are not allowed"),
+        (steps(&format!("      - run: |\n{}", "          echo ::set-output name=x::1\n".repeat(20_000))), "deprecated"),
+        (
+            format!("on: push\njobs:\n{}", many(1_000, |at| format!("  job{at}: {{runs-on: x, needs: [jbo{at}]}}\n"))),
+            "unknown job",
+        ),
+        (format!("on: push\njobs: {{a: {{runs-on: x, needs: [{}]}}}}\n", "b,".repeat(2_000)), "unknown job"),
+        (format!("on: [{}]\n{}", list(5_000, &|at| format!("pusch{at}")), &keys[9..]), "Unknown event"),
+        (
+            keys.replace("runs-on: x", &format!("runs-on: [{}]", list(3_000, &|at| format!("ubuntu-lates{at}")))),
+            "no label",
+        ),
+        (
+            keys.replace("runs-on: x", &format!("runs-on: [{}]", "ubuntu-22.04,ubuntu-24.04,".repeat(1_500))),
+            "both labels",
+        ),
+        (
+            keys.replace(
+                "runs-on: x",
+                &format!(
+                    "runs-on: [{}], strategy: {{matrix: {{a: [{}]}}}}",
+                    "'${{ matrix.a }}',".repeat(200),
+                    list(3_000, &|at| format!("l{at}"))
+                ),
+            ),
+            "no label",
+        ),
+        (
+            keys.replace("runs-on: x", &format!("runs-on: x, strategy: {{matrix: {{a: [{}]}}}}", "x,".repeat(3_000))),
+            "twice",
+        ),
+        (
+            keys.replace(
+                "runs-on: x",
+                &format!(
+                    "runs-on: x, strategy: {{matrix: {{a: [{}], exclude: [{}]}}}}",
+                    list(1_500, &|at| at.to_string()),
+                    list(1_500, &|at| format!("{{a: {at}x}}"))
+                ),
+            ),
+            "",
+        ),
+        (
+            format!(
+                "on: {{push: {{branches: [{}]}}}}\n{}",
+                list(1_000, &|at| format!("'{}a+?{at}'", "*".repeat(90))),
+                &keys[9..]
+            ),
+            "pattern",
+        ),
+        (
+            format!(
+                "on: {{push: {{branches: ['{}', '{}']}}}}\n{}",
+                "[".repeat(30_000),
+                "a+".repeat(100_000),
+                &keys[9..]
+            ),
+            "pattern",
+        ),
+        (
+            format!(
+                "on:\n  schedule:\n{}{}",
+                many(2_000, |at| format!("    - {{cron: '0 0 * * *', timezone: Europe/Berln{at}}}\n")),
+                &keys[9..]
+            ),
+            "time zone",
+        ),
+        (format!("on: {{schedule: [{{cron: '{}1 * * * *'}}]}}\n{}", "1,".repeat(200_000), &keys[9..]), ""),
+        (
+            format!(
+                "on:\n  workflow_call:\n    inputs:\n{}{}",
+                many(2_000, |at| format!("      i{at}: {{type: string, default: \"${{{{ inputs.i{at} }}}}\"}}\n")),
+                &keys[9..]
+            ),
+            "no property",
+        ),
+        (
+            keys.replace(
+                "runs-on: x",
+                &format!("runs-on: x, env: {{{}}}", list(2_000, &|at| format!("A{at}: &a{at} x"))),
+            ),
+            "names the anchor",
+        ),
+    ] {
+        let said = said(&text);
+        if !said.contains(words) {
+            wrong.push(format!("{words}: {}", said.chars().take(300).collect::<String>()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn what_expressions_make_is_bounded() {
     use workflow::expr::{Expression, MapScope, write_json};
