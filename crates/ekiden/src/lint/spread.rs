@@ -23,7 +23,7 @@ impl Spread {
         usize::try_from(self.all.count()).unwrap_or(1).max(1)
     }
 
-    /// Starts a thread, and leaves the processor that this one is on to it. The last that is left is kept.
+    /// Starts a thread, and leaves the processor that this one is on to it.
     pub(super) fn start<T>(&mut self, thread: impl FnOnce() -> T) -> T {
         // The new one may use them all.
         let _narrow = sched_setaffinity(None, &self.all);
@@ -35,8 +35,10 @@ impl Spread {
     fn step_aside(&mut self) {
         let mut others = self.left;
         others.unset(sched_getcpu());
-        if others.count() > 0 && sched_setaffinity(None, &others).is_ok() {
-            self.left = others;
+        // The last that is left is kept.
+        let kept = if others.count() > 0 { others } else { self.left };
+        if sched_setaffinity(None, &kept).is_ok() {
+            self.left = kept;
         }
     }
 }
