@@ -52,12 +52,16 @@ pub(crate) fn read_text(file: &Path) -> Result<Arc<str>, String> {
         return Err(format!("it has {size} bytes; at most {MOST_BYTES} are read"));
     }
     let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
-    if about.is_file() {
+    if about.is_file() && size > 0 {
         // Its length is known: asking for its end, as one must of a pipe, is a call to the system that says nothing.
         opened.read_exact(&mut bytes).map_err(unreadable)?;
     } else {
+        // A pipe, or a file of the kernel's, which has no length and yet says something.
         bytes.clear();
-        opened.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+        opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(format!("it has more than {MOST_BYTES} bytes; at most so many are read"));
+        }
     }
     String::from_utf8(bytes).map(Into::into).map_err(|error| {
         let line =
@@ -70,5 +74,23 @@ fn problem(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_text;
+    use std::path::Path;
+
+    #[test]
+    fn what_has_no_length_is_read_all_the_same() {
+        assert!(read_text(Path::new("/proc/self/status")).unwrap().contains("Pid:"));
+        let endless = read_text(Path::new("/dev/zero")).unwrap_err();
+        assert!(endless.starts_with("it has more than"), "{endless}");
+        let dir = tempfile::tempdir().unwrap();
+        let (empty, short) = (dir.path().join("empty"), dir.path().join("short"));
+        std::fs::write(&empty, "").unwrap();
+        std::fs::write(&short, "on: push\n").unwrap();
+        assert_eq!((&*read_text(&empty).unwrap(), &*read_text(&short).unwrap()), ("", "on: push\n"));
     }
 }
