@@ -3,6 +3,7 @@
 //! So far: labels, the file that keeps a registration, registering, and taking over what the forges' own runners registered.
 
 mod import;
+pub mod job;
 mod label;
 mod register;
 mod registration;

@@ -99,6 +99,10 @@ pub enum JobEventKind {
         name: String,
         /// The part of the job.
         phase: StepPhase,
+        /// Its place in the file's list of steps, from 0; absent for what is no step of the file. The inner steps of `parallel` carry
+        /// the place of their block.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        index: Option<u32>,
     },
     /// Lines that a step said: whole lines, each ending in `\n`, masked, in order. Groups appear as `##[group]name` and `##[endgroup]`.
     Output {
@@ -129,6 +133,10 @@ pub enum JobEventKind {
         name: String,
         /// The part of the job.
         phase: StepPhase,
+        /// Its place in the file's list of steps, from 0; absent for what is no step of the file. The inner steps of `parallel` carry
+        /// the place of their block.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        index: Option<u32>,
         /// Before `continue-on-error`.
         outcome: Outcome,
         /// After it.

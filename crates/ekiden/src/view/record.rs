@@ -154,7 +154,7 @@ impl RunRecord {
         let job = &mut self.jobs[index];
         match &event.kind {
             JobEventKind::JobStarted { name } => name.clone_into(&mut job.name),
-            JobEventKind::StepStarted { step, name, phase } => job.steps.push(StepRecord {
+            JobEventKind::StepStarted { step, name, phase, .. } => job.steps.push(StepRecord {
                 step: *step,
                 name: name.clone(),
                 phase: *phase,
@@ -174,7 +174,7 @@ impl RunRecord {
                 }
             }
             JobEventKind::Summary { markdown, .. } => job.summaries.push(markdown.clone()),
-            JobEventKind::StepFinished { step, name, phase, outcome, conclusion, micros } => {
+            JobEventKind::StepFinished { step, name, phase, outcome, conclusion, micros, .. } => {
                 let state = StepState::Finished { outcome: *outcome, conclusion: *conclusion, micros: *micros };
                 let place = job.steps.iter().rposition(|known| known.step == *step).unwrap_or_else(|| {
                     let tail = Tail::default();

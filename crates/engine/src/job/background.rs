@@ -29,6 +29,13 @@ pub(crate) enum Control<'a> {
     Cancel(&'a Step, StepId),
 }
 
+/// Where a step comes in the log, and its place in the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At {
+    pub(crate) number: StepRef,
+    pub(crate) index: Option<u32>,
+}
+
 /// The background steps of a job.
 pub(crate) struct Backgrounds {
     job: Arc<Job>,
@@ -70,8 +77,9 @@ impl Backgrounds {
     }
 
     /// Decides about a background step and starts it.
-    pub(crate) async fn start(&mut self, step: &Step, number: StepRef) {
-        let top = Top { step, number, phase: Phase::Main, name: None };
+    pub(crate) async fn start(&mut self, step: &Step, at: At) {
+        let At { number, index } = at;
+        let top = Top { step, number, phase: Phase::Main, name: None, index };
         let ready = match top::decide(&self.job, top).await {
             Decided::Runs(ready) => ready,
             Decided::Ended(done) => {
@@ -88,17 +96,17 @@ impl Backgrounds {
         let (of_task, kept) = (Arc::clone(&step), Arc::clone(&effects));
         let task = tokio::spawn(async move {
             let _slot = slots.acquire().await;
-            let top = Top { step: &of_task, number, phase: Phase::Main, name: None };
+            let top = Top { step: &of_task, number, phase: Phase::Main, name: None, index };
             top::carry_out(&job, top, ready, Some(is_named), Some(&kept)).await
         });
         self.list.push(Background { step, name, named, effects, progress: Progress::Running(task) });
     }
 
     /// Runs steps beside each other and waits for all of them.
-    pub(crate) async fn together(&mut self, steps: &[Step], numbers: &mut Numbers) {
+    pub(crate) async fn together(&mut self, steps: &[Step], index: u32, numbers: &mut Numbers) {
         let first = self.list.len();
         for step in steps {
-            self.start(step, numbers.next()).await;
+            self.start(step, At { number: numbers.next(), index: Some(index) }).await;
         }
         for background in &mut self.list[first..] {
             let conclusion = background.end(&self.job).await;
@@ -107,7 +115,8 @@ impl Backgrounds {
     }
 
     /// Runs a step that waits or cancels.
-    pub(crate) async fn control(&mut self, control: Control<'_>, number: StepRef) {
+    pub(crate) async fn control(&mut self, control: Control<'_>, at: At) {
+        let At { number, index } = at;
         let started = Instant::now();
         let job = Arc::clone(&self.job);
         let (step, which) = match &control {
@@ -118,9 +127,11 @@ impl Backgrounds {
         };
         let name = step.map_or_else(
             || "Wait for all background steps".to_owned(),
-            |step| top::default_name(Top { step, number, phase: Phase::Main, name: None }),
+            |step| top::default_name(Top { step, number, phase: Phase::Main, name: None, index }),
         );
-        job.sink.emit(JobEventKind::StepStarted { step: number, name: name.clone(), phase: StepPhase::Main }).await;
+        job.sink
+            .emit(JobEventKind::StepStarted { step: number, name: name.clone(), phase: StepPhase::Main, index })
+            .await;
         let log = StepLog::new(job.sink.clone(), number, job.masker.clone(), job.debugging);
         let names: Vec<&str> = which.iter().map(|at| self.list[*at].name.as_str()).collect();
         let names = if names.is_empty() { "(none)".to_owned() } else { names.join(", ") };
@@ -162,12 +173,14 @@ impl Backgrounds {
         job.state.merge(result);
         let done = Done { name, outcome: result, conclusion: result, outputs: IndexMap::new() };
         if let Some(step) = step {
-            Top { step, number, phase: Phase::Main, name: None }.end(&job, &done, started.elapsed()).await;
+            Top { step, number, phase: Phase::Main, name: None, index }.end(&job, &done, started.elapsed()).await;
         } else {
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             let Done { name, outcome, conclusion, .. } = done;
             let phase = StepPhase::Main;
-            job.sink.emit(JobEventKind::StepFinished { step: number, name, phase, outcome, conclusion, micros }).await;
+            job.sink
+                .emit(JobEventKind::StepFinished { step: number, name, phase, index, outcome, conclusion, micros })
+                .await;
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) async fn run(job: &Job, moment: Moment, next: impl FnOnce() -> StepRe
     };
     let Some(hook) = hook else { return };
     let step = step(hook);
-    let done = one(job, Top { step: &step, number: next(), phase: Phase::Main, name: Some(name) }).await;
+    let done = one(job, Top { step: &step, number: next(), phase: Phase::Main, name: Some(name), index: None }).await;
     job.state.merge(done.conclusion);
 }
 

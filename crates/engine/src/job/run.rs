@@ -171,7 +171,7 @@ async fn not_set_up(log: &StepLog, error: SetUpError, end: &End) -> JobReport {
 }
 
 async fn started(events: &EventSink, step: StepRef, name: &str, phase: StepPhase) {
-    events.emit(JobEventKind::StepStarted { step, name: name.to_owned(), phase }).await;
+    events.emit(JobEventKind::StepStarted { step, name: name.to_owned(), phase, index: None }).await;
 }
 
 async fn finished(
@@ -183,7 +183,7 @@ async fn finished(
     took: Duration,
 ) {
     let (name, outcome, micros) = (name.to_owned(), conclusion, micros(took));
-    events.emit(JobEventKind::StepFinished { step, name, phase, outcome, conclusion, micros }).await;
+    events.emit(JobEventKind::StepFinished { step, name, phase, index: None, outcome, conclusion, micros }).await;
 }
 
 fn micros(took: Duration) -> u64 {

@@ -1,6 +1,6 @@
 //! The order of a job's steps (`execution-semantics` 3.8): pre steps, steps, what runs in the background, post steps.
 
-use super::background::{Backgrounds, Control};
+use super::background::{At, Backgrounds, Control};
 use super::contexts::Phase;
 use super::hooks::{self, Moment};
 use super::phases::has_pre;
@@ -35,16 +35,16 @@ pub(crate) async fn run(job: &Arc<Job>, numbers: &mut Numbers) {
     hooks::run(job, Moment::Started, || numbers.next()).await;
     pre(job, &normal.steps, numbers).await;
     let mut backgrounds = Backgrounds::new(Arc::clone(job));
-    for step in &normal.steps {
-        main(job, step, numbers, &mut backgrounds).await;
+    for (index, step) in (0..).zip(&normal.steps) {
+        main(job, step, index, numbers, &mut backgrounds).await;
     }
     if backgrounds.has_unwaited() {
-        backgrounds.control(Control::WaitImplicitly, numbers.next()).await;
+        backgrounds.control(Control::WaitImplicitly, At { number: numbers.next(), index: None }).await;
     }
     backgrounds.merge_all();
     while let Some(post) = job.state.next_post() {
         let name = format!("Post {}", post.name);
-        let top = Top { step: &post.step, number: numbers.next(), phase: Phase::Post, name: Some(&name) };
+        let top = Top { step: &post.step, number: numbers.next(), phase: Phase::Post, name: Some(&name), index: None };
         let done = one(job, top).await;
         job.state.merge(done.conclusion);
     }
@@ -55,9 +55,10 @@ async fn pre(job: &Job, steps: &[Step], numbers: &mut Numbers) {
     for step in steps {
         match &step.kind {
             StepKind::Uses { uses, .. } if has_pre(job, &uses.value, &job.origin) => {
-                let name = top::default_name(Top { step, number: StepRef(0), phase: Phase::Main, name: None });
+                let name =
+                    top::default_name(Top { step, number: StepRef(0), phase: Phase::Main, name: None, index: None });
                 let name = format!("Pre {name}");
-                let top = Top { step, number: numbers.next(), phase: Phase::Pre, name: Some(&name) };
+                let top = Top { step, number: numbers.next(), phase: Phase::Pre, name: Some(&name), index: None };
                 let done = one(job, top).await;
                 job.state.merge(done.conclusion);
             }
@@ -67,20 +68,26 @@ async fn pre(job: &Job, steps: &[Step], numbers: &mut Numbers) {
     }
 }
 
-async fn main(job: &Arc<Job>, step: &Step, numbers: &mut Numbers, backgrounds: &mut Backgrounds) {
+async fn main(job: &Arc<Job>, step: &Step, index: u32, numbers: &mut Numbers, backgrounds: &mut Backgrounds) {
     match &step.kind {
         StepKind::Wait(ids) => {
             let ids = ids.iter().map(|id| id.value.clone()).collect();
-            backgrounds.control(Control::Wait(step, ids), numbers.next()).await;
+            backgrounds.control(Control::Wait(step, ids), At { number: numbers.next(), index: Some(index) }).await;
         }
-        StepKind::WaitAll => backgrounds.control(Control::WaitAll(step), numbers.next()).await,
-        StepKind::Cancel(id) => backgrounds.control(Control::Cancel(step, id.value.clone()), numbers.next()).await,
-        StepKind::Parallel(steps) => backgrounds.together(steps, numbers).await,
+        StepKind::WaitAll => {
+            backgrounds.control(Control::WaitAll(step), At { number: numbers.next(), index: Some(index) }).await
+        }
+        StepKind::Cancel(id) => {
+            backgrounds
+                .control(Control::Cancel(step, id.value.clone()), At { number: numbers.next(), index: Some(index) })
+                .await
+        }
+        StepKind::Parallel(steps) => backgrounds.together(steps, index, numbers).await,
         StepKind::Run { .. } | StepKind::Uses { .. } if step.background => {
-            backgrounds.start(step, numbers.next()).await;
+            backgrounds.start(step, At { number: numbers.next(), index: Some(index) }).await;
         }
         StepKind::Run { .. } | StepKind::Uses { .. } => {
-            let top = Top { step, number: numbers.next(), phase: Phase::Main, name: None };
+            let top = Top { step, number: numbers.next(), phase: Phase::Main, name: None, index: Some(index) };
             let done = one(job, top).await;
             job.state.merge(done.conclusion);
             record(job, step, done);

@@ -26,6 +26,8 @@ pub(crate) struct Top<'a> {
     pub(crate) phase: Phase,
     /// What it is called, where that is known already.
     pub(crate) name: Option<&'a str>,
+    /// Its place in the file's list of steps, from 0; only for a step of that list.
+    pub(crate) index: Option<u32>,
 }
 
 /// How a step of the job ended.
@@ -75,7 +77,12 @@ impl Top<'_> {
 
     /// Says that the step begins.
     pub(crate) async fn start(&self, job: &Job, name: &str) {
-        let event = JobEventKind::StepStarted { step: self.number, name: name.to_owned(), phase: self.phase() };
+        let event = JobEventKind::StepStarted {
+            step: self.number,
+            name: name.to_owned(),
+            phase: self.phase(),
+            index: self.index,
+        };
         job.sink.emit(event).await;
     }
 
@@ -86,6 +93,7 @@ impl Top<'_> {
                 step: self.number,
                 name: done.name.clone(),
                 phase: self.phase(),
+                index: self.index,
                 outcome: done.outcome,
                 conclusion: done.conclusion,
                 micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),

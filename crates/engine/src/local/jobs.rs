@@ -145,11 +145,11 @@ pub(super) async fn failed(shared: &Shared, job: &JobId, name: &str, message: &s
     let (events, step) = (shared.sink(job), StepRef(0));
     let set_up = || "Set up job".to_owned();
     events.emit(JobEventKind::JobStarted { name: shared.masker.mask_text(name).into_owned() }).await;
-    events.emit(JobEventKind::StepStarted { step, name: set_up(), phase: StepPhase::SetUp }).await;
+    events.emit(JobEventKind::StepStarted { step, name: set_up(), phase: StepPhase::SetUp, index: None }).await;
     StepLog::new(events.clone(), step, shared.masker.clone(), Debugging::Hidden).error(message).await;
     let (conclusion, outputs) = (Conclusion::Failure, BTreeMap::new());
     let (name, phase, outcome) = (set_up(), StepPhase::SetUp, conclusion);
-    events.emit(JobEventKind::StepFinished { step, name, phase, outcome, conclusion, micros: 0 }).await;
+    events.emit(JobEventKind::StepFinished { step, name, phase, index: None, outcome, conclusion, micros: 0 }).await;
     events.emit(JobEventKind::JobFinished { conclusion, outputs: outputs.clone(), micros: 0 }).await;
     JobReport { id: job.clone(), conclusion, outputs, receipt: None, fault: None, wall: Duration::ZERO }
 }

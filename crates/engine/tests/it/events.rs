@@ -11,7 +11,7 @@ async fn a_job_tells_its_steps_in_order_and_ends_once() {
         .iter()
         .filter_map(|event| match &event.kind {
             K::JobStarted { name } => Some(format!("job {name}")),
-            K::StepStarted { step, name, phase } => Some(format!("{} {name} {phase:?}", step.0)),
+            K::StepStarted { step, name, phase, .. } => Some(format!("{} {name} {phase:?}", step.0)),
             K::StepFinished { step, conclusion, .. } => Some(format!("{} {conclusion}", step.0)),
             K::Receipt { .. } => Some("receipt".to_owned()),
             K::JobFinished { conclusion, .. } => Some(format!("end {conclusion}")),

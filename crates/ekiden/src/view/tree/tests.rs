@@ -26,7 +26,7 @@ impl Story {
 
     fn step(&mut self, job: &str, step: u32, name: &str) {
         let (step, phase) = (StepRef(step), StepPhase::Main);
-        self.tell(job, JobEventKind::StepStarted { step, name: name.to_owned(), phase });
+        self.tell(job, JobEventKind::StepStarted { step, name: name.to_owned(), phase, index: None });
     }
 
     fn said(&mut self, job: &str, step: u32, text: &str) {
@@ -35,7 +35,8 @@ impl Story {
 
     fn step_ended(&mut self, job: &str, step: u32, name: &str, outcome: Conclusion) {
         let (step, phase, name) = (StepRef(step), StepPhase::Main, name.to_owned());
-        let kind = JobEventKind::StepFinished { step, name, phase, outcome, conclusion: outcome, micros: 42_000 };
+        let kind =
+            JobEventKind::StepFinished { step, name, phase, index: None, outcome, conclusion: outcome, micros: 42_000 };
         self.tell(job, kind);
     }
 

@@ -1,0 +1,98 @@
+//! What passes between the agent and a job's process, one JSON object a line. The agent writes [`ToJob`] to the process's standard
+//! input: the order first, then at most a cancellation. The process writes [`FromJob`] to its standard output, in the order in which
+//! things happened and in big chunks; its own talk goes to standard error. The end of its input means that the agent is gone: the
+//! process ends at once, and its sandbox with it.
+
+use super::JobSettings;
+use super::task_form;
+use crate::Label;
+use domain::{Conclusion, JobEvent, Task};
+use protocol::Dialect;
+use serde::{Deserialize, Serialize};
+
+/// From the agent to a job's process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "to_job", rename_all = "snake_case")]
+pub enum ToJob {
+    /// What to run; the first line.
+    Order(Box<JobOrder>),
+    /// The forge or the machine's owner wants the job to end.
+    Cancel,
+}
+
+/// One job, with all that it needs. The runner's own key is not in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobOrder {
+    /// The task; its secrets are written out here.
+    #[serde(with = "task_form")]
+    pub task: Task,
+    /// Whose task it is.
+    pub forge: ForgeFacts,
+    /// The runner's name.
+    pub runner: String,
+    /// All labels of the runner: the first of them that `runs-on` names says where the job runs.
+    pub labels: Vec<Label>,
+    /// How it runs.
+    pub settings: JobSettings,
+}
+
+/// A forge, as its tasks' jobs need to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgeFacts {
+    /// URL of the instance, without a slash at its end.
+    pub url: String,
+    /// Which it is.
+    #[serde(with = "DialectForm")]
+    pub dialect: Dialect,
+    /// What it said that it can do (`X-Gitea-Actions-Capabilities`), as jobs see it: `GITEA_ACTIONS_CAPABILITIES`.
+    pub capabilities: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Dialect", rename_all = "snake_case")]
+enum DialectForm {
+    Gitea,
+    Forgejo,
+}
+
+/// From a job's process to the agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from_job", rename_all = "snake_case")]
+pub enum FromJob {
+    /// Something happened. Events of a step of the file carry its place there (`index` of `StepStarted` and `StepFinished`), which is
+    /// the number that forges know it by.
+    Event(JobEvent),
+    /// The last line, after the event `JobFinished` or `JobSkipped`. A process that ends without it did not end well.
+    Ended(Ended),
+}
+
+/// How a job ended, as its process sees it. Its outputs are in the event `JobFinished`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How.
+    pub conclusion: Conclusion,
+    /// What the machine or we, not the job, did wrong; masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// A line of the pipe, with its newline.
+///
+/// # Errors
+/// Never for these types; JSON of other shapes could fail.
+pub fn line(of: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut line = serde_json::to_vec(of)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Reads a line of the pipe, with or without its newline.
+///
+/// # Errors
+/// When it is not of the type.
+pub fn read<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(line)
+}
+
+#[cfg(test)]
+mod tests;
