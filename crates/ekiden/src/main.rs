@@ -26,7 +26,8 @@ fn main() -> ExitCode {
     // comes here too, with no argument, and does not go on.
     let makes_sandboxes =
         |argument: std::ffi::OsString| argument == "exec" || argument == "doctor" || argument == "enter";
-    let wanted = std::env::args_os().len() < 2 || std::env::args_os().skip(1).any(makes_sandboxes);
+    let is_job = std::env::args_os().skip(1).take(2).eq(["agent", "job"]);
+    let wanted = std::env::args_os().len() < 2 || is_job || std::env::args_os().skip(1).any(makes_sandboxes);
     let zygote = wanted.then(sandbox_local::Zygote::start);
     let cli = match Cli::read() {
         Ok(cli) => cli,
@@ -51,6 +52,7 @@ fn dispatch(
     zygote: Option<Result<sandbox_local::Zygote, sandbox_local::ZygoteError>>,
 ) -> Result<Exit, Failure> {
     match command {
+        Command::Agent(command) => commands::agent::run(&command, zygote),
         Command::Completion(args) => commands::completion::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
         Command::Action(command) => commands::action::run(&command),

@@ -1,9 +1,14 @@
 //! The command line, as clap sees it. Called by `main`; the structs are handed to the commands as they are.
 
+mod agent;
 mod exec;
 mod lint;
 mod value;
 
+pub(crate) use agent::{
+    AgentCommand, AgentDrainArgs, AgentOnceArgs, AgentRegisterArgs, AgentStartArgs, AgentStatusArgs,
+    AgentUnregisterArgs, DataArgs,
+};
 pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
     ProgressMode, SandboxArgs, ValueArgs,
@@ -79,6 +84,9 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     /// Run the workflows of a repository on this machine, each job in a fresh sandbox.
     Exec(Box<ExecArgs>),
+    /// Attach this machine to a Gitea or Forgejo as a runner.
+    #[command(subcommand, arg_required_else_help = true)]
+    Agent(AgentCommand),
     /// Check workflow and action files.
     Lint(LintArgs),
     /// Evaluate an expression and print its value as JSON.

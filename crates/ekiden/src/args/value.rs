@@ -68,6 +68,11 @@ impl SecretText {
     pub(crate) fn read(&self) -> Result<SecretArg, String> {
         self.0.parse()
     }
+
+    /// The text itself, for a flag that is a secret's value.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
 }
 
 impl FromStr for SecretText {

@@ -1,6 +1,7 @@
 //! The commands, one file each. `main` calls `run` of one of them.
 
 pub(crate) mod action;
+pub(crate) mod agent;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod eval;

@@ -1,0 +1,26 @@
+//! `ekiden agent`: this machine as a runner of a Gitea or Forgejo. One file a verb; what an agent does lies in the crate `agent`.
+
+mod control;
+mod data;
+mod job;
+mod register;
+mod start;
+mod unregister;
+
+use crate::args::AgentCommand;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use sandbox_local::{Zygote, ZygoteError};
+
+/// Runs one of its verbs. Only the process of a job has a zygote.
+pub(crate) fn run(command: &AgentCommand, zygote: Option<Result<Zygote, ZygoteError>>) -> Result<Exit, Failure> {
+    match command {
+        AgentCommand::Register(args) => register::run(args),
+        AgentCommand::Start(args) => start::start(args),
+        AgentCommand::Once(args) => start::once(args),
+        AgentCommand::Drain(args) => control::drain(args),
+        AgentCommand::Unregister(args) => unregister::run(args),
+        AgentCommand::Status(args) => control::status(args),
+        AgentCommand::Job => job::run(zygote),
+    }
+}
