@@ -292,7 +292,8 @@ impl Group {
             .map_err(|(place, error)| CgroupError::new("empty", &place, error))
     }
 
-    /// Removes the groups, which must be empty. Absent ones are no error.
+    /// Removes the groups, which must be empty; a process that was on its way into them when they were emptied is killed too. Absent ones
+    /// are no error.
     ///
     /// # Errors
     /// When one is still busy after a second.
@@ -302,7 +303,10 @@ impl Group {
             loop {
                 match rustix::fs::rmdir(place) {
                     Ok(()) | Err(rustix::io::Errno::NOENT) => break,
-                    Err(rustix::io::Errno::BUSY) if Instant::now() < stop => super::end::pause(),
+                    Err(rustix::io::Errno::BUSY) if Instant::now() < stop => {
+                        super::end::pause();
+                        self.kill(stop.saturating_duration_since(Instant::now()))?;
+                    }
                     Err(error) => return Err(CgroupError::new("remove", place, error.into())),
                 }
             }

@@ -2,6 +2,7 @@
 //! take time (control group, disk, masks, spec) is made here, in threads; the zygote only forks.
 
 mod apt;
+mod begin;
 mod environment;
 mod etc;
 mod ids;
@@ -37,15 +38,14 @@ use ::sandbox::{Backend, Expected, Limits, Network, Sandbox, SandboxError, Sandb
 use async_trait::async_trait;
 use egress::Policy;
 use ids::Ranges;
-use link::{Link, io_error};
+use link::io_error;
 use mask::{Caller, Kind};
-use spare::{Fit, Spare, Spares};
+use spare::{Fit, Spares};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 /// How sandboxes are made on this machine.
 #[derive(Debug, Clone)]
@@ -232,30 +232,6 @@ impl Backend for Namespaces {
     }
 }
 
-impl Namespaces {
-    /// Makes a sandbox, on a disk of its own or on one that was kept.
-    async fn prepare_over(
-        &self,
-        spec: SandboxSpec,
-        kept: Option<Disk>,
-    ) -> Result<sandbox::NamespaceSandbox, SandboxError> {
-        let asked = Instant::now();
-        let (shared, spares) = (self.shared.clone(), self.spares.clone());
-        let begun = tokio::task::spawn_blocking(move || shared.begin(spec, kept, &spares))
-            .await
-            .map_err(|error| SandboxError::Invalid(error.to_string()))??;
-        begun.finish(self.shared.clone(), asked).await
-    }
-}
-
-/// A sandbox whose init is on its way.
-struct Begun {
-    spec: SandboxSpec,
-    layout: ::sandbox::Layout,
-    spare: Spare,
-    policy: Option<Policy>,
-}
-
 /// What a sandbox holds outside; dropping it gives everything back.
 #[derive(Debug)]
 struct Held {
@@ -266,29 +242,6 @@ struct Held {
 }
 
 impl Shared {
-    fn begin(
-        self: &Arc<Self>,
-        spec: SandboxSpec,
-        kept: Option<Disk>,
-        spares: &Arc<Spares>,
-    ) -> Result<Begun, SandboxError> {
-        check(&spec)?;
-        let expected = spec.expected();
-        let mut layout = spec::places(&spec).map_err(error_of)?;
-        let on_host_root = spec.root == ::sandbox::Root::Host;
-        layout.path = self.environment.path_inside(&spec.path, &spec.expose);
-        layout.env = self.environment.variables(&spec.expose, on_host_root);
-        let (fit, policy) = self.fit(&expected, &layout.env)?;
-        let ahead = if kept.is_none() { spares.take(self, &fit) } else { None };
-        let spare = match ahead {
-            Some(spare) => spare,
-            None => Spare::make(self, &fit, kept)?,
-        };
-        let assembled = spec::assemble(&spec, &layout, self.caller, spare.sources).map_err(error_of)?;
-        spare.build(assembled)?;
-        Ok(Begun { spec, layout, spare, policy })
-    }
-
     /// What a sandbox needs that can be made before its job is known; and the policy of its way out, if it has one.
     fn fit(&self, expected: &Expected, env: &[(String, String)]) -> Result<(Fit, Option<Policy>), SandboxError> {
         let (allow, policy) = match &expected.network {
@@ -339,52 +292,6 @@ impl Shared {
         known.insert(kind.clone(), (stamp.clone(), made));
         Ok((stamp, own))
     }
-}
-
-impl Begun {
-    async fn finish(self, shared: Arc<Shared>, asked: Instant) -> Result<sandbox::NamespaceSandbox, SandboxError> {
-        let Spare { held, socket, ids, .. } = self.spare;
-        let (link, mut ready) = Link::open(socket).await?;
-        let start = asked.elapsed();
-        let relay = match self.policy {
-            Some(policy) => relay(std::mem::take(&mut ready.sockets), policy)?,
-            None => None,
-        };
-        sandbox::NamespaceSandbox::new(sandbox::Parts {
-            shared,
-            spec: self.spec,
-            layout: self.layout,
-            ids,
-            held,
-            link,
-            ready,
-            relay,
-            start,
-        })
-    }
-}
-
-/// Serves the sandbox's sockets, in the order in which the init sends them.
-fn relay(sockets: Vec<OwnedFd>, policy: Policy) -> Result<Option<egress::Handle>, SandboxError> {
-    let mut sockets = sockets.into_iter();
-    let (Some(tcp4), Some(udp4)) = (sockets.next(), sockets.next()) else { return Ok(None) };
-    let sockets = egress::Sockets { tcp4, udp4, tcp6: sockets.next(), udp6: sockets.next() };
-    egress::serve(sockets, policy).map(Some).map_err(|error| io_error("serve the sandbox's network", error))
-}
-
-fn check(spec: &SandboxSpec) -> Result<(), SandboxError> {
-    let sane = |name: &str| {
-        !name.is_empty() && name.len() < 100 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    if !sane(&spec.name) {
-        let text = format!("the sandbox name {:?} must hold only letters, digits and -", spec.name);
-        return Err(SandboxError::Invalid(text));
-    }
-    let relative = spec.expose.iter().chain(spec.mounts.iter().flat_map(|mount| [&mount.host, &mount.inside]));
-    if let Some(path) = relative.into_iter().find(|path| !path.is_absolute()) {
-        return Err(SandboxError::Invalid(format!("the path {} must be absolute", path.display())));
-    }
-    Ok(())
 }
 
 impl Drop for Held {

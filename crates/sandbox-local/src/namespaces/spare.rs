@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 /// How many wait at most.
 const AHEAD: usize = 4;
@@ -156,6 +157,8 @@ struct State {
     /// What is expected, and how many of it are still to be made.
     expected: Option<(Fit, usize)>,
     maker: Maker,
+    /// The last maker; it may have ended.
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Whether a thread is making some.
@@ -224,15 +227,19 @@ impl Spares {
             }
         };
         let started = std::thread::Builder::new().name("spares".to_owned()).stack_size(512 << 10).spawn(run);
-        if started.is_err() {
-            self.state().maker = Maker::Idle;
+        match started {
+            Ok(thread) => self.state().thread = Some(thread),
+            Err(_) => self.state().maker = Maker::Idle,
         }
     }
 
     /// Waits until none is being made; the names of the control groups of those that wait.
     pub(super) fn waiting(&self) -> Vec<String> {
         let state = self.rested.wait_while(self.state(), |state| state.maker == Maker::Running);
-        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let thread = state.unwrap_or_else(PoisonError::into_inner).thread.take();
+        // Until it is gone it has a hold on those that it made.
+        let _ended = thread.map(JoinHandle::join);
+        let state = self.state();
         let groups = state.ready.iter().filter_map(|(_, spare)| spare.held.group.as_ref());
         groups.map(|group| group.name().to_owned()).collect()
     }
