@@ -5,10 +5,12 @@
 mod import;
 pub mod job;
 mod label;
+mod labels;
 mod register;
 mod registration;
 
 pub use import::{Difference, DockerLabels, HostLabels, ImportError, Imported, import_runner_file};
 pub use label::{Backend, InvalidLabel, Label};
-pub use register::{NewRunner, Note, RegisterError, Registered, register};
+pub use labels::{LabelNote, Labels, LabelsError};
+pub use register::{NewRunner, Note, RegisterError, Registered, await_forge, register};
 pub use registration::{Registration, RegistrationError, RegistrationFile};

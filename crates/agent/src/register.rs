@@ -3,6 +3,7 @@
 use crate::{Label, Registration, RegistrationError, RegistrationFile};
 use domain::{RunnerCapability, RunnerLife, Secret};
 use protocol::{CallError, Client};
+use std::time::Duration;
 
 /// A runner that shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,23 @@ pub enum RegisterError {
     /// The forge gave no key.
     #[error("{0} answered without a key; check that the URL is the instance itself and not a proxy's page")]
     NoKey(String),
+}
+
+/// Waits until a forge answers: `attempts` tries, a second apart. Only what may pass is tried again, and nothing secret is sent.
+///
+/// # Errors
+/// What the last try met; see [`CallError`].
+pub async fn await_forge(client: &Client, name: &str, attempts: u32) -> Result<(), CallError> {
+    let mut left = attempts.max(1);
+    loop {
+        left -= 1;
+        match client.ping(name).await {
+            Err(CallError::Unavailable { .. } | CallError::TimedOut { .. }) if left > 0 => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            other => return other.map(drop),
+        }
+    }
 }
 
 /// Registers a runner and keeps what the forge gave. Asks whether the forge is there first, so that the token is sent only to something that

@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Usage,
     /// A configuration or a workflow is invalid.
     Invalid,
+    /// A token or a key is not good.
+    Auth,
     /// What was asked for is not there.
     NotFound,
     /// A place on the network did not answer.
@@ -31,6 +33,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Invalid => 3,
+            Self::Auth => 4,
             Self::NotFound => 5,
             Self::Unreachable => 6,
             Self::Platform => 8,

@@ -82,6 +82,9 @@ pub(crate) struct AgentRegisterArgs {
     /// Take one job, then be gone, here and there.
     #[arg(long, env = "EKIDEN_AGENT_EPHEMERAL", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) ephemeral: Option<bool>,
+    /// How often to look for the forge, a second apart, before giving up [default: 3].
+    #[arg(long, value_name = "N", env = "EKIDEN_AGENT_ATTEMPTS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempts: Option<u32>,
     /// Ask nothing, even on a terminal.
     #[arg(long)]
     pub(crate) no_interactive: bool,

@@ -7,7 +7,7 @@ mod value;
 
 pub(crate) use agent::{
     AgentCommand, AgentDrainArgs, AgentOnceArgs, AgentRegisterArgs, AgentStartArgs, AgentStatusArgs,
-    AgentUnregisterArgs, DataArgs,
+    AgentUnregisterArgs, DataArgs, ForgeArgs,
 };
 pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
@@ -29,7 +29,7 @@ use std::path::PathBuf;
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 5 not found, 6 unreachable, 8 platform fault, 130 interrupted."
+    after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 4 token refused, 5 not found, 6 unreachable, 8 platform fault, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -1,9 +1,13 @@
 //! `ekiden agent`: this machine as a runner of a Gitea or Forgejo. One file a verb; what an agent does lies in the crate `agent`.
 
+mod ask;
 mod control;
 mod data;
+mod forge;
+mod inherited;
 mod job;
 mod register;
+mod remember;
 mod start;
 mod unregister;
 
