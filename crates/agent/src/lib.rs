@@ -8,6 +8,7 @@ mod label;
 mod labels;
 mod register;
 mod registration;
+pub mod report;
 
 pub use import::{Difference, DockerLabels, HostLabels, ImportError, Imported, import_runner_file};
 pub use label::{Backend, InvalidLabel, Label};

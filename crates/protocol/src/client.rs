@@ -2,6 +2,7 @@
 
 use crate::call::{Declaration, Declared, Fetch, Fetched, Pong, Registration, Report, Reported, Runner, Want};
 use crate::error::{CallError, ClientError, Code, Refusal};
+use crate::packed::PackedBatch;
 use crate::pb::{ping, runner as pb};
 use crate::transport::Transport;
 use crate::{BASE_PATH, ELEMENTS_MAX, MESSAGE_MAX, convert, header, quirks};
@@ -232,6 +233,16 @@ impl Client {
         Ok(convert::acknowledged_from_wire(&answer.1))
     }
 
+    /// As [`Client::log`], with rows that are written for the wire already.
+    ///
+    /// # Errors
+    /// See [`Client::log`]; `TooLarge` where a proxy takes no body of this size.
+    pub async fn log_packed(&self, key: &RunnerKey, batch: PackedBatch) -> Result<u64, CallError> {
+        let answer: (_, pb::UpdateLogResponse) =
+            self.call(pb::RUNNER_SERVICE_UPDATE_LOG_SPEC, "UpdateLog", batch, Some(self.signed(key))).await?;
+        Ok(convert::acknowledged_from_wire(&answer.1))
+    }
+
     fn signed(&self, key: &RunnerKey) -> HeaderMap {
         let mut headers = HeaderMap::new();
         set(&mut headers, header::UUID, &key.uuid.0);
@@ -280,6 +291,9 @@ impl Client {
             let to = error.response_headers().get(http::header::LOCATION).and_then(|to| to.to_str().ok());
             let message = format!("it redirects to {}; give that URL", to.unwrap_or("nowhere"));
             return CallError::Unsupported { url, method, message };
+        }
+        if status == http::StatusCode::PAYLOAD_TOO_LARGE {
+            return CallError::TooLarge { url, method, message };
         }
         let refusal = Refusal::new(Code::of(error.code), message);
         if quirks::is_bad_credentials(&refusal) {

@@ -88,6 +88,16 @@ pub enum CallError {
         /// What it said.
         message: String,
     },
+    /// A proxy before the forge, or the forge, takes no body of this size (413). A smaller one may pass.
+    #[error("{url} takes no {method} of this size ({message}); raise the limit of the proxy before it")]
+    TooLarge {
+        /// The instance.
+        url: String,
+        /// Which call.
+        method: &'static str,
+        /// What it said.
+        message: String,
+    },
     /// The forge understood and refused.
     #[error("{url} refused {method}: {refusal}")]
     Refused {
@@ -148,7 +158,7 @@ impl CallError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Credentials { .. } => Advice::Stop,
-            Self::Unsupported { .. } | Self::LogClosed { .. } => Advice::GiveUp,
+            Self::Unsupported { .. } | Self::LogClosed { .. } | Self::TooLarge { .. } => Advice::GiveUp,
             Self::Unavailable { .. } | Self::TimedOut { .. } | Self::Garbled { .. } => Advice::Retry,
             Self::Refused { refusal, .. } => match refusal.code {
                 // Gitea says `unknown` for everything, faults of the moment among them.

@@ -8,6 +8,7 @@ mod client;
 mod code;
 mod convert;
 mod error;
+mod packed;
 mod pb;
 pub mod quirks;
 mod server;
@@ -16,6 +17,7 @@ mod transport;
 pub use call::{Declaration, Declared, Fetch, Fetched, Pong, Registration, Report, Reported, RequestKey, Runner, Want};
 pub use client::{Authority, Client, ClientSettings, Codec, Compression};
 pub use error::{Advice, CallError, ClientError, Code, Refusal};
+pub use packed::{BatchWriter, PackedBatch};
 pub use quirks::Dialect;
 pub use server::{Caller, RunnerService, router};
 

@@ -4,6 +4,7 @@
 
 use crate::call::{Declaration, Fetch, Want};
 use crate::error::{Code, Refusal};
+use crate::packed::{BatchWriter, PackedBatch};
 use domain::{LogBatch, LogEnd, LogRow, TasksVersion, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -92,6 +93,24 @@ pub fn last_batch(mut batch: LogBatch, at: Timestamp) -> LogBatch {
     }
     batch.end = LogEnd::Last;
     batch
+}
+
+/// As [`last_batch`], for a batch that is being written.
+#[must_use]
+pub fn last_packed(mut writer: BatchWriter, at: Timestamp) -> PackedBatch {
+    if writer.is_empty() {
+        writer.push(at, "");
+    }
+    writer.finish(LogEnd::Last)
+}
+
+/// Whether a refusal says that a task is not this runner's, or that there is no such task any more (its repository was removed). Both forges
+/// say it as a fault of their own, with these words.
+#[must_use]
+pub fn is_task_gone(refusal: &Refusal) -> bool {
+    let is_gone = ["get task", "update task"].iter().any(|call| refusal.message.contains(call))
+        && refusal.message.contains("resource does not exist");
+    is_gone || refusal.message.contains("invalid runner for task")
 }
 
 /// The count that an agent remembers after a fetch without error. After a task both forges want to be asked anew; a 0 comes from a forge

@@ -17,7 +17,7 @@ pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn moment_to_wire(at: Timestamp) -> wkt::Timestamp {
+pub(crate) fn moment_to_wire(at: Timestamp) -> wkt::Timestamp {
     let nanos = i32::try_from(at.0 % 1000).unwrap_or(0) * 1_000_000;
     wkt::Timestamp { seconds: signed(at.0 / 1000), nanos, ..Default::default() }
 }

@@ -1,0 +1,21 @@
+//! One task's way out: what the job says comes in as [`domain::JobEvent`]s, and leaves for the forge as log rows, states of steps, outputs
+//! and one result. Called by whoever looks after a job's process.
+//!
+//! [`Reporter::start`] gives a sender for the events and a [`ReportHandle`]. Everything runs in one task (`reporter`), which owns the parts:
+//! `lanes` puts lines into the order of the log, `board` knows how the steps stand, `backlog` keeps rows that the forge does not have yet
+//! (in memory, then in `spool`), `rows_link` and `state_link` say when a call is due. A task that lost its agent is ended by [`abandon`].
+
+mod abandon;
+mod backlog;
+mod board;
+mod calls;
+mod end;
+mod links;
+mod reporter;
+mod rows;
+mod settings;
+
+pub use abandon::abandon;
+pub use end::{Delivered, End, Halt};
+pub use reporter::{ReportHandle, Reporter};
+pub use settings::{PayloadStep, ReportSettings, Timing};

@@ -1,0 +1,6 @@
+//! Reporting a task: whatever happens on the way, one result and the whole log arrive.
+
+mod stand;
+mod way;
+
+use stand::Stand;
