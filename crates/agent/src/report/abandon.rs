@@ -16,7 +16,7 @@ pub async fn abandon(settings: ReportSettings, reason: &str) -> Delivered {
         Ok(rows) => rows,
         Err(delivered) => return delivered,
     };
-    let board = Board::new(settings.task, &settings.steps, settings.clock.now());
+    let board = Board::new(settings.task, settings.steps, settings.clock.now());
     let (_events, handle) = reporter::start(settings, board, rows);
     handle.finish(End::Fault { text: reason.to_owned() }).await
 }

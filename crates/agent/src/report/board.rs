@@ -1,9 +1,7 @@
 //! How a task and its steps stand, and which rows of the log are whose. Pure; called by `reporter`.
 
-use super::settings::PayloadStep;
-use domain::{
-    Conclusion, JobEventKind, StepPhase, StepRef, TaskId, TaskPhase, TaskResult, TaskState, TaskStep, Timestamp,
-};
+use domain::{Conclusion, JobEventKind, StepRef, TaskId, TaskPhase, TaskResult, TaskState, TaskStep, Timestamp};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// What will be reported.
@@ -12,18 +10,8 @@ pub(super) struct Board {
     task: TaskId,
     started: Timestamp,
     steps: Vec<Step>,
-    /// For each step of the job in the order of its numbers from the first main one: which step of the file it belongs to.
-    owners: Vec<usize>,
-    main: Main,
-}
-
-/// Where the numbers of the main steps begin: after the set-up and the pre steps, which come first.
-#[derive(Debug, Clone, Copy)]
-enum Main {
-    /// The first main step will have this number, unless more comes before it.
-    Expected(u32),
-    /// It has this one.
-    From(u32),
+    /// Which step of the file a step of the job belongs to.
+    places: HashMap<StepRef, usize>,
 }
 
 /// Whose a row is.
@@ -40,103 +28,86 @@ struct Step {
     phase: TaskPhase,
     log_index: u64,
     log_length: u64,
-    /// How many of its parts have not ended: one, or as many as a `parallel` holds.
+    /// How many of its parts run: of a `parallel` there may be several.
     open: u32,
+    /// The conclusions of its parts so far.
     worst: Conclusion,
 }
 
 impl Board {
-    pub(super) fn new(task: TaskId, steps: &[PayloadStep], started: Timestamp) -> Self {
-        let width = |step: &PayloadStep| match step {
-            PayloadStep::Plain | PayloadStep::Background => 1,
-            PayloadStep::Parallel(count) => *count,
-        };
-        let owners = steps.iter().enumerate().flat_map(|(at, step)| std::iter::repeat_n(at, width(step) as usize));
-        let fresh = |step: &PayloadStep| Step {
-            phase: TaskPhase::Waiting,
-            log_index: 0,
-            log_length: 0,
-            open: width(step),
-            worst: Conclusion::Skipped,
-        };
-        Self {
-            task,
-            started,
-            owners: owners.collect(),
-            steps: steps.iter().map(fresh).collect(),
-            main: Main::Expected(0),
-        }
+    pub(super) fn new(task: TaskId, steps: u32, started: Timestamp) -> Self {
+        let fresh =
+            Step { phase: TaskPhase::Waiting, log_index: 0, log_length: 0, open: 0, worst: Conclusion::Skipped };
+        Self { task, started, steps: vec![fresh; steps as usize], places: HashMap::new() }
     }
 
     /// Whose the rows of a step are.
     pub(super) fn owner(&self, step: StepRef) -> Owner {
-        let Main::From(first) = self.main else { return Owner::Job };
-        let place = step.0.checked_sub(first).and_then(|at| self.owners.get(at as usize));
-        place.map_or(Owner::Job, |at| Owner::Step(*at))
+        self.places.get(&step).map_or(Owner::Job, |place| Owner::Step(*place))
     }
 
-    /// Notes where a step is.
-    fn place(&mut self, step: StepRef, phase: StepPhase) -> Owner {
-        match (phase, self.main) {
-            (StepPhase::SetUp | StepPhase::Pre, Main::Expected(next)) => {
-                self.main = Main::Expected(next.max(step.0 + 1));
-                Owner::Job
-            }
-            (StepPhase::Main, Main::Expected(next)) => {
-                self.main = Main::From(next.min(step.0));
-                self.owner(step)
-            }
-            (StepPhase::Main, Main::From(_)) => self.owner(step),
-            _ => Owner::Job,
-        }
+    fn place(&mut self, step: StepRef, index: Option<u32>) -> Option<usize> {
+        // What the forge has no step for is the job's.
+        let place = index.map(|index| index as usize).filter(|place| *place < self.steps.len())?;
+        self.places.insert(step, place);
+        Some(place)
     }
 
     /// Takes what changes the state; `rows`: how many the log has. Answers whether there is something to report.
     pub(super) fn note(&mut self, at: Timestamp, kind: &JobEventKind, rows: u64) -> bool {
         match kind {
-            JobEventKind::StepStarted { step, phase, .. } => {
-                let Owner::Step(place) = self.place(*step, *phase) else { return false };
-                self.begin(place, at, rows)
+            JobEventKind::StepStarted { step, index, .. } => {
+                let Some(place) = self.place(*step, *index) else { return false };
+                self.begin(place, at, rows);
+                true
             }
-            JobEventKind::StepFinished { step, phase, conclusion, micros, .. } => {
-                let Owner::Step(place) = self.place(*step, *phase) else { return false };
-                self.finish(place, at, *conclusion, Duration::from_micros(*micros), rows);
+            JobEventKind::StepFinished { step, index, conclusion, micros, .. } => {
+                let is_known = self.places.contains_key(step);
+                let Some(place) = self.place(*step, *index) else { return false };
+                if !is_known && *conclusion != Conclusion::Skipped {
+                    let took = u64::try_from(Duration::from_micros(*micros).as_millis()).unwrap_or(u64::MAX);
+                    self.begin(place, Timestamp(at.0.saturating_sub(took)), rows);
+                }
+                self.finish(place, at, *conclusion, rows);
                 true
             }
             _ => false,
         }
     }
 
-    fn begin(&mut self, place: usize, at: Timestamp, rows: u64) -> bool {
+    fn begin(&mut self, place: usize, at: Timestamp, rows: u64) {
         let step = &mut self.steps[place];
-        if step.phase != TaskPhase::Waiting {
-            return false;
+        step.open += 1;
+        let started = match step.phase {
+            TaskPhase::Running { .. } => return,
+            TaskPhase::Waiting | TaskPhase::Ended { started: None, .. } => at,
+            // The next part of a `parallel` whose first parts are over already.
+            TaskPhase::Ended { started: Some(started), .. } => started,
+        };
+        if step.log_length == 0 {
+            step.log_index = rows;
         }
-        step.phase = TaskPhase::Running { started: at };
-        step.log_index = rows;
-        true
+        step.phase = TaskPhase::Running { started };
     }
 
-    fn finish(&mut self, place: usize, at: Timestamp, conclusion: Conclusion, took: Duration, rows: u64) {
+    fn finish(&mut self, place: usize, at: Timestamp, conclusion: Conclusion, rows: u64) {
         let step = &mut self.steps[place];
-        step.open = step.open.saturating_sub(1);
+        let started = match step.phase {
+            TaskPhase::Running { started } => Some(started),
+            TaskPhase::Ended { started, .. } => started,
+            TaskPhase::Waiting => {
+                step.log_index = rows;
+                None
+            }
+        };
         if conclusion != Conclusion::Skipped {
+            step.open = step.open.saturating_sub(1);
             let so_far = if step.worst == Conclusion::Skipped { Conclusion::Success } else { step.worst };
             step.worst = so_far.merge(conclusion);
         }
-        if step.open > 0 {
-            return;
+        if step.open == 0 {
+            step.phase = TaskPhase::Ended { result: TaskResult::Concluded(step.worst), started, stopped: at };
         }
-        let result = TaskResult::Concluded(step.worst);
-        let started = match step.phase {
-            TaskPhase::Running { started } => Some(started),
-            TaskPhase::Waiting if step.worst == Conclusion::Skipped => None,
-            _ => Some(Timestamp(at.0.saturating_sub(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)))),
-        };
-        if step.phase == TaskPhase::Waiting {
-            step.log_index = rows;
-        }
-        step.phase = TaskPhase::Ended { result, started, stopped: at };
     }
 
     /// Gives rows that were just added to whose they are; `from`: the first of them.
@@ -155,7 +126,7 @@ impl Board {
         self.state(TaskPhase::Running { started: self.started })
     }
 
-    /// The state at the end: what has not ended ends with it, as `rest` for what never began.
+    /// The state at the end: what has not ended ends with it.
     pub(super) fn ended(&mut self, at: Timestamp, conclusion: Conclusion) -> TaskState {
         for step in &mut self.steps {
             let (started, result) = match (step.phase, conclusion) {

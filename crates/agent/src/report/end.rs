@@ -1,17 +1,14 @@
 //! How a task ends, from both sides: what the job's process came to, and what the forge took of it.
 
 use domain::Conclusion;
-use std::collections::BTreeMap;
 
 /// How a job's process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// The job came to its own end.
+    /// The job came to its own end. Its outputs are those of the event `JobFinished`; the log names those that no forge stores.
     Concluded {
         /// How.
         conclusion: Conclusion,
-        /// Its outputs. Those that no forge stores are named in the log.
-        outputs: BTreeMap<String, String>,
     },
     /// The process did not get so far: it crashed, was killed, could not start. The task fails, and the log says why.
     Fault {

@@ -18,4 +18,4 @@ mod settings;
 pub use abandon::abandon;
 pub use end::{Delivered, End, Halt};
 pub use reporter::{ReportHandle, Reporter};
-pub use settings::{PayloadStep, ReportSettings, Timing};
+pub use settings::{ReportSettings, Timing};

@@ -41,7 +41,7 @@ impl Reporter {
     /// ahead.
     #[must_use]
     pub fn start(settings: ReportSettings) -> (mpsc::Sender<JobEvent>, ReportHandle) {
-        let board = Board::new(settings.task, &settings.steps, settings.clock.now());
+        let board = Board::new(settings.task, settings.steps, settings.clock.now());
         start(settings, board, 0)
     }
 }
@@ -61,6 +61,7 @@ pub(super) fn start(settings: ReportSettings, board: Board, rows: u64) -> (mpsc:
         halted,
         stage: Stage::Running,
         log: Log::Known,
+        outputs: BTreeMap::new(),
     };
     (events, ReportHandle { halt, end, reporter: tokio::spawn(actor.run(receiver, asked)) })
 }
@@ -129,6 +130,8 @@ struct Actor {
     halted: watch::Sender<Option<Halt>>,
     stage: Stage,
     log: Log,
+    /// The outputs of the job, once it is finished.
+    outputs: BTreeMap<String, String>,
 }
 
 /// What the reporter waits for.
@@ -203,10 +206,14 @@ impl Actor {
     }
 
     fn take(&mut self, event: JobEvent) {
-        if let JobEventKind::Output { step, text } = &event.kind {
-            self.say(self.board.owner(*step), event.at, Arc::clone(text));
-        } else if self.board.note(event.at, &event.kind, self.backlog.end()) {
-            self.state.changed();
+        match event.kind {
+            JobEventKind::Output { step, text } => self.say(self.board.owner(step), event.at, text),
+            JobEventKind::JobFinished { outputs, .. } => self.outputs = outputs,
+            kind => {
+                if self.board.note(event.at, &kind, self.backlog.end()) {
+                    self.state.changed();
+                }
+            }
         }
     }
 
@@ -221,7 +228,7 @@ impl Actor {
     fn end(&mut self, end: End) {
         let at = self.settings.clock.now();
         let (conclusion, outputs) = match end {
-            End::Concluded { conclusion, outputs } => (conclusion, outputs),
+            End::Concluded { conclusion } => (conclusion, std::mem::take(&mut self.outputs)),
             End::Fault { text } => {
                 let lines: String = text.lines().map(|line| format!("##[error]{line}\n")).collect();
                 self.say(Owner::Job, at, lines.into());

@@ -15,8 +15,11 @@ pub struct ReportSettings {
     pub key: RunnerKey,
     /// Which task.
     pub task: TaskId,
-    /// The steps of the task's workflow file, in its order.
-    pub steps: Vec<PayloadStep>,
+    /// How many steps the task's workflow file has, as forges count them.
+    pub steps: u32,
+    /// Which of them run in the background, by their place from 0: what they say stands in the log when they have ended, so that the
+    /// rows of every step lie together.
+    pub background: Vec<u32>,
     /// Whose rules the forge keeps to.
     pub dialect: Dialect,
     /// A folder of this task alone, made when needed and removed when all is delivered: rows that wait for the forge, and how the steps
@@ -26,17 +29,6 @@ pub struct ReportSettings {
     pub clock: Arc<dyn Clock>,
     /// How often, how much, how long.
     pub timing: Timing,
-}
-
-/// A step of the workflow file, as far as its place in the log depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PayloadStep {
-    /// One step, after the one before it.
-    Plain,
-    /// `background: true`: it runs beside those that follow.
-    Background,
-    /// `parallel`: so many steps beside each other, which the forge sees as one.
-    Parallel(u32),
 }
 
 /// How often, how much, how long. The defaults are for real forges; tests shorten them.

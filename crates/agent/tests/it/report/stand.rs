@@ -1,12 +1,11 @@
 //! A forge with one task that was handed out, and what a job says.
 
-use agent::report::{PayloadStep, ReportSettings, Timing};
+use agent::report::{ReportSettings, Timing};
 use domain::{
     Conclusion, JobEvent, JobEventKind, JobId, RunnerCapability, RunnerKey, RunnerLife, Secret, StepPhase, StepRef,
     SystemClock, TaskId, TaskResult, TaskState, TasksVersion, Timestamp,
 };
 use protocol::{Client, ClientSettings, Dialect, Fetch, Registration, Want};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::{FakeForge, bare_task};
@@ -42,12 +41,13 @@ impl Stand {
         Self { forge, client, key, folder: tempfile::tempdir().unwrap(), dialect }
     }
 
-    pub(super) fn settings(&self, steps: &[PayloadStep]) -> ReportSettings {
+    pub(super) fn settings(&self, steps: u32) -> ReportSettings {
         ReportSettings {
             client: self.client.clone(),
             key: self.key.clone(),
             task: TASK,
-            steps: steps.to_vec(),
+            steps,
+            background: Vec::new(),
             dialect: self.dialect,
             spool: self.folder.path().join("spool"),
             clock: Arc::new(SystemClock),
@@ -104,14 +104,28 @@ pub(super) fn output(step: u32, at: u64, text: &str) -> JobEvent {
     event(at, JobEventKind::Output { step: StepRef(step), text: text.into() })
 }
 
+/// Main steps are numbered from 1, after the set-up.
+fn index(step: u32, phase: StepPhase) -> Option<u32> {
+    (phase == StepPhase::Main).then(|| step - 1)
+}
+
 pub(super) fn started(step: u32, at: u64, phase: StepPhase) -> JobEvent {
-    event(at, JobEventKind::StepStarted { step: StepRef(step), name: format!("step {step}"), phase })
+    let name = format!("step {step}");
+    event(at, JobEventKind::StepStarted { step: StepRef(step), name, phase, index: index(step, phase) })
 }
 
 pub(super) fn finished(step: u32, at: u64, phase: StepPhase, conclusion: Conclusion) -> JobEvent {
     let name = format!("step {step}");
-    let kind =
-        JobEventKind::StepFinished { step: StepRef(step), name, phase, outcome: conclusion, conclusion, micros: 1000 };
+    let index = index(step, phase);
+    let kind = JobEventKind::StepFinished {
+        step: StepRef(step),
+        name,
+        phase,
+        index,
+        outcome: conclusion,
+        conclusion,
+        micros: 1000,
+    };
     event(at, kind)
 }
 
@@ -142,5 +156,5 @@ pub(super) fn lines_of(events: &[JobEvent]) -> Vec<String> {
 }
 
 pub(super) fn concluded(conclusion: Conclusion) -> agent::report::End {
-    agent::report::End::Concluded { conclusion, outputs: BTreeMap::new() }
+    agent::report::End::Concluded { conclusion }
 }

@@ -1,9 +1,9 @@
 //! The usual way of a task.
 
 use super::Stand;
-use super::stand::{TASK, concluded, finished, job, lines_of, output, started};
-use agent::report::{Delivered, End, Halt, PayloadStep, Reporter, abandon};
-use domain::{Conclusion, StepPhase, TaskPhase, TaskResult, TaskStep, Timestamp};
+use super::stand::{TASK, concluded, event, finished, job, lines_of, output, started};
+use agent::report::{Delivered, End, Halt, Reporter, abandon};
+use domain::{Conclusion, JobEventKind, StepPhase, TaskPhase, TaskResult, TaskStep, Timestamp};
 use protocol::Dialect;
 
 const BOTH: [Dialect; 2] = [Dialect::Gitea, Dialect::Forgejo];
@@ -12,14 +12,15 @@ const BOTH: [Dialect; 2] = [Dialect::Gitea, Dialect::Forgejo];
 async fn a_job_arrives_whole() {
     for dialect in BOTH {
         let stand = Stand::new(dialect).await;
-        let (events, handle) = Reporter::start(stand.settings(&[PayloadStep::Plain; 3]));
+        let (events, handle) = Reporter::start(stand.settings(3));
         let job = job(3, 100);
         for event in job.clone() {
             events.send(event).await.unwrap();
         }
         let outputs = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "x".repeat(2 << 20))].into();
-        let end = End::Concluded { conclusion: Conclusion::Success, outputs };
-        assert_eq!(handle.finish(end).await, Delivered::Whole);
+        let finish = JobEventKind::JobFinished { conclusion: Conclusion::Success, outputs, micros: 1 };
+        events.send(event(2000, finish)).await.unwrap();
+        assert_eq!(handle.finish(concluded(Conclusion::Success)).await, Delivered::Whole);
         stand.assert_ended(Conclusion::Success);
         let mut lines = lines_of(&job);
         lines.push(
@@ -49,7 +50,7 @@ async fn a_job_arrives_whole() {
 async fn a_fault_of_the_platform_is_a_failure_with_its_reason_in_the_log() {
     for dialect in BOTH {
         let stand = Stand::new(dialect).await;
-        let (events, handle) = Reporter::start(stand.settings(&[PayloadStep::Plain; 3]));
+        let (events, handle) = Reporter::start(stand.settings(3));
         for event in [
             started(0, 1, StepPhase::SetUp),
             finished(0, 2, StepPhase::SetUp, Conclusion::Success),
@@ -74,7 +75,7 @@ async fn a_fault_of_the_platform_is_a_failure_with_its_reason_in_the_log() {
 async fn a_job_that_says_nothing_has_a_log() {
     for dialect in BOTH {
         let stand = Stand::new(dialect).await;
-        let (_events, handle) = Reporter::start(stand.settings(&[]));
+        let (_events, handle) = Reporter::start(stand.settings(0));
         assert_eq!(handle.finish(concluded(Conclusion::Skipped)).await, Delivered::Whole);
         stand.assert_ended(Conclusion::Skipped);
     }
@@ -84,7 +85,7 @@ async fn a_job_that_says_nothing_has_a_log() {
 async fn a_cancellation_is_heard_while_nothing_happens() {
     for dialect in BOTH {
         let stand = Stand::new(dialect).await;
-        let (events, handle) = Reporter::start(stand.settings(&[PayloadStep::Plain]));
+        let (events, handle) = Reporter::start(stand.settings(1));
         events.send(started(1, 1, StepPhase::Main)).await.unwrap();
         stand.forge.until(|forge| forge.reports(TASK).len() > 2).await;
         stand.forge.cancel(TASK);
@@ -100,12 +101,12 @@ async fn a_cancellation_is_heard_while_nothing_happens() {
 async fn a_task_that_lost_its_agent_fails_with_the_reason() {
     for dialect in BOTH {
         let stand = Stand::new(dialect).await;
-        let (events, handle) = Reporter::start(stand.settings(&[PayloadStep::Plain]));
+        let (events, handle) = Reporter::start(stand.settings(1));
         events.send(started(1, 1, StepPhase::Main)).await.unwrap();
         events.send(output(1, 2, "a\nb\n")).await.unwrap();
         stand.forge.until(|forge| forge.log(TASK).len() == 2).await;
         drop(handle);
-        let settings = stand.settings(&[PayloadStep::Plain]);
+        let settings = stand.settings(1);
         assert_eq!(abandon(settings.clone(), "The agent ended.").await, Delivered::Whole);
         stand.assert_ended(Conclusion::Failure);
         assert_eq!(stand.lines(), ["a", "b", "##[error]The agent ended."]);
