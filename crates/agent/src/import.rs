@@ -3,7 +3,7 @@
 
 use crate::{Backend, Label, Registration};
 use domain::{RunnerId, RunnerKey, RunnerLife, RunnerUuid, Secret};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What becomes of labels whose jobs ran on the machine itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,9 +15,11 @@ pub enum HostLabels {
 }
 
 /// What becomes of labels whose jobs ran in a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DockerLabels {
-    /// The import fails and names them.
+    /// The import fails and names them; a job of such a label fails.
+    #[default]
     Refuse,
     /// They run in our sandbox over the host's root (`--map-docker sandbox`).
     Sandbox,

@@ -1,6 +1,7 @@
 //! How the jobs of an agent run: settled by the composition root from flags, `ekiden.toml` and imported files, handed to each job's
 //! process as part of its order.
 
+use crate::DockerLabels;
 use sandbox::{Limits, Network, Profile, Root};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ pub struct JobSettings {
     pub mirrors: Vec<String>,
     /// What becomes of jobs that a fork of the repository caused.
     pub forks: Forks,
+    /// What becomes of jobs whose label names an image.
+    #[serde(default)]
+    pub docker_labels: DockerLabels,
     /// Whether and by what the forge's certificate is checked.
     pub trust: Trust,
     /// The cache service that jobs are told of.

@@ -99,7 +99,9 @@ pub(crate) fn of_process(job: &Job, env: &EnvMap, facts: &GithubFacts, extras: A
         set("ACTION_PATH", path);
     }
     for (name, path) in &facts.files {
-        all.insert(variable("GITHUB_", name), path.clone());
+        for prefix in ["GITHUB_"].iter().chain(&job.aliases) {
+            all.insert(variable(prefix, name), path.clone());
+        }
     }
     all.extend(extras.services);
     all.entry("CI".to_owned()).or_insert_with(|| "true".to_owned());

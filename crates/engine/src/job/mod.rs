@@ -14,6 +14,7 @@ mod node;
 mod phases;
 mod process;
 mod programs;
+mod refused;
 mod request;
 mod run;
 mod running;
@@ -25,7 +26,9 @@ mod step;
 mod top;
 mod views;
 
+pub use mask::Masker;
 pub use programs::Programs;
+pub use refused::refuse;
 pub use request::{
     CheckoutRules, CheckoutTime, GivenContexts, Hook, HookShell, Hooks, JobInFile, JobReport, JobRequest, Keep,
     RunnerFacts, SandboxRequest, Timing,

@@ -40,8 +40,12 @@ pub struct JobRequest {
     pub environment: Vec<(String, String)>,
     /// Environment for JavaScript actions only: addresses and tokens of the services that their toolkit talks to. Masked.
     pub action_environment: Vec<(String, Secret)>,
+    /// Words that stand for `GITHUB_` in the names of command files too (`GITEA_OUTPUT`), beside the usual ones.
+    pub aliases: Vec<&'static str>,
     /// The machine, as the `runner` context tells it.
     pub runner: RunnerFacts,
+    /// What the head of the log says beside the usual: where the job comes from, how it is confined. Whole lines.
+    pub head: Vec<String>,
     /// Where it runs.
     pub sandbox: SandboxRequest,
     /// Where actions come from.

@@ -32,6 +32,7 @@ pub(crate) struct Job {
     /// The job's own signal: the request's, and the job's timeout.
     pub(crate) cancel: CancelSignal,
     pub(crate) hooks: Hooks,
+    pub(crate) aliases: Vec<&'static str>,
     pub(crate) timing: Timing,
     pub(crate) state: State,
     pub(crate) catalog: Catalog,

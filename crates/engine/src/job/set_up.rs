@@ -165,6 +165,10 @@ pub(crate) async fn begin(
 async fn tell(request: &JobRequest, prepared: &Prepared, log: &StepLog) {
     let mut text = format!("Current runner version: 'ekiden {}'\n", env!("CARGO_PKG_VERSION"));
     text.push_str(&format!("Runner name: '{}'\n", request.runner.name));
+    for line in &request.head {
+        text.push_str(line);
+        text.push('\n');
+    }
     text.push_str("Prepare workflow directory\n");
     if !prepared.fetched.trees.is_empty() {
         text.push_str("Prepare all required actions\n");
@@ -223,6 +227,7 @@ fn job(request: JobRequest, prepared: Prepared, masker: Masker, cancel: CancelSi
         own_tree: OnceCell::new(),
         base_env,
         action_env: request.action_environment,
+        aliases: request.aliases,
         defaults: RunDefaults::default(),
         numbers: AtomicU32::new(1),
     }

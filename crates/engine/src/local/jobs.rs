@@ -5,11 +5,9 @@ use super::room::Room;
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
 use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, SandboxRequest};
-use crate::output::{Debugging, StepLog};
-use domain::{Conclusion, JobEventKind, JobId, StepPhase, StepRef};
+use domain::{JobEventKind, JobId};
 use mask::Masker;
 use sandbox::SandboxSpec;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -93,7 +91,9 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         env: run.env.clone(),
         environment: run.environment.clone(),
         action_environment: run.action_environment.clone(),
+        aliases: Vec::new(),
         runner: run.runner.clone(),
+        head: Vec::new(),
         sandbox: SandboxRequest { backend: Arc::clone(&run.backend), spec: shared.spec(), keep: run.keep },
         actions: Arc::clone(&run.actions),
         hooks: run.hooks.clone(),
@@ -141,15 +141,6 @@ pub(super) async fn never_ran(shared: &Shared, job: &JobId, name: &str, reason: 
 }
 
 /// Says that a job failed before it could be given to a sandbox.
-pub(super) async fn failed(shared: &Shared, job: &JobId, name: &str, message: &str) -> JobReport {
-    let (events, step) = (shared.sink(job), StepRef(0));
-    let set_up = || "Set up job".to_owned();
-    events.emit(JobEventKind::JobStarted { name: shared.masker.mask_text(name).into_owned() }).await;
-    events.emit(JobEventKind::StepStarted { step, name: set_up(), phase: StepPhase::SetUp, index: None }).await;
-    StepLog::new(events.clone(), step, shared.masker.clone(), Debugging::Hidden).error(message).await;
-    let (conclusion, outputs) = (Conclusion::Failure, BTreeMap::new());
-    let (name, phase, outcome) = (set_up(), StepPhase::SetUp, conclusion);
-    events.emit(JobEventKind::StepFinished { step, name, phase, index: None, outcome, conclusion, micros: 0 }).await;
-    events.emit(JobEventKind::JobFinished { conclusion, outputs: outputs.clone(), micros: 0 }).await;
-    JobReport { id: job.clone(), conclusion, outputs, receipt: None, fault: None, wall: Duration::ZERO }
+pub(super) async fn failed(shared: &Shared, job_id: &JobId, name: &str, message: &str) -> JobReport {
+    job::refuse(job_id, name, &[], message, &shared.masker, &shared.sink(job_id)).await
 }

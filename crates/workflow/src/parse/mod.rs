@@ -17,6 +17,7 @@ mod ids;
 mod job;
 mod matrix;
 mod needs;
+mod payload;
 mod permissions;
 mod reader;
 mod schema;
@@ -28,6 +29,7 @@ mod workflow;
 
 pub use crate::lint::LocalActions;
 pub use action::action;
+pub use payload::{Condition, Payload, payload};
 pub(crate) use trigger::{fits, shown};
 pub(crate) use uses::{Call, call, invalid_call};
 pub(crate) use workflow::workflow_within;
@@ -35,7 +37,7 @@ pub use workflow::{linted_workflow, workflow};
 
 use crate::diagnostic::{Diagnostic, code};
 use crate::template::Template;
-use crate::yaml::{self, Anchor, FaultKind, FileId, Limits};
+use crate::yaml::{self, Anchor, Document, FaultKind, FileId, Limits, YamlFault};
 use findings::Findings;
 use schema::Shape;
 
@@ -63,26 +65,39 @@ fn document<T>(
     look: impl FnOnce(&Template, &[Anchor]),
     make: impl FnOnce(Template, &mut Reading<'_>) -> T,
 ) -> (Parsed<T>, usize) {
+    match yaml::read(file, source, limits) {
+        Ok(document) => (read_tree(source, &document, shape, look, make), document.bytes),
+        Err(fault) => (unreadable(fault), 0),
+    }
+}
+
+/// Reads the tree of a document along a shape.
+fn read_tree<T>(
+    source: &str,
+    document: &Document<'_>,
+    shape: &'static Shape,
+    look: impl FnOnce(&Template, &[Anchor]),
+    make: impl FnOnce(Template, &mut Reading<'_>) -> T,
+) -> Parsed<T> {
     let mut findings = Findings::default();
-    let (value, bytes) = match yaml::read(file, source, limits) {
-        Ok(document) => {
-            for circle in document.circles {
-                findings.error(code::YAML, circle.span, circle.message);
-            }
-            let root = reader::read(source, &document.root, shape, &mut findings);
-            look(&root, &document.unused);
-            (Some(make(root, &mut Reading { source, findings: &mut findings })), document.bytes)
-        }
-        Err(fault) => {
-            let code = match fault.kind {
-                FaultKind::Syntax | FaultKind::Alias | FaultKind::SecondDocument => code::YAML,
-                FaultKind::Tag => code::YAML_TAG,
-                FaultKind::Limit => code::LIMIT,
-            };
-            findings.error(code, fault.span, fault.message);
-            (None, 0)
-        }
+    for circle in &document.circles {
+        findings.error(code::YAML, circle.span, circle.message.clone());
+    }
+    let root = reader::read(source, &document.root, shape, &mut findings);
+    look(&root, &document.unused);
+    let value = make(root, &mut Reading { source, findings: &mut findings });
+    let value = (!findings.has_errors()).then_some(value);
+    Parsed { value, diagnostics: findings.finish() }
+}
+
+/// What is no document has no value.
+fn unreadable<T>(fault: YamlFault) -> Parsed<T> {
+    let code = match fault.kind {
+        FaultKind::Syntax | FaultKind::Alias | FaultKind::SecondDocument => code::YAML,
+        FaultKind::Tag => code::YAML_TAG,
+        FaultKind::Limit => code::LIMIT,
     };
-    let value = value.filter(|_| !findings.has_errors());
-    (Parsed { value, diagnostics: findings.finish() }, bytes)
+    let mut findings = Findings::default();
+    findings.error(code, fault.span, fault.message);
+    Parsed { value: None, diagnostics: findings.finish() }
 }

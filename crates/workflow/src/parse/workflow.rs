@@ -3,7 +3,7 @@
 use super::entries::{Entries, text};
 use super::permissions::permissions;
 use super::schema::WORKFLOW;
-use super::{Parsed, concurrency, job, trigger};
+use super::{Parsed, Reading, concurrency, job, trigger};
 use crate::diagnostic::code;
 use crate::lint::{self, LocalActions};
 use crate::model::Workflow;
@@ -43,28 +43,29 @@ fn workflow_seen(
     limits: &Limits,
     look: impl FnOnce(&Template, &[Anchor]),
 ) -> (Parsed<Workflow>, usize) {
-    super::document(file, source, limits, &WORKFLOW, look, |root, reading| {
-        let span = root.span;
-        let mut entries = Entries::of(root);
-        let on = entries.take("on");
-        if on.is_none() {
-            let message = "No event starts this workflow: 'on' is missing";
-            reading.findings.check(code::MISSING_KEY, span, message);
-        }
-        Workflow {
-            file,
-            path: path.to_owned(),
-            name: entries.get("name").and_then(text),
-            run_name: entries.take("run-name"),
-            on_span: on.as_ref().map_or(span, |on| on.span),
-            on: on.map(|on| trigger::triggers(on, reading)).unwrap_or_default(),
-            permissions: entries.take("permissions").and_then(permissions),
-            env: entries.take("env"),
-            defaults: entries.take("defaults").map(concurrency::defaults).unwrap_or_default(),
-            concurrency: entries
-                .take("concurrency")
-                .and_then(|group| concurrency::concurrency(group, reading.findings)),
-            jobs: entries.take("jobs").map(|jobs| job::jobs(jobs, reading)).unwrap_or_default(),
-        }
-    })
+    super::document(file, source, limits, &WORKFLOW, look, |root, reading| model(file, path, root, reading))
+}
+
+/// The model of a tree that has the shape.
+pub(super) fn model(file: FileId, path: &str, root: Template, reading: &mut Reading<'_>) -> Workflow {
+    let span = root.span;
+    let mut entries = Entries::of(root);
+    let on = entries.take("on");
+    if on.is_none() {
+        let message = "No event starts this workflow: 'on' is missing";
+        reading.findings.check(code::MISSING_KEY, span, message);
+    }
+    Workflow {
+        file,
+        path: path.to_owned(),
+        name: entries.get("name").and_then(text),
+        run_name: entries.take("run-name"),
+        on_span: on.as_ref().map_or(span, |on| on.span),
+        on: on.map(|on| trigger::triggers(on, reading)).unwrap_or_default(),
+        permissions: entries.take("permissions").and_then(permissions),
+        env: entries.take("env"),
+        defaults: entries.take("defaults").map(concurrency::defaults).unwrap_or_default(),
+        concurrency: entries.take("concurrency").and_then(|group| concurrency::concurrency(group, reading.findings)),
+        jobs: entries.take("jobs").map(|jobs| job::jobs(jobs, reading)).unwrap_or_default(),
+    }
 }

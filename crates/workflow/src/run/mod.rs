@@ -12,6 +12,7 @@ mod cancel;
 mod cells;
 mod job;
 mod machine;
+mod one_job;
 mod scope;
 mod secrets;
 mod state;
@@ -20,5 +21,6 @@ mod types;
 
 pub use cells::workflow_concurrency;
 pub use machine::Run;
+pub use one_job::{EndedNeed, OneJob, one_job};
 pub use secrets::SecretsView;
 pub use types::{ConcurrencyGroup, ConcurrencyQueue, Decision, ReadyJob, RunChange, RunInputs, WantedCell};

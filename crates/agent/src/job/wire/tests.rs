@@ -1,8 +1,8 @@
 //! What is written to the pipe reads the same.
 
 use super::{Ended, ForgeFacts, FromJob, JobOrder, ToJob, line, read};
-use crate::Label;
 use crate::job::{CacheReach, ExposedPaths, Forks, HookFiles, JobSettings, ToolCache, Trust};
+use crate::{DockerLabels, Label};
 use domain::{
     Conclusion, JobEvent, JobEventKind, JobId, Secret, StepPhase, StepRef, Task, TaskId, TaskNeed, TaskResult,
     Timestamp,
@@ -50,6 +50,7 @@ fn order(workflow: &[u8]) -> JobOrder {
             state: "/var/lib/state".into(),
             mirrors: vec!["https://mirror.example".to_owned()],
             forks: Forks::Refuse,
+            docker_labels: DockerLabels::Sandbox,
             trust: Trust::default(),
             cache: CacheReach::At { url: "http://127.0.0.1:1/".to_owned() },
         },

@@ -1,0 +1,14 @@
+//! The process of one job: reads its order, runs it with the engine, says what happens. The hidden command `agent job` calls
+//! [`serve`], with the folders and backends of its machine.
+
+mod contexts;
+mod decide;
+mod place;
+mod process;
+mod request;
+mod run;
+mod services;
+mod tier;
+
+pub use place::{MakeBackend, Where};
+pub use process::{ServeError, serve};

@@ -1,0 +1,142 @@
+//! The process around a job: its order and its cancellation come in on one stream, what happens goes out on another.
+
+use super::super::wire;
+use super::super::{Ended, FromJob, JobOrder, ToJob};
+use super::place::MakeBackend;
+use super::run::run;
+use domain::JobEvent;
+use engine::cancel::{self, Cancel, Canceller};
+use std::io::{BufRead, Write};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// So many bytes of events go out at once.
+const CHUNK: usize = 256 << 10;
+/// How long a job whose agent is gone may take to clean up; what is left then is the zygote's to end.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The process could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// No order came.
+    #[error("no order came on standard input; the agent starts this command by itself")]
+    NoOrder(#[source] Option<std::io::Error>),
+    /// Something else came.
+    #[error("what came on standard input is no order: {0}; agent and job must be of the same version")]
+    NotAnOrder(#[source] serde_json::Error),
+    /// The first line was another one.
+    #[error("a cancellation came on standard input before the order")]
+    CancelledFirst,
+    /// The machine has no room for it.
+    #[error("could not start the job's threads")]
+    Threads(#[source] std::io::Error),
+    /// The agent reads no more.
+    #[error("could not say how the job ended")]
+    Output(#[source] std::io::Error),
+}
+
+/// Serves one order to its end. `input` and `output` are the pipes to the agent.
+///
+/// # Errors
+/// When no order comes, or nobody reads how the job ended.
+pub fn serve(
+    mut input: impl BufRead + Send + 'static,
+    output: impl Write + Send + 'static,
+    make: MakeBackend,
+) -> Result<(), ServeError> {
+    let order = read_order(&mut input)?;
+    // The engine on one thread, the writer on another: the rest of the machine is for the job.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(ServeError::Threads)?;
+    let (canceller, signal) = cancel::channel();
+    let (events, incoming) = engine::events::channel();
+    let writer = start_writer(incoming, output).map_err(ServeError::Threads)?;
+    let gone = listen(input, canceller.clone()).map_err(ServeError::Threads)?;
+    let ended = runtime.block_on(async {
+        let job = run(order, make, events, signal);
+        tokio::pin!(job);
+        tokio::select! {
+            ended = &mut job => Some(ended),
+            _ = gone => {
+                canceller.ask(Cancel::Now);
+                // Nobody asks for its end any more.
+                let _late = tokio::time::timeout(PATIENCE, job).await;
+                None
+            }
+        }
+    });
+    let result = match ended {
+        Some(ended) => finish(writer, ended),
+        None => Ok(()),
+    };
+    runtime.shutdown_background();
+    result
+}
+
+fn read_order(input: &mut impl BufRead) -> Result<JobOrder, ServeError> {
+    let mut line = Vec::new();
+    match input.read_until(b'\n', &mut line) {
+        Ok(0) => Err(ServeError::NoOrder(None)),
+        Ok(_) => match wire::read(&line).map_err(ServeError::NotAnOrder)? {
+            ToJob::Order(order) => Ok(*order),
+            ToJob::Cancel => Err(ServeError::CancelledFirst),
+        },
+        Err(error) => Err(ServeError::NoOrder(Some(error))),
+    }
+}
+
+/// Hears of cancellations, and of the agent's end.
+fn listen(mut input: impl BufRead + Send + 'static, canceller: Canceller) -> std::io::Result<oneshot::Receiver<()>> {
+    let (gone, heard) = oneshot::channel();
+    std::thread::Builder::new().name("from agent".to_owned()).spawn(move || {
+        let mut line = Vec::new();
+        while input.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+            if let Ok(ToJob::Cancel) = wire::read(&line) {
+                canceller.ask(Cancel::Gracefully { reason: "The operation was canceled.".into() });
+            }
+            line.clear();
+        }
+        let _ended = gone.send(());
+    })?;
+    Ok(heard)
+}
+
+type Writer<W> = JoinHandle<(W, std::io::Result<()>)>;
+
+/// Writes events as they come, in big pieces while they come fast.
+fn start_writer<W: Write + Send + 'static>(
+    mut incoming: mpsc::Receiver<JobEvent>,
+    mut output: W,
+) -> std::io::Result<Writer<W>> {
+    std::thread::Builder::new().name("to agent".to_owned()).spawn(move || {
+        let mut buffer = Vec::with_capacity(CHUNK);
+        while let Some(event) = incoming.blocking_recv() {
+            let mut next = Some(event);
+            while let Some(event) = next {
+                // Events are plain data: they always have a form.
+                let _written = serde_json::to_writer(&mut buffer, &FromJob::Event(event));
+                buffer.push(b'\n');
+                next = if buffer.len() < CHUNK { incoming.try_recv().ok() } else { None };
+            }
+            let written = output.write_all(&buffer).and_then(|()| output.flush());
+            if written.is_err() {
+                return (output, written);
+            }
+            buffer.clear();
+        }
+        (output, Ok(()))
+    })
+}
+
+/// The last line.
+fn finish<W: Write>(writer: Writer<W>, ended: Ended) -> Result<(), ServeError> {
+    let broken = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+    let (mut output, written) = writer.join().map_err(|_| ServeError::Output(broken()))?;
+    written.map_err(ServeError::Output)?;
+    let line = wire::line(&FromJob::Ended(ended)).map_err(|error| ServeError::Output(error.into()))?;
+    output.write_all(&line).and_then(|()| output.flush()).map_err(ServeError::Output)
+}

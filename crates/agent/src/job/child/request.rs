@@ -1,0 +1,192 @@
+//! Joins a decided job, its place and the forge's services into the engine's request.
+
+use super::super::{JobOrder, ToolCache};
+use super::contexts;
+use super::place::{self, Place};
+use super::services::{self, Services};
+use super::tier::Cause;
+use domain::{JobId, Secret};
+use engine::cancel::CancelSignal;
+use engine::events::EventSink;
+use engine::job::{
+    GivenContexts, Hook, HookShell, Hooks, JobInFile, JobRequest, Keep, Masker, Programs, RunnerFacts, SandboxRequest,
+    Timing,
+};
+use sandbox::{SandboxSpec, Workspace};
+use source::store::Access;
+use source::{Store, StoreOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use workflow::expr::Object;
+use workflow::plan::FileReference;
+use workflow::run::ReadyJob;
+
+/// What a job is run with beside its order.
+pub(super) struct Ground {
+    pub(super) backend: Arc<dyn sandbox::Backend>,
+    pub(super) place: Place,
+    pub(super) cause: Cause,
+    pub(super) services: Services,
+    pub(super) token: Option<Secret>,
+    pub(super) masker: Masker,
+    pub(super) events: EventSink,
+    pub(super) cancel: CancelSignal,
+}
+
+/// The request; the error says what of the machine is not as the settings say.
+pub(super) fn of(
+    order: JobOrder,
+    id: JobId,
+    name: String,
+    ready: ReadyJob,
+    ground: Ground,
+) -> Result<JobRequest, String> {
+    let store = store(&order, ground.token.as_ref())?;
+    let spec = spec(&order, &ground);
+    let hooks = hooks(&order)?;
+    let JobOrder { task, settings, runner, forge, .. } = order;
+    let text = |name: &str| ready.github.get(name).map(|value| value.to_text().into_owned()).unwrap_or_default();
+    let mut job = Object::new();
+    job.insert("workflow_ref", format!("{}/{}@{}", text("repository"), ready.workflow.path, text("ref")));
+    job.insert("workflow_sha", text("sha"));
+    job.insert("workflow_repository", text("repository"));
+    job.insert("workflow_file_path", ready.workflow.path.as_str());
+    let mut head = vec![format!("Runner: {runner}, for {}", forge.url)];
+    head.extend(ground.place.head);
+    Ok(JobRequest {
+        id,
+        name,
+        source: JobInFile {
+            file: FileReference::Local(ready.workflow.path.clone()),
+            workflow: ready.workflow,
+            index: ready.index,
+        },
+        contexts: GivenContexts {
+            github: ready.github,
+            vars: ready.vars,
+            inputs: ready.inputs,
+            needs: ready.needs,
+            matrix: ready.matrix,
+            strategy: ready.strategy,
+            job: job.into(),
+        },
+        masker: ground.masker,
+        secrets: task.secrets.into_iter().collect(),
+        token: ground.token,
+        env: settings.env.into_iter().collect(),
+        environment: settings.expose.env.iter().cloned().chain(ground.services.environment).collect(),
+        action_environment: Vec::new(),
+        aliases: services::aliases(forge.dialect),
+        runner: RunnerFacts {
+            name: runner,
+            os: "Linux".to_owned(),
+            arch: arch().to_owned(),
+            environment: "self-hosted".to_owned(),
+        },
+        head,
+        sandbox: SandboxRequest { backend: ground.backend, spec, keep: Keep::Never },
+        actions: store,
+        checkout: None,
+        timeout: settings.timeout.min(minutes(ready.timeout_minutes)),
+        cancel_timeout: minutes(ready.cancel_timeout_minutes),
+        events: ground.events,
+        hooks,
+        cancel: ground.cancel,
+        turns: None,
+        programs: Arc::new(Programs::default()),
+        timing: Timing::default(),
+    })
+}
+
+/// The store of actions: the forge's default place, after the mirrors; the token goes to the forge itself and nowhere else.
+fn store(order: &JobOrder, token: Option<&Secret>) -> Result<Arc<Store>, String> {
+    let settings = &order.settings;
+    let mut options = StoreOptions::at(settings.data.join("store"));
+    options.mirrors.clone_from(&settings.mirrors);
+    let own = contexts::text(&order.task.context, &["forgejo_default_actions_url", "gitea_default_actions_url"]);
+    options.server = Some(own.unwrap_or("https://github.com").trim_end_matches('/').to_owned());
+    options.access = Access::Online { fresh: Duration::ZERO };
+    options.tokens.extend(token.map(|token| (order.forge.url.clone(), token.clone())));
+    Store::open(options).map(Arc::new).map_err(|error| format!("could not open the store of actions: {error}"))
+}
+
+fn spec(order: &JobOrder, ground: &Ground) -> SandboxSpec {
+    let settings = &order.settings;
+    let repository = contexts::text(&order.task.context, &["repository"]).unwrap_or_default();
+    SandboxSpec {
+        name: format!("task-{}-{}", order.task.id, std::process::id()),
+        root: settings.root.clone(),
+        profile: ground.place.profile,
+        network: ground.place.network.clone(),
+        limits: settings.limits.clone(),
+        repository_name: folder_name(repository.rsplit('/').next().unwrap_or_default(), "repository"),
+        workspace: Workspace::Empty,
+        expose: settings.expose.paths.clone(),
+        path: settings.expose.bins.clone(),
+        mounts: Vec::new(),
+        views: Vec::new(),
+        tool_cache: tool_cache(&settings.tool_cache, repository, place::may_share(&ground.cause)),
+    }
+}
+
+fn tool_cache(cache: &ToolCache, repository: &str, _may_share: bool) -> Option<PathBuf> {
+    let folder = match cache {
+        ToolCache::Empty => return None,
+        ToolCache::ReadOnly { folder } => folder.clone(),
+        ToolCache::Shared { folder } => {
+            repository.split('/').fold(folder.clone(), |folder, part| folder.join(folder_name(part, "_")))
+        }
+    };
+    folder.is_dir().then_some(folder)
+}
+
+/// A name of the forge as the name of one folder; forges allow only such names, but it is they who say so.
+fn folder_name(name: &str, otherwise: &str) -> String {
+    let plain = !name.is_empty()
+        && name.len() <= 200
+        && name.bytes().any(|byte| byte != b'.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    if plain { name.to_owned() } else { otherwise.to_owned() }
+}
+
+fn hooks(order: &JobOrder) -> Result<Hooks, String> {
+    let files = &order.settings.hooks;
+    let one = |path: &Option<PathBuf>| path.as_deref().map(hook).transpose();
+    Ok(Hooks { started: one(&files.started)?, completed: one(&files.completed)? })
+}
+
+fn hook(path: &Path) -> Result<Hook, String> {
+    let shell = HookShell::of(path).ok_or_else(|| {
+        format!("the runner's hook {} is no script: its name must end in .sh or .ps1", path.display())
+    })?;
+    let script = std::fs::read_to_string(path)
+        .map_err(|error| format!("could not read the runner's hook {}: {error}", path.display()))?;
+    Ok(Hook { script: script.into(), shell })
+}
+
+/// As `runner.arch` says it.
+fn arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "X64",
+        "aarch64" => "ARM64",
+        "arm" => "ARM",
+        "x86" => "X86",
+        other => other,
+    }
+}
+
+fn minutes(minutes: f64) -> Duration {
+    /// Nobody waits a hundred years.
+    const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
+    Duration::try_from_secs_f64((minutes * 60.0).clamp(0.0, LONGEST)).unwrap_or(Duration::ZERO)
+}
+
+/// What masks a job's log: its secrets, its tokens, the values of its services.
+pub(super) fn masker(order: &JobOrder, token: Option<&Secret>, services: &Services) -> Masker {
+    let masker = Masker::new();
+    for secret in order.task.secrets.values().chain(token).chain(&services.secrets) {
+        masker.add(secret.expose());
+    }
+    masker
+}

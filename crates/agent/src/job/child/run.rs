@@ -1,0 +1,73 @@
+//! One order from its first event to its last.
+
+use super::super::payload::Outline;
+use super::super::{Ended, JobOrder};
+use super::place::{self, MakeBackend};
+use super::request::{self, Ground};
+use super::tier::Cause;
+use super::{contexts, decide, services};
+use domain::{Conclusion, JobEvent, JobEventKind, JobId, SystemClock};
+use engine::cancel::CancelSignal;
+use engine::events::EventSink;
+use engine::job;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use workflow::run::OneJob;
+
+/// Runs an order; every event is on the channel before this returns.
+pub(super) async fn run(
+    order: JobOrder,
+    make: MakeBackend,
+    events: mpsc::Sender<JobEvent>,
+    cancel: CancelSignal,
+) -> Ended {
+    // Of the event alone, before anything of the workflow's text is looked at.
+    let cause = Cause::of(&order.task.context);
+    let refusal = cause.refusal(order.settings.forks);
+    let token = contexts::token(&order.task);
+    let services = services::of(&order, token.as_ref());
+    let masker = request::masker(&order, token.as_ref(), &services);
+    let outline = Outline::read(&order.task.workflow);
+    let key = outline.as_ref().map(|outline| outline.job.as_str()).unwrap_or_default();
+    let key = if key.is_empty() { contexts::text(&order.task.context, &["job"]).unwrap_or("job") } else { key };
+    let id = JobId::new(key);
+    let events = EventSink::new(id.clone(), Arc::new(SystemClock), events);
+    let name = outline.as_ref().ok().and_then(|outline| outline.name.clone()).unwrap_or_else(|| key.to_owned());
+    let place = match (refusal, &outline) {
+        (Some(refusal), _) => Err(refusal),
+        (None, Err(error)) => Err(error.to_string()),
+        (None, Ok(outline)) => place::of(&order, outline, &cause, &services.reached),
+    };
+    let head = || vec![format!("Runner: {}, for {}", order.runner, order.forge.url)];
+    let fail = async |message: &str, fault: Option<String>| {
+        let report = job::refuse(&id, &name, &head(), message, &masker, &events).await;
+        Ended { conclusion: report.conclusion, fault }
+    };
+    let place = match place {
+        Ok(place) => place,
+        Err(message) => return fail(&message, None).await,
+    };
+    let ready = match decide::decide(&order) {
+        OneJob::Ready(ready) => ready,
+        OneJob::Failed { message } => return fail(&message, None).await,
+        OneJob::Skipped { reason } => {
+            let mask = |text: &str| masker.mask_text(text).into_owned();
+            events.emit(JobEventKind::JobSkipped { name: mask(&name), reason: mask(&reason) }).await;
+            return Ended { conclusion: Conclusion::Skipped, fault: None };
+        }
+    };
+    let of_machine = |message: String| masker.mask_text(&message).into_owned();
+    let backend = match make(place.backend, &order.settings) {
+        Ok(backend) => backend,
+        Err(message) => return fail(&message, Some(of_machine(message.clone()))).await,
+    };
+    let ground =
+        Ground { backend, place, cause, services, token, masker: masker.clone(), events: events.clone(), cancel };
+    match request::of(order.clone(), id.clone(), name.clone(), *ready, ground) {
+        Ok(request) => {
+            let report = job::run(request).await;
+            Ended { conclusion: report.conclusion, fault: report.fault }
+        }
+        Err(message) => fail(&message, Some(of_machine(message.clone()))).await,
+    }
+}
