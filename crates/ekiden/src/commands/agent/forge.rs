@@ -101,7 +101,7 @@ pub(super) fn call_failure(error: &CallError) -> Failure {
         CallError::Garbled { url, .. } => Failure::not_found(format!("{url} is no instance with Actions"))
             .fact(fact)
             .fix("a page of a proxy or of another program answers there: give the URL of the instance itself, and let /api/actions through"),
-        CallError::LogClosed { .. } | CallError::Refused { .. } => {
+        CallError::LogClosed { .. } | CallError::TooLarge { .. } | CallError::Refused { .. } => {
             Failure::platform("the forge refused").fact(fact)
         }
     }
