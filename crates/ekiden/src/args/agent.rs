@@ -1,7 +1,7 @@
 //! `ekiden agent`: its flags. What is also a key of `[agent]` in `ekiden.toml` is optional here, so that the file can be told apart from
 //! the flag; names are those of the forges' own runners where they mean the same.
 
-use super::{Duration, Pair, ProfileName, SecretText, Size, StoreArgs};
+use super::{Duration, NetworkMode, Pair, ProfileName, SecretText, Size};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -148,8 +148,6 @@ pub(crate) struct AgentArgs {
     pub(crate) limits: JobLimitArgs,
     #[command(flatten)]
     pub(crate) hooks: HookArgs,
-    #[command(flatten)]
-    pub(crate) actions: StoreArgs,
     /// Serve /healthz and /metrics here, such as `127.0.0.1:9101`; loopback only.
     #[arg(long, value_name = "HOST:PORT", env = "EKIDEN_AGENT_METRICS")]
     pub(crate) metrics: Option<SocketAddr>,
@@ -162,7 +160,7 @@ pub(crate) struct PollingArgs {
     /// Ask at this interval, always [default: three times a second after work, every 2 s later].
     #[arg(long, value_name = "TIME", env = "EKIDEN_AGENT_FETCH_INTERVAL")]
     pub(crate) fetch_interval: Option<Duration>,
-    /// The longest to wait for one answer [default: 5s from Gitea, 30s from Forgejo].
+    /// The longest to wait for one answer [default: 30s].
     #[arg(long, value_name = "TIME", env = "EKIDEN_AGENT_FETCH_TIMEOUT")]
     pub(crate) fetch_timeout: Option<Duration>,
     /// Send log and state at least this often [default: 1s].
@@ -183,6 +181,12 @@ pub(crate) struct JobArgs {
     /// Jobs of pull requests from forks: `confined` (hardened, writes nothing that others read) or `refuse` [default: confined].
     #[arg(long, value_enum, value_name = "HOW", env = "EKIDEN_AGENT_FORKS")]
     pub(crate) forks: Option<ForksName>,
+    /// A job's way out: `outbound` (no private addresses), `none`, or `host` (not isolated) [default: outbound].
+    #[arg(long, value_enum, value_name = "MODE", env = "EKIDEN_AGENT_NETWORK")]
+    pub(crate) network: Option<NetworkMode>,
+    /// A folder with a root file system to run on [default: this machine's, read-only].
+    #[arg(long, value_name = "DIR", env = "EKIDEN_AGENT_ROOT", value_hint = ValueHint::DirPath)]
+    pub(crate) root: Option<PathBuf>,
     /// Open one target in a refused range to jobs; the forge itself always is.
     #[arg(long, value_name = "HOST[:PORT]", env = "EKIDEN_AGENT_ALLOW", value_delimiter = ',')]
     pub(crate) allow: Vec<String>,
@@ -201,16 +205,22 @@ pub(crate) struct JobArgs {
     /// What becomes of tools that a job installs: `job` (gone with it) or `shared` (kept for jobs of the same repository) [default: job].
     #[arg(long, value_enum, value_name = "HOW", env = "EKIDEN_AGENT_TOOL_CACHE")]
     pub(crate) tool_cache: Option<ToolCacheName>,
+    /// URL of a cache service of yours that jobs are told of (`ACTIONS_CACHE_URL`).
+    #[arg(long, value_name = "URL", env = "EKIDEN_AGENT_CACHE_SERVER", value_hint = ValueHint::Url)]
+    pub(crate) cache_server: Option<String>,
+    /// A place to ask for actions before the forge's own default: a URL with `{owner}`, `{repo}` or `{repository}` in it.
+    #[arg(long, value_name = "URL", env = "EKIDEN_AGENT_MIRROR", value_delimiter = ',')]
+    pub(crate) mirror: Vec<String>,
 }
 
 /// What a job may use.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits of a job")]
 pub(crate) struct JobLimitArgs {
-    /// Memory of a job, such as `4GiB`, or `none` [default: its share of 80% of what is available].
+    /// Memory of a job, such as `4GiB`, or `none` [default: 40% of what is available; 80% with one job at once].
     #[arg(long, value_name = "SIZE", env = "EKIDEN_AGENT_MEMORY")]
     pub(crate) memory: Option<Size>,
-    /// Disk of a job, or `none` [default: its share of 50% of what is free].
+    /// Disk of a job, or `none` [default: 25% of what is free; 50% with one job at once].
     #[arg(long, value_name = "SIZE", env = "EKIDEN_AGENT_DISK")]
     pub(crate) disk: Option<Size>,
     /// Processes and threads of a job [default: 4096].

@@ -213,7 +213,8 @@ pub(crate) enum ProfileName {
 }
 
 /// Network modes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum NetworkMode {
     /// Out, but not to private addresses.
     Outbound,

@@ -6,8 +6,8 @@ mod lint;
 mod value;
 
 pub(crate) use agent::{
-    AgentCommand, AgentDrainArgs, AgentOnceArgs, AgentRegisterArgs, AgentStartArgs, AgentStatusArgs,
-    AgentUnregisterArgs, DataArgs, ForgeArgs,
+    AgentArgs, AgentCommand, AgentDrainArgs, AgentOnceArgs, AgentRegisterArgs, AgentStartArgs, AgentStatusArgs,
+    AgentUnregisterArgs, DataArgs, ForgeArgs, ForksName, JobLimitArgs, MapDocker, ToolCacheName,
 };
 pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,

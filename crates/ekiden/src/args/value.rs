@@ -197,19 +197,20 @@ impl FromStr for Duration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const WRONG: &str = "it must be a time such as 90s, 30m, 2h or 7d";
+        const WRONG: &str = "it must be a time such as 500ms, 90s, 30m, 2h or 7d";
         let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
         let number: u64 = number.parse().map_err(|_| WRONG.to_owned())?;
         let scale = match unit {
-            "" | "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
+            "ms" => 1,
+            "" | "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => return Err(WRONG.to_owned()),
         };
-        let seconds = number.checked_mul(scale).filter(|s| *s > 0).ok_or_else(|| WRONG.to_owned())?;
-        Ok(Self(std::time::Duration::from_secs(seconds)))
+        let millis = number.checked_mul(scale).filter(|s| *s > 0).ok_or_else(|| WRONG.to_owned())?;
+        Ok(Self(std::time::Duration::from_millis(millis)))
     }
 }
 

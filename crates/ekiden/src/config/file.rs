@@ -1,5 +1,6 @@
 //! Reading `ekiden.toml`.
 
+use super::agent::AgentTable;
 use super::keys;
 use crate::args::ProfileName;
 use crate::failure::Failure;
@@ -15,6 +16,8 @@ pub(crate) struct ConfigFile {
     pub(crate) exec: ExecTable,
     /// `[actions]`.
     pub(crate) actions: ActionsTable,
+    /// `[agent]`.
+    pub(crate) agent: AgentTable,
 }
 
 /// `[exec]`.
@@ -97,18 +100,21 @@ pub(crate) struct ActionsTable {
 
 /// Reads `ekiden.toml` of the folder; the defaults when there is none.
 pub(crate) fn load(directory: &Path) -> Result<ConfigFile, Failure> {
-    let path = directory.join("ekiden.toml");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ConfigFile::default()),
-        Err(error) => return Err(Failure::invalid(format!("could not read {}", path.display())).cause(&error)),
-    };
-    let mut config = parse(&text, &path.display().to_string())?;
+    let mut config = load_file(&directory.join("ekiden.toml"))?.unwrap_or_default();
     // Paths in the file are relative to the file.
     for place in [&mut config.exec.root, &mut config.actions.store].into_iter().flatten() {
         *place = directory.join(&*place);
     }
     Ok(config)
+}
+
+/// Reads one file as it stands; `None` when it is not there.
+pub(super) fn load_file(path: &Path) -> Result<Option<ConfigFile>, Failure> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text, &path.display().to_string()).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::invalid(format!("could not read {}", path.display())).cause(&error)),
+    }
 }
 
 fn parse(text: &str, path: &str) -> Result<ConfigFile, Failure> {

@@ -17,7 +17,7 @@ const fn key(path: &'static str, flag: &'static str) -> Key {
     Key { path, flag }
 }
 
-/// All keys. The variable is the flag in capitals with `EKIDEN_` before it.
+/// All keys. The variable is the flag in capitals with `EKIDEN_` before it, for the agent's `EKIDEN_AGENT_`.
 pub(super) const KEYS: &[Key] = &[
     key("exec.profile", "profile"),
     key("exec.root", "root"),
@@ -35,6 +35,37 @@ pub(super) const KEYS: &[Key] = &[
     key("actions.store", "action-store"),
     key("actions.mirrors", "action-mirror"),
     key("actions.offline", "offline"),
+    key("agent.capacity", "capacity"),
+    key("agent.labels", "labels"),
+    key("agent.map_docker", "map-docker"),
+    key("agent.insecure", "insecure"),
+    key("agent.ca_file", "ca-file"),
+    key("agent.fetch_interval", "fetch-interval"),
+    key("agent.fetch_timeout", "fetch-timeout"),
+    key("agent.report_interval", "report-interval"),
+    key("agent.drain_timeout", "drain-timeout"),
+    key("agent.metrics", "metrics"),
+    key("agent.profile", "profile"),
+    key("agent.forks", "forks"),
+    key("agent.root", "root"),
+    key("agent.expose", "expose"),
+    key("agent.env", "env"),
+    key("agent.env_file", "env-file"),
+    key("agent.tool_cache", "tool-cache"),
+    key("agent.tool_cache_folder", "tool-cache-folder"),
+    key("agent.cache_server", "cache-server"),
+    key("agent.mirrors", "mirror"),
+    key("agent.network.mode", "network"),
+    key("agent.network.allow", "allow"),
+    key("agent.limits.memory", "memory"),
+    key("agent.limits.disk", "disk"),
+    key("agent.limits.processes", "processes"),
+    key("agent.limits.cpus", "cpus"),
+    key("agent.limits.timeout", "timeout"),
+    key("agent.hooks.job_started", "job-started-hook"),
+    key("agent.hooks.job_completed", "job-completed-hook"),
+    key("agent.hooks.post_task_script", "post-task-script"),
+    key("agent.hooks.post_task_script_timeout", "post-task-script-timeout"),
 ];
 
 /// Whether `path` is a key, or a table that holds keys.
@@ -42,8 +73,10 @@ pub(super) fn is_known(path: &str) -> bool {
     KEYS.iter().any(|key| {
         key.path == path
             || key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
-            // The labels are the user's.
-            || path.strip_prefix("exec.platforms.").is_some_and(|label| !label.is_empty())
+            // The labels and the variables are the user's.
+            || ["exec.platforms.", "agent.env."]
+                .iter()
+                .any(|table| path.strip_prefix(table).is_some_and(|name| !name.is_empty()))
     })
 }
 
@@ -59,7 +92,8 @@ pub(super) fn suggestion(path: &str) -> Option<&'static str> {
             (crate::text::distance(&tail(candidate), &tail(path)), crate::text::distance(candidate, path), candidate)
         })
         .filter(|(tails, _, _)| *tails <= 2)
-        .min()
+        // Two tables have keys of one name: the written table counts.
+        .min_by_key(|(tails, whole, candidate)| (tails + whole, *candidate))
         .map(|(_, _, candidate)| candidate)
 }
 
@@ -77,10 +111,13 @@ mod tests {
     fn every_key_is_also_a_flag_and_a_variable() {
         let cli = crate::args::Cli::command();
         let exec = cli.find_subcommand("exec").unwrap();
+        let start = cli.find_subcommand("agent").and_then(|agent| agent.find_subcommand("start")).unwrap();
         for key in KEYS {
-            let flag = exec.get_arguments().find(|a| a.get_long() == Some(key.flag));
-            let flag = flag.unwrap_or_else(|| panic!("--{} is no flag of exec ({})", key.flag, key.path));
-            let variable = format!("EKIDEN_{}", key.flag.replace('-', "_").to_uppercase());
+            let (command, prefix) =
+                if key.path.starts_with("agent.") { (start, "EKIDEN_AGENT") } else { (exec, "EKIDEN") };
+            let flag = command.get_arguments().find(|a| a.get_long() == Some(key.flag));
+            let flag = flag.unwrap_or_else(|| panic!("--{} is no flag ({})", key.flag, key.path));
+            let variable = format!("{prefix}_{}", key.flag.replace('-', "_").to_uppercase());
             assert_eq!(flag.get_env().and_then(|v| v.to_str()), Some(variable.as_str()), "{}", key.path);
         }
     }

@@ -6,8 +6,10 @@ mod data;
 mod forge;
 mod inherited;
 mod job;
+mod jobs;
 mod register;
 mod remember;
+mod settle;
 mod start;
 mod unregister;
 

@@ -1,12 +1,10 @@
 //! What `register` was told and `start` must know too, kept in `ekiden.toml` of the agent's folder.
 
 use crate::args::AgentRegisterArgs;
+use crate::config::AGENT_FILE;
 use crate::failure::Failure;
 use crate::style::note;
 use std::path::Path;
-
-/// The agent's own configuration.
-pub(super) const FILE: &str = "ekiden.toml";
 
 /// Writes `[agent]` with how the forge is reached and how labels are served, where that is not what an agent does by itself. A file that is
 /// there already is the user's: they are told what belongs into it.
@@ -25,7 +23,7 @@ pub(super) fn settings(folder: &Path, args: &AgentRegisterArgs) -> Result<(), Fa
     if table.is_empty() {
         return Ok(());
     }
-    let path = folder.join(FILE);
+    let path = folder.join(AGENT_FILE);
     let text = toml::Table::from_iter([("agent".to_owned(), toml::Value::Table(table))]).to_string();
     if path.exists() {
         note(format!("{} is there already; see that it has these keys:\n{text}", path.display()));
