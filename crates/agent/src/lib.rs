@@ -1,17 +1,36 @@
-//! The agent: what attaches this machine to a forge.
+//! The agent: what attaches this machine to a forge, takes jobs from it, runs each in a process of its own and reports it.
 //!
-//! So far: labels, the file that keeps a registration, registering, and taking over what the forges' own runners registered.
+//! [`run()`] is the whole: `poll` asks for tasks, `slots` holds the room and the journal, `supervise` sees each attempt through with
+//! [`report`] and the job's process ([`job`]); `control` and `health` say how it goes. Beside it: labels, the file that keeps a
+//! registration, registering, and taking over what the forges' own runners registered.
 
+mod control;
+mod health;
 mod import;
 pub mod job;
+mod journal;
 mod label;
 mod labels;
+mod poll;
 mod register;
 mod registration;
 pub mod report;
+mod run;
+mod settings;
+mod slots;
+mod status;
+mod stop;
+mod supervise;
 
+pub use control::{ControlError, Draining, ask, drain};
 pub use import::{Difference, DockerLabels, HostLabels, ImportError, Imported, import_runner_file};
+pub use journal::JournalError;
 pub use label::{Backend, InvalidLabel, Label};
 pub use labels::{LabelNote, Labels, LabelsError};
+pub use poll::PaceLimits;
 pub use register::{NewRunner, Note, RegisterError, Registered, await_forge, register};
 pub use registration::{Registration, RegistrationError, RegistrationFile};
+pub use run::{AgentEnd, AgentError, run};
+pub use settings::{AfterJob, AgentSettings, JobProgram, Mode, Wait};
+pub use status::{AttemptStatus, Contact, Counts, Status, Trouble, Work};
+pub use stop::{Stop, Stopper};

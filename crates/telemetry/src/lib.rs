@@ -1,6 +1,8 @@
-//! Logs of the program itself (not of jobs): `tracing` to stderr, chosen by `EKIDEN_LOG`.
+//! Logs of the program itself (not of jobs): `tracing` to stderr, chosen by `EKIDEN_LOG`; and [`metrics`].
 //!
 //! Called once by the binary, before anything else logs. Any crate but the pure ones may write `tracing` events.
+
+pub mod metrics;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;

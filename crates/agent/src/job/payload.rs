@@ -16,6 +16,8 @@ pub struct Outline {
     /// How many steps forges count: the place of a step in the list, without null entries, is the number that they know it by. A
     /// `parallel` block is one step; all its inner steps carry its place.
     pub steps: u32,
+    /// Which of them run in the background, by their place.
+    pub background: Vec<u32>,
 }
 
 /// The payload cannot be read.
@@ -53,15 +55,17 @@ impl Outline {
         })?;
         let (key, job) =
             entries(get(&document.root, "jobs").ok_or(PayloadError::NoJob)?).next().ok_or(PayloadError::NoJob)?;
-        let steps = match get(job, "steps").map(|steps| &steps.kind) {
-            Some(NodeKind::Sequence(steps)) => steps.iter().filter(|step| step.kind != NodeKind::Null).count(),
-            _ => 0,
+        let steps: Vec<&Node<'_>> = match get(job, "steps").map(|steps| &steps.kind) {
+            Some(NodeKind::Sequence(steps)) => steps.iter().filter(|step| step.kind != NodeKind::Null).collect(),
+            _ => Vec::new(),
         };
+        let in_background = |step: &Node<'_>| get(step, "background").is_some_and(|it| it.kind == NodeKind::Bool(true));
         Ok(Self {
             job: text_of(key).unwrap_or_default(),
             name: get(job, "name").and_then(text_of),
             runs_on: get(job, "runs-on").map(labels).unwrap_or_default(),
-            steps: u32::try_from(steps).unwrap_or(u32::MAX),
+            steps: u32::try_from(steps.len()).unwrap_or(u32::MAX),
+            background: (0..).zip(&steps).filter(|(_, step)| in_background(step)).map(|(place, _)| place).collect(),
         })
     }
 }
@@ -101,10 +105,11 @@ mod tests {
 
     #[test]
     fn steps_are_counted_as_the_forge_counts_them() {
-        let payload = b"name: t\non: push\njobs:\n  build:\n    name: build (1)\n    runs-on: [linux, x64]\n    steps:\n      - run: a\n      -\n      - uses: a/b@v1\n      - parallel:\n          - run: b\n          - run: c\n    unheard-of: 1\n";
+        let payload = b"name: t\non: push\njobs:\n  build:\n    name: build (1)\n    runs-on: [linux, x64]\n    steps:\n      - run: a\n      -\n      - uses: a/b@v1\n        background: true\n      - parallel:\n          - run: b\n          - run: c\n    unheard-of: 1\n";
         let outline = Outline::read(payload).unwrap();
         assert_eq!((outline.job.as_str(), outline.name.as_deref(), outline.steps), ("build", Some("build (1)"), 3));
         assert_eq!(outline.runs_on, ["linux", "x64"]);
+        assert_eq!(outline.background, [1]);
     }
 
     #[test]

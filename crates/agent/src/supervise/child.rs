@@ -1,0 +1,233 @@
+//! The process of one job: started with a clean environment in a process group of its own, fed its order, read to its end. Whatever it
+//! does, [`run`] answers how the attempt ended. Its sandbox cleans up after it when it is killed.
+
+use super::Supervisor;
+use super::lines::Lines;
+use crate::job::JobOrder;
+use crate::job::wire::{self, Ended, FromJob, ToJob};
+use crate::settings::JobProgram;
+use crate::stop::{Stop, Stopper};
+use domain::{AttemptChange, Clock, Conclusion, JobEvent, StopCause, SystemClock};
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// How long a process may take to be gone after it said how the job ended.
+const LEAVE: Duration = Duration::from_secs(30);
+/// How long its pipe may stay open after it is gone: others may hold it.
+const REST: Duration = Duration::from_secs(1);
+/// Beyond the job's own longest time, which the process keeps to by itself.
+const OVERTIME: Duration = Duration::from_secs(10 * 60);
+/// How much of a line of its talk is kept.
+const TALK_MAX: usize = 2048;
+
+/// How it ended.
+#[derive(Debug)]
+pub(super) enum ChildEnd {
+    /// It said how.
+    Concluded(Conclusion),
+    /// It could not be started, died, or spoke nonsense.
+    Fault(String),
+    /// The agent is being killed, and it was killed first.
+    Killed,
+}
+
+/// What its output came to.
+#[derive(Debug)]
+enum Reading {
+    Ended(Ended),
+    /// The pipe ended before.
+    Cut,
+    /// Something that is not of the protocol, or the pipe failed.
+    Nonsense(String),
+}
+
+/// Why it is killed.
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    /// It did not stop when it was told to.
+    Deaf,
+    /// The job's longest time is long over.
+    Late,
+}
+
+/// A process that was started.
+#[derive(Debug)]
+pub(super) struct Started {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+}
+
+/// Starts a process that waits for its order.
+pub(super) fn start(program: &JobProgram) -> io::Result<Started> {
+    let mut child = Command::new(&program.program)
+        .args(&program.arguments)
+        .env_clear()
+        .envs(program.env.iter().map(|(name, value)| (name, value)))
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let pipe = || io::Error::other("a pipe is missing");
+    let stdin = child.stdin.take().ok_or_else(pipe)?;
+    let stdout = child.stdout.take().ok_or_else(pipe)?;
+    let stderr = child.stderr.take().ok_or_else(pipe)?;
+    Ok(Started { child, stdin, stdout, stderr })
+}
+
+/// Runs the job of an order to its end. `halted` resolves when the forge wants it to stop.
+pub(super) async fn run(
+    supervisor: &Supervisor,
+    order: JobOrder,
+    events: mpsc::Sender<JobEvent>,
+    halted: impl Future<Output = StopCause>,
+    say: &impl Fn(AttemptChange),
+    stop: &Stopper,
+) -> ChildEnd {
+    let task = order.task.id;
+    let latest = Instant::now() + order.settings.timeout + supervisor.grace + OVERTIME;
+    let line = match wire::line(&ToJob::Order(Box::new(order))) {
+        Ok(line) => line,
+        Err(error) => return ChildEnd::Fault(format!("the job's order cannot be written: {error}")),
+    };
+    let started = match start(&supervisor.program) {
+        Ok(started) => started,
+        Err(error) => {
+            let program = supervisor.program.program.display();
+            return ChildEnd::Fault(format!("the job's process {program} cannot be started: {error}"));
+        }
+    };
+    say(AttemptChange::Started { at: SystemClock.now() });
+    let Started { mut child, stdin, stdout, stderr } = started;
+    let talk = tokio::spawn(async move {
+        let mut lines = Lines::new(BufReader::new(stderr));
+        while let Ok(Some(line)) = lines.next().await {
+            let line = String::from_utf8_lossy(&line[..line.len().min(TALK_MAX)]);
+            tracing::warn!(%task, "the job's process says: {line}");
+        }
+    });
+    let (to_job, orders) = mpsc::channel::<Vec<u8>>(2);
+    // The first line has room, and the second too.
+    let _ = to_job.try_send(line);
+    let writer = tokio::spawn(write(stdin, orders));
+
+    let mut reading = std::pin::pin!(read(stdout, events));
+    let mut halted = std::pin::pin!(halted);
+    let (mut is_asked, mut kill, mut deadline) = (false, None, latest);
+    let outcome = loop {
+        tokio::select! {
+            reading = &mut reading => break (reading, None),
+            status = child.wait() => {
+                // What it wrote before is still in the pipe.
+                let rest = tokio::time::timeout(REST, &mut reading).await.unwrap_or(Reading::Cut);
+                break (rest, status.ok());
+            }
+            by = async {
+                tokio::select! {
+                    by = &mut halted => by,
+                    () = stop.reached(Stop::Cancel) => StopCause::Agent,
+                }
+            }, if !is_asked => {
+                is_asked = true;
+                say(AttemptChange::StopAsked { by });
+                if let Ok(line) = wire::line(&ToJob::Cancel) {
+                    let _ = to_job.try_send(line);
+                }
+                deadline = latest.min(Instant::now() + supervisor.grace);
+            }
+            () = stop.reached(Stop::Kill) => {
+                end(&mut child).await;
+                writer.abort();
+                return ChildEnd::Killed;
+            }
+            () = tokio::time::sleep_until(deadline), if kill.is_none() => {
+                kill = Some(if is_asked { Kill::Deaf } else { Kill::Late });
+                // Its pipe ends with it, which is heard above.
+                let _ = child.start_kill();
+            }
+        }
+    };
+    // The end of its input is the sign to leave, for one that is still there.
+    drop(to_job);
+    writer.abort();
+    let (reading, status) = outcome;
+    let status = match status {
+        Some(status) => Some(status),
+        None => match tokio::time::timeout(LEAVE, child.wait()).await {
+            Ok(status) => status.ok(),
+            Err(_) => {
+                tracing::warn!(%task, "the job's process does not leave and is killed");
+                end(&mut child).await
+            }
+        },
+    };
+    // Somebody else may hold its pipe.
+    if tokio::time::timeout(REST, talk).await.is_err() {
+        tracing::debug!(%task, "the talk of the job's process has no end");
+    }
+    conclude(reading, kill, status)
+}
+
+fn conclude(reading: Reading, kill: Option<Kill>, status: Option<ExitStatus>) -> ChildEnd {
+    let how = status.map_or_else(|| "in an unknown way".to_owned(), |status| status.to_string());
+    match (reading, kill) {
+        (Reading::Ended(Ended { conclusion, fault: None }), _) => ChildEnd::Concluded(conclusion),
+        (Reading::Ended(Ended { fault: Some(text), .. }), _) => ChildEnd::Fault(text),
+        (_, Some(Kill::Deaf)) => {
+            ChildEnd::Fault("the job's process did not stop in time when it was told to, and was killed".to_owned())
+        }
+        (_, Some(Kill::Late)) => {
+            ChildEnd::Fault("the job's process did not end with the job's longest time, and was killed".to_owned())
+        }
+        (Reading::Cut, None) => ChildEnd::Fault(format!(
+            "the job's process ended ({how}) before the job did; see the agent's log on its machine"
+        )),
+        (Reading::Nonsense(what), None) => {
+            ChildEnd::Fault(format!("the job's process said something that is not of the protocol: {what}"))
+        }
+    }
+}
+
+/// Kills it and waits until it is gone.
+async fn end(child: &mut Child) -> Option<ExitStatus> {
+    let _ = child.start_kill();
+    child.wait().await.ok()
+}
+
+/// Writes what comes; a process that does not read any more is heard of by its end.
+async fn write(mut to: ChildStdin, mut lines: mpsc::Receiver<Vec<u8>>) {
+    while let Some(line) = lines.recv().await {
+        if to.write_all(&line).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads what the process says and hands it on, no faster than it is taken.
+async fn read(from: impl AsyncRead + Unpin, events: mpsc::Sender<JobEvent>) -> Reading {
+    let mut lines = Lines::new(BufReader::with_capacity(128 * 1024, from));
+    loop {
+        let line = match lines.next().await {
+            Ok(Some(line)) => line,
+            Ok(None) => return Reading::Cut,
+            Err(error) => return Reading::Nonsense(error.to_string()),
+        };
+        match wire::read::<FromJob>(line) {
+            Ok(FromJob::Event(event)) => {
+                // The reporter may have given the task up; the process is told by `halted`.
+                let _ = events.send(event).await;
+            }
+            Ok(FromJob::Ended(ended)) => return Reading::Ended(ended),
+            Err(error) => return Reading::Nonsense(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Lines of a pipe, read in big pieces, none longer than is sane. Used by `child`; safe to stop between two polls.
+
+use std::io;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+
+/// Longest line. An event of output holds at most some ten kilobytes of text; a summary may hold a megabyte, and JSON may double it.
+const LINE_MAX: usize = 16 * 1024 * 1024;
+
+/// Reads lines one after the other into one buffer.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    from: R,
+    line: Vec<u8>,
+    is_whole: bool,
+}
+
+impl<R: AsyncBufRead + Unpin> Lines<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self { from, line: Vec::new(), is_whole: false }
+    }
+
+    /// The next line without its newline; `None` at the end. What stands after the last newline is no line: it was cut off.
+    pub(super) async fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        if self.is_whole {
+            self.line.clear();
+            self.is_whole = false;
+        }
+        // A summary of a megabyte must not stay for as long as the job.
+        self.line.shrink_to(256 * 1024);
+        loop {
+            let piece = self.from.fill_buf().await?;
+            if piece.is_empty() {
+                return Ok(None);
+            }
+            let (take, is_whole) = match piece.iter().position(|byte| *byte == b'\n') {
+                Some(at) => (at, true),
+                None => (piece.len(), false),
+            };
+            if self.line.len() + take > LINE_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of more than 16 MiB"));
+            }
+            self.line.extend_from_slice(&piece[..take]);
+            self.from.consume(take + usize::from(is_whole));
+            if is_whole {
+                self.is_whole = true;
+                return Ok(Some(&self.line));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+    use tokio::io::BufReader;
+
+    async fn all(bytes: &[u8], buffer: usize) -> (Vec<Vec<u8>>, bool) {
+        let mut lines = Lines::new(BufReader::with_capacity(buffer, bytes));
+        let mut found = Vec::new();
+        loop {
+            match lines.next().await {
+                Ok(Some(line)) => found.push(line.to_vec()),
+                Ok(None) => return (found, true),
+                Err(_) => return (found, false),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_come_whole_whatever_the_pieces() {
+        for buffer in [1, 2, 3, 64] {
+            let (lines, _) = all(b"one\n\nthree\ncut", buffer).await;
+            assert_eq!(lines, [b"one".to_vec(), Vec::new(), b"three".to_vec()]);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_line_is_refused() {
+        let (lines, is_fine) = all(&vec![b'x'; super::LINE_MAX + 1], 64 * 1024).await;
+        assert!(lines.is_empty() && !is_fine);
+    }
+}
