@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use workflow::checkout::{CheckoutRequest, CheckoutSource};
+use workflow::checkout::{CheckoutRequest, CheckoutSource, Inside};
 
 fn repository(at: &Path, files: usize) {
     for folder in 0..files.div_ceil(100) {
@@ -40,6 +40,10 @@ fn median(runs: usize, mut run: impl FnMut()) -> Duration {
     times[times.len() / 2]
 }
 
+fn inside() -> Inside {
+    Inside { repositories: "/opt/repositories".into(), temporary: "/tmp".into(), target: "/work".into() }
+}
+
 fn main() {
     let request = CheckoutRequest { fetch_depth: 1, ..CheckoutRequest::default() };
     let mut floor = None;
@@ -53,7 +57,7 @@ fn main() {
             let repository = Repository::discover(&tree).unwrap();
             let checkout = Checkout::new(repository, "owner/repo", "https://github.com", Arc::clone(&store)).unwrap();
             assert_eq!(checkout.views(1, 0).unwrap().len(), 1);
-            let plan = checkout.plan(&request, Path::new("/opt/repositories")).unwrap();
+            let plan = checkout.plan(&request, &inside()).unwrap();
             assert!(plan.view.is_some());
         });
         let ratio = time.as_secs_f64() / floor.get_or_insert(time).as_secs_f64();

@@ -5,6 +5,7 @@
 
 mod changes;
 pub mod checkout;
+pub mod forge;
 mod git;
 pub mod repository;
 pub mod store;

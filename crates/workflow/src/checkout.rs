@@ -4,7 +4,7 @@
 //! handed to it (`source` implements it), places the view that the plan names and runs the plan's commands inside the sandbox.
 //! Inputs and outputs are those of actions/checkout v4; what exec does differently is in `docs/checkout.md`.
 
-use domain::{Secret, View};
+use domain::{Secret, View, ViewFile};
 use std::path::{Component, Path, PathBuf};
 
 /// Whether submodules are wanted.
@@ -34,6 +34,70 @@ pub struct CheckoutRequest {
     pub submodules: Submodules,
     /// A token given for this checkout; `None` when the input is absent or the run has no token.
     pub token: Option<Secret>,
+    /// `ssh-key` is given.
+    pub key: Key,
+    /// `persist-credentials`.
+    pub credentials: Credentials,
+    /// `lfs`.
+    pub large_files: LargeFiles,
+    /// `fetch-tags`.
+    pub tags: WantedTags,
+    /// `sparse-checkout`: one a line; empty for everything.
+    pub sparse: Vec<String>,
+    /// `sparse-checkout-cone-mode`.
+    pub sparse_form: SparseForm,
+    /// `github-server-url`: another instance.
+    pub server: Option<String>,
+}
+
+/// Whether an ssh key is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Key {
+    /// No.
+    #[default]
+    None,
+    /// Yes.
+    Given,
+}
+
+/// Whether git can speak with the server in later steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Credentials {
+    /// Until the job ends.
+    #[default]
+    Kept,
+    /// No.
+    Dropped,
+}
+
+/// Whether files that LFS keeps come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LargeFiles {
+    /// As pointers.
+    #[default]
+    Pointers,
+    /// With their content.
+    Content,
+}
+
+/// Whether tags come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WantedTags {
+    /// With a whole history only.
+    #[default]
+    WithHistory,
+    /// Always.
+    All,
+}
+
+/// What the lines of `sparse-checkout` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SparseForm {
+    /// Folders.
+    #[default]
+    Folders,
+    /// Patterns as in `.gitignore`.
+    Patterns,
 }
 
 /// An input of the checkout step that cannot be.
@@ -63,6 +127,7 @@ impl CheckoutRequest {
             }
         }
         let path = given("path").unwrap_or_default();
+        let is = |name: &str, value: &str| given(name).is_some_and(|text| text.eq_ignore_ascii_case(value));
         Ok(Self {
             repository,
             reference: given("ref").map(str::to_owned),
@@ -74,6 +139,22 @@ impl CheckoutRequest {
                 _ => Submodules::AsTheyAre,
             },
             token: given("token").map(Secret::new),
+            key: if given("ssh-key").is_some() { Key::Given } else { Key::None },
+            credentials: if is("persist-credentials", "false") { Credentials::Dropped } else { Credentials::Kept },
+            large_files: if is("lfs", "true") { LargeFiles::Content } else { LargeFiles::Pointers },
+            tags: if is("fetch-tags", "true") { WantedTags::All } else { WantedTags::WithHistory },
+            sparse: given("sparse-checkout")
+                .into_iter()
+                .flat_map(str::lines)
+                .map(|line| line.trim().to_owned())
+                .filter(|line| !line.is_empty())
+                .collect(),
+            sparse_form: if is("sparse-checkout-cone-mode", "false") {
+                SparseForm::Patterns
+            } else {
+                SparseForm::Folders
+            },
+            server: given("github-server-url").map(|url| url.trim_end_matches('/').to_owned()),
         })
     }
 }
@@ -117,12 +198,18 @@ impl CheckoutView {
 }
 
 /// What one checkout step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CheckoutPlan {
     /// Lines for the step's log: what is brought out, and from where.
     pub log: Vec<String>,
     /// The view to place at the path; the next unused one of its kind. `None`: the path is an empty directory.
     pub view: Option<CheckoutView>,
+    /// Files to write at that path then; they may hold what `secrets` names.
+    pub files: Vec<ViewFile>,
+    /// The same in the job's temporary folder, which no later step takes for the repository.
+    pub temporary: Vec<ViewFile>,
+    /// What of those files nobody may read in the log.
+    pub secrets: Vec<Secret>,
     /// Commands to run then, in this order, in the placed directory, as the job's user. The first that fails fails the step.
     pub commands: Vec<CheckoutCommand>,
     /// The step's output `ref`.
@@ -147,6 +234,26 @@ pub struct CheckoutCommand {
 #[error("actions/checkout: {0}")]
 pub struct CheckoutUnavailable(pub String);
 
+/// Where things lie in the job, absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// The folder of [`CheckoutSource::repositories`].
+    pub repositories: PathBuf,
+    /// The job's temporary folder (`RUNNER_TEMP`).
+    pub temporary: PathBuf,
+    /// Where the step puts the repository.
+    pub target: PathBuf,
+}
+
+/// How the run's own repository comes into a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnComes {
+    /// By one of [`CheckoutSource::views`].
+    ByView,
+    /// As others do, through [`CheckoutSource::repositories`]: a job with any checkout has that folder.
+    LikeOthers,
+}
+
 /// Knows the run's repository and where others come from. Blocking: callers on an async runtime use a blocking thread.
 pub trait CheckoutSource: Send + Sync + std::fmt::Debug {
     /// The views for a job: `trees` of the working tree and `objects` of the `.git` alone, named by [`CheckoutView::name`].
@@ -163,12 +270,16 @@ pub trait CheckoutSource: Send + Sync + std::fmt::Debug {
     /// When the folder cannot be made.
     fn repositories(&self) -> Result<PathBuf, CheckoutUnavailable>;
 
-    /// What a step with these inputs does. May fetch another repository; `repositories` is where the job sees the folder of
-    /// [`CheckoutSource::repositories`].
+    /// What a step with these inputs does. May fetch another repository.
     ///
     /// # Errors
     /// When no place has what is asked.
-    fn plan(&self, request: &CheckoutRequest, repositories: &Path) -> Result<CheckoutPlan, CheckoutUnavailable>;
+    fn plan(&self, request: &CheckoutRequest, inside: &Inside) -> Result<CheckoutPlan, CheckoutUnavailable>;
+
+    /// How the run's own repository comes.
+    fn own(&self) -> OwnComes {
+        OwnComes::ByView
+    }
 
     /// A file of the working tree as it is now, when it can be read: what a local action will be once it is checked out, to look
     /// ahead. Cheap; `path` is relative, without `..`.

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use tokio::sync::OnceCell;
-use workflow::checkout::CheckoutView;
+use workflow::checkout::{CheckoutView, OwnComes};
 use workflow::expr::{Object, Value};
 use workflow::model::{JobKind, NormalJob, Workflow};
 use workflow::plan::FileReference;
@@ -92,6 +92,9 @@ pub(crate) async fn prepare(request: &JobRequest) -> Result<Prepared, SetUpError
         let mut wanted = views::wanted(steps, &catalog, &origin, rules.source.as_ref());
         if rules.when == CheckoutTime::First {
             wanted.trees += 1;
+        }
+        if rules.source.own() == OwnComes::LikeOthers {
+            wanted = wanted.like_others();
         }
         let failed = |error: workflow::checkout::CheckoutUnavailable| ActionError(error.to_string());
         let mut repositories = PathBuf::from(REPOSITORIES_INSIDE);

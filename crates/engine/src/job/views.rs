@@ -18,6 +18,13 @@ pub(crate) struct Wanted {
     pub(crate) others: bool,
 }
 
+impl Wanted {
+    /// For a source whose own repository comes like others: no views, and the folder of repositories for any checkout.
+    pub(crate) const fn like_others(self) -> Self {
+        Self { trees: 0, objects: 0, others: self.others || self.trees > 0 || self.objects > 0 }
+    }
+}
+
 /// Counts what the steps of a job may need, in the actions they use too: remote ones as they were fetched, local ones as they lie in
 /// the working tree that will be checked out.
 pub(crate) fn wanted(steps: &[Step], catalog: &Catalog, origin: &Origin, tree: &dyn CheckoutSource) -> Wanted {

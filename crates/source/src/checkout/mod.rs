@@ -16,7 +16,7 @@ use domain::View;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use workflow::checkout::{
-    CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutSource, CheckoutUnavailable, CheckoutView,
+    CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutSource, CheckoutUnavailable, CheckoutView, Inside,
 };
 
 /// The built-in checkout of one run.
@@ -86,10 +86,10 @@ impl CheckoutSource for Checkout {
         self.store.repositories_folder().map_err(|error| CheckoutUnavailable(error.to_string()))
     }
 
-    fn plan(&self, request: &CheckoutRequest, repositories: &Path) -> Result<CheckoutPlan, CheckoutUnavailable> {
+    fn plan(&self, request: &CheckoutRequest, inside: &Inside) -> Result<CheckoutPlan, CheckoutUnavailable> {
         match &request.repository {
             Some(name) if !name.eq_ignore_ascii_case(&self.name) => {
-                other::plan(&self.store, name, &self.server, request, repositories)
+                other::plan(&self.store, name, &self.server, request, &inside.repositories)
             }
             _ => self.own(request),
         }
@@ -105,7 +105,7 @@ impl CheckoutSource for Checkout {
 }
 
 /// A git command of a plan: no hooks, no advice, and the job's own files need no `safe.directory`.
-fn git<'a>(arguments: impl IntoIterator<Item = &'a str>) -> CheckoutCommand {
+pub(crate) fn git<'a>(arguments: impl IntoIterator<Item = &'a str>) -> CheckoutCommand {
     let settings = ["git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"];
     CheckoutCommand {
         argv: settings.into_iter().chain(arguments).map(str::to_owned).collect(),
@@ -115,7 +115,7 @@ fn git<'a>(arguments: impl IntoIterator<Item = &'a str>) -> CheckoutCommand {
 }
 
 /// Brings out submodules inside the sandbox, over its network.
-fn submodule_commands(recursive: bool, depth: u32) -> Vec<CheckoutCommand> {
+pub(crate) fn submodule_commands(recursive: bool, depth: u32) -> Vec<CheckoutCommand> {
     let recursion = recursive.then_some("--recursive");
     let depth = (depth > 0).then(|| format!("--depth={depth}"));
     let update = ["submodule", "update", "--init", "--force"].into_iter().chain(depth.as_deref()).chain(recursion);

@@ -49,6 +49,7 @@ pub(super) fn plan(
                 commands,
                 reference: stored.reference,
                 commit: stored.commit.to_string(),
+                ..CheckoutPlan::default()
             })
         }
         Err(unavailable) => match &request.token {
@@ -84,7 +85,7 @@ fn inside(name: &str, server: &str, request: &CheckoutRequest, token: &Secret) -
         view: None,
         commands,
         reference: wanted,
-        commit: String::new(),
+        ..CheckoutPlan::default()
     }
 }
 

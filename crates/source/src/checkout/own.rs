@@ -40,6 +40,7 @@ impl Checkout {
             commands,
             reference,
             commit,
+            ..CheckoutPlan::default()
         }
     }
 
@@ -66,6 +67,7 @@ impl Checkout {
             commands,
             reference: found.reference,
             commit: found.commit.to_string(),
+            ..CheckoutPlan::default()
         })
     }
 

@@ -36,34 +36,34 @@ pub enum StoreError {
 
 /// The folder.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     root: PathBuf,
     number: AtomicU64,
 }
 
 /// A lock between processes, given back when dropped or when the process ends.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+pub(crate) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Folder {
-    pub(super) fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, number: AtomicU64::new(0) }
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub(super) fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.root.join(below)
     }
 
-    pub(super) fn failed(&self, source: std::io::Error) -> StoreError {
+    pub(crate) fn failed(&self, source: std::io::Error) -> StoreError {
         StoreError::Folder { root: self.root.clone(), source }
     }
 
     /// A sub-folder, made when absent, that every user of the machine may read whatever the caller's umask: jobs run as others.
-    pub(super) fn shared(&self, name: &str) -> Result<PathBuf, StoreError> {
+    pub(crate) fn shared(&self, name: &str) -> Result<PathBuf, StoreError> {
         let path = self.path(name);
         if !path.is_dir() {
             fs_err::create_dir_all(&path).and_then(|()| readable_folder(&path)).map_err(|error| self.failed(error))?;
@@ -72,7 +72,7 @@ impl Folder {
     }
 
     /// A new folder that nobody else writes; its lock file beside it tells that its maker lives.
-    pub(super) fn temporary(&self) -> Result<Temporary, StoreError> {
+    pub(crate) fn temporary(&self) -> Result<Temporary, StoreError> {
         let tmp = self.shared("tmp")?;
         loop {
             let name = format!("{}-{}", std::process::id(), self.number.fetch_add(1, Ordering::Relaxed));
@@ -95,7 +95,7 @@ impl Folder {
     }
 
     /// Waits for the lock of this name.
-    pub(super) fn lock(&self, name: &str, patience: Duration) -> Result<Lock, StoreError> {
+    pub(crate) fn lock(&self, name: &str, patience: Duration) -> Result<Lock, StoreError> {
         let path = self.shared("locks")?.join(name);
         let file =
             File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| self.failed(error))?;
@@ -113,7 +113,7 @@ impl Folder {
     }
 
     /// Writes a file so that others see the old content or the new, whole.
-    pub(super) fn write(&self, path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, path: &Path, content: &[u8]) -> Result<(), StoreError> {
         let temporary = self.temporary()?;
         let new = temporary.path.join("new");
         fs_err::write(&new, content).and_then(|()| fs_err::rename(&new, path)).map_err(|error| self.failed(error))
@@ -122,8 +122,8 @@ impl Folder {
 
 /// A folder that goes when it is dropped.
 #[derive(Debug)]
-pub(super) struct Temporary {
-    pub(super) path: PathBuf,
+pub(crate) struct Temporary {
+    pub(crate) path: PathBuf,
     alive: PathBuf,
     _lock: File,
 }
@@ -135,7 +135,7 @@ impl Drop for Temporary {
     }
 }
 
-fn readable_folder(path: &Path) -> std::io::Result<()> {
+pub(crate) fn readable_folder(path: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
 }
 

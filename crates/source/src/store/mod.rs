@@ -28,7 +28,9 @@ pub use repositories::{History, StoredRepository, WantedRepository};
 pub use unpack::UnpackError;
 pub use verbs::{Prune, Pruned, StoredTree};
 
-use folder::Folder;
+pub(crate) use folder::{Folder, Temporary, readable_folder};
+pub(crate) use place::RepositoryName;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};

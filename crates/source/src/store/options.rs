@@ -56,6 +56,8 @@ pub struct StoreOptions {
     pub limits: StoreLimits,
     /// Tokens, each for one server (`https://host`), sent to it and nowhere else.
     pub tokens: Vec<(String, Secret)>,
+    /// More settings of git, such as a file of certificates for one server.
+    pub settings: Vec<(String, String)>,
     /// Stops what runs.
     pub cancel: CancelFlag,
     /// The time of entries.
@@ -75,6 +77,7 @@ impl StoreOptions {
             fetch_timeout: Duration::from_secs(600),
             limits: StoreLimits::default(),
             tokens: Vec::new(),
+            settings: Vec::new(),
             cancel: CancelFlag::default(),
             clock: Arc::new(SystemClock),
         }

@@ -16,19 +16,20 @@ pub(super) struct Place {
     template: String,
     scheme: &'static str,
     token: Option<(String, Secret)>,
+    settings: Vec<(String, String)>,
 }
 
 /// `owner/repo` in two parts that are safe in URLs and file names, and the host when the reference named one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct RepositoryName {
-    pub(super) host: Option<String>,
-    pub(super) owner: String,
-    pub(super) name: String,
+pub(crate) struct RepositoryName {
+    pub(crate) host: Option<String>,
+    pub(crate) owner: String,
+    pub(crate) name: String,
 }
 
 impl RepositoryName {
     /// Checks the form: letters, digits, `-`, `_`, `.`; neither part only dots, neither begins with `-`.
-    pub(super) fn parse(host: Option<&str>, text: &str) -> Option<Self> {
+    pub(crate) fn parse(host: Option<&str>, text: &str) -> Option<Self> {
         let plain = |part: &str| {
             !part.is_empty()
                 && part.len() <= 200
@@ -86,7 +87,7 @@ impl Place {
             .iter()
             .find(|(server, _)| template.starts_with(&format!("{}/", server.trim_end_matches('/'))))
             .cloned();
-        Ok(Self { template, scheme, token })
+        Ok(Self { template, scheme, token, settings: options.settings.clone() })
     }
 
     /// The place of a reference that names its host.
@@ -125,7 +126,10 @@ impl Place {
     /// A git command that may speak with this place, and the URL for it.
     pub(super) fn git(&self, git: Git, repository: &RepositoryName) -> (Git, String) {
         let url = self.url(repository);
-        let git = git.protocol(self.scheme);
+        let mut git = git.protocol(self.scheme);
+        for (key, value) in &self.settings {
+            git = git.setting(key, value);
+        }
         match &self.token {
             Some((server, token)) => {
                 let value = STANDARD.encode(format!("x-access-token:{}", token.expose()));

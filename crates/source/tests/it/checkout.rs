@@ -6,7 +6,11 @@ use source::{Checkout, Repository, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use testkit::{TempRepository, scrubbed};
-use workflow::checkout::{CheckoutPlan, CheckoutRequest, CheckoutSource, CheckoutView, Submodules};
+use workflow::checkout::{CheckoutPlan, CheckoutRequest, CheckoutSource, CheckoutView, Inside, Submodules};
+
+fn inside(repositories: impl AsRef<Path>) -> Inside {
+    Inside { repositories: repositories.as_ref().to_owned(), temporary: "/t".into(), target: "/w".into() }
+}
 
 fn at(reference: &str) -> CheckoutRequest {
     CheckoutRequest { reference: Some(reference.to_owned()), fetch_depth: 1, ..CheckoutRequest::default() }
@@ -44,7 +48,7 @@ fn without_inputs_the_working_tree() {
     let head = temp.git(["rev-parse", "HEAD"]);
     for reference in [None, Some("main"), Some("refs/heads/main"), Some(head.as_str()), Some("refs/pull/7/merge")] {
         let request = CheckoutRequest { reference: reference.map(str::to_owned), ..CheckoutRequest::default() };
-        let plan = checkout.plan(&request, Path::new("/r")).unwrap();
+        let plan = checkout.plan(&request, &inside("/r")).unwrap();
         assert_eq!(
             (plan.view, plan.commands.len(), plan.commit.as_str()),
             (Some(CheckoutView::WorkingTree), 0, head.as_str()),
@@ -52,7 +56,7 @@ fn without_inputs_the_working_tree() {
         );
     }
     let same = CheckoutRequest { repository: Some("Owner/Repo".to_owned()), ..CheckoutRequest::default() };
-    assert_eq!(checkout.plan(&same, Path::new("/r")).unwrap().view, Some(CheckoutView::WorkingTree));
+    assert_eq!(checkout.plan(&same, &inside("/r")).unwrap().view, Some(CheckoutView::WorkingTree));
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn another_reference_is_that_commit_clean() {
         (&first, &first, None),
         ("refs/pull/3/merge", &first, None),
     ] {
-        let plan = checkout.plan(&at(reference), Path::new("/r")).unwrap();
+        let plan = checkout.plan(&at(reference), &inside("/r")).unwrap();
         assert_eq!((plan.view, &plan.commit), (Some(CheckoutView::Objects), commit), "{reference}");
         let place = carry_out(&temp, &checkout, &plan);
         assert_eq!(
@@ -100,7 +104,7 @@ fn a_linked_worktree_gives_other_commits_too() {
     temp.git(["worktree", "add", "-q", "-b", "side", &linked.to_string_lossy()]);
     let checkout = checkout(&temp, &linked);
     // `main` is checked out in the other working tree, which is nobody's business inside.
-    let place = carry_out(&temp, &checkout, &checkout.plan(&at("main"), Path::new("/r")).unwrap());
+    let place = carry_out(&temp, &checkout, &checkout.plan(&at("main"), &inside("/r")).unwrap());
     assert_eq!(
         (git(&place, ["branch", "--show-current"]).as_str(), git(&place, ["status", "--porcelain"]).as_str()),
         ("main", "")
@@ -111,13 +115,13 @@ fn a_linked_worktree_gives_other_commits_too() {
 fn references_that_are_not_there_say_what_was_looked_for() {
     let temp = TempRepository::with(&[("a", "1")]);
     let checkout = checkout(&temp, temp.path());
-    let error = checkout.plan(&at("nowhere"), Path::new("/r")).unwrap_err().to_string();
+    let error = checkout.plan(&at("nowhere"), &inside("/r")).unwrap_err().to_string();
     for part in ["refs/heads/nowhere", "refs/remotes/origin/nowhere", "refs/tags/nowhere", "git fetch origin nowhere"] {
         assert!(error.contains(part), "{error}");
     }
-    let error = checkout.plan(&at(&"1".repeat(40)), Path::new("/r")).unwrap_err().to_string();
+    let error = checkout.plan(&at(&"1".repeat(40)), &inside("/r")).unwrap_err().to_string();
     assert!(error.contains("has no commit 1111"), "{error}");
-    assert!(checkout.plan(&at("../../../etc/passwd"), Path::new("/r")).is_err());
+    assert!(checkout.plan(&at("../../../etc/passwd"), &inside("/r")).is_err());
 }
 
 #[test]
@@ -127,7 +131,7 @@ fn submodules_of_a_commit_are_brought_out_inside() {
     temp.git(["tag", "v1"]);
     temp.commit("second", &[]);
     let request = CheckoutRequest { submodules: Submodules::Recursive, ..at("v1") };
-    let plan = checkout.plan(&request, Path::new("/r")).unwrap();
+    let plan = checkout.plan(&request, &inside("/r")).unwrap();
     let update = &plan.commands.last().unwrap().argv;
     assert!(
         ["submodule", "update", "--init", "--recursive", "--depth=1"]
@@ -152,7 +156,7 @@ fn another_repository_comes_through_the_store() {
     .unwrap();
     let request =
         CheckoutRequest { repository: Some("owner/action".to_owned()), fetch_depth: 1, ..CheckoutRequest::default() };
-    let plan = checkout.plan(&request, &checkout.repositories().unwrap()).unwrap();
+    let plan = checkout.plan(&request, &inside(&checkout.repositories().unwrap())).unwrap();
     assert_eq!((plan.view, plan.commit.as_str(), plan.reference.as_str()), (None, tip.as_str(), "refs/heads/main"));
     let place = carry_out(&temp, &checkout, &plan);
     assert_eq!((git(&place, ["rev-parse", "HEAD"]), git(&place, ["status", "--porcelain"])), (tip, String::new()));
@@ -162,10 +166,10 @@ fn another_repository_comes_through_the_store() {
     git(&place, ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "inside"]);
 
     let missing = CheckoutRequest { repository: Some("owner/missing".to_owned()), ..CheckoutRequest::default() };
-    let error = checkout.plan(&missing, Path::new("/r")).unwrap_err().to_string();
+    let error = checkout.plan(&missing, &inside("/r")).unwrap_err().to_string();
     assert!(error.contains("owner/missing@HEAD") && error.contains("file://"), "{error}");
     let with_token = CheckoutRequest { token: Some(domain::Secret::new("t0ken")), ..missing };
-    let plan = checkout.plan(&with_token, Path::new("/r")).unwrap();
+    let plan = checkout.plan(&with_token, &inside("/r")).unwrap();
     assert!(!format!("{plan:?}").contains("t0ken"), "{plan:?}");
     assert!(
         plan.commands

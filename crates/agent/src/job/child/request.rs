@@ -1,6 +1,6 @@
 //! Joins a decided job, its place and the forge's services into the engine's request.
 
-use super::super::{JobOrder, ToolCache};
+use super::super::{CertificateCheck, JobOrder, ToolCache};
 use super::contexts;
 use super::place::{self, Place};
 use super::services::{self, Services};
@@ -9,18 +9,24 @@ use domain::{JobId, Secret};
 use engine::cancel::CancelSignal;
 use engine::events::EventSink;
 use engine::job::{
-    GivenContexts, Hook, HookShell, Hooks, JobInFile, JobRequest, Keep, Masker, Programs, RunnerFacts, SandboxRequest,
-    Timing,
+    CheckoutRules, CheckoutTime, GivenContexts, Hook, HookShell, Hooks, JobInFile, JobRequest, Keep, Masker, Programs,
+    RunnerFacts, SandboxRequest, Timing,
 };
 use sandbox::{SandboxSpec, Workspace};
+use source::forge::{ForgeCheckout, ForgeOptions, OwnRepository};
 use source::store::Access;
-use source::{Store, StoreOptions};
+use source::{CancelFlag, Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use workflow::expr::Object;
 use workflow::plan::FileReference;
 use workflow::run::ReadyJob;
+
+/// How long a fetch of the repository may take; the job's own timeout ends it earlier.
+const FETCH: Duration = Duration::from_secs(3600);
+/// Bytes that the mirror of one repository may take.
+const MIRROR: u64 = 256 << 30;
 
 /// What a job is run with beside its order.
 pub(super) struct Ground {
@@ -32,6 +38,8 @@ pub(super) struct Ground {
     pub(super) masker: Masker,
     pub(super) events: EventSink,
     pub(super) cancel: CancelSignal,
+    /// Stops git.
+    pub(super) stop: CancelFlag,
 }
 
 /// The request; the error says what of the machine is not as the settings say.
@@ -42,7 +50,8 @@ pub(super) fn of(
     ready: ReadyJob,
     ground: Ground,
 ) -> Result<JobRequest, String> {
-    let store = store(&order, ground.token.as_ref())?;
+    let store = store(&order, ground.token.as_ref(), &ground.stop)?;
+    let checkout = checkout(&order, ground.token.as_ref(), &ground.stop);
     let spec = spec(&order, &ground);
     let hooks = hooks(&order)?;
     let JobOrder { task, settings, runner, forge, .. } = order;
@@ -87,7 +96,7 @@ pub(super) fn of(
         head,
         sandbox: SandboxRequest { backend: ground.backend, spec, keep: Keep::Never },
         actions: store,
-        checkout: None,
+        checkout: Some(CheckoutRules { source: Arc::new(checkout), when: CheckoutTime::Step }),
         timeout: settings.timeout.min(minutes(ready.timeout_minutes)),
         cancel_timeout: minutes(ready.cancel_timeout_minutes),
         events: ground.events,
@@ -100,7 +109,7 @@ pub(super) fn of(
 }
 
 /// The store of actions: the forge's default place, after the mirrors; the token goes to the forge itself and nowhere else.
-fn store(order: &JobOrder, token: Option<&Secret>) -> Result<Arc<Store>, String> {
+fn store(order: &JobOrder, token: Option<&Secret>, stop: &CancelFlag) -> Result<Arc<Store>, String> {
     let settings = &order.settings;
     let mut options = StoreOptions::at(settings.data.join("store"));
     options.mirrors.clone_from(&settings.mirrors);
@@ -108,7 +117,38 @@ fn store(order: &JobOrder, token: Option<&Secret>) -> Result<Arc<Store>, String>
     options.server = Some(own.unwrap_or("https://github.com").trim_end_matches('/').to_owned());
     options.access = Access::Online { fresh: Duration::ZERO };
     options.tokens.extend(token.map(|token| (order.forge.url.clone(), token.clone())));
+    options.settings = git_settings(order);
+    options.cancel = stop.clone();
     Store::open(options).map(Arc::new).map_err(|error| format!("could not open the store of actions: {error}"))
+}
+
+/// The built-in checkout from the task's forge.
+fn checkout(order: &JobOrder, token: Option<&Secret>, stop: &CancelFlag) -> ForgeCheckout {
+    let context = |name: &str| contexts::text(&order.task.context, &[name]).unwrap_or_default().to_owned();
+    let options = ForgeOptions {
+        data: order.settings.data.clone(),
+        server: order.forge.url.clone(),
+        token: token.cloned(),
+        settings: git_settings(order),
+        fetch_timeout: FETCH,
+        limit: MIRROR,
+        cancel: stop.clone(),
+    };
+    let own = OwnRepository { name: context("repository"), reference: context("ref"), commit: context("sha") };
+    ForgeCheckout::new(options, own)
+}
+
+/// What git needs to reach the forge.
+fn git_settings(order: &JobOrder) -> Vec<(String, String)> {
+    let key = |name: &str| format!("http.{}/.{name}", order.forge.url);
+    let mut settings = Vec::new();
+    if let Some(ca) = &order.settings.trust.ca {
+        settings.push((key("sslCAInfo"), ca.display().to_string()));
+    }
+    if order.settings.trust.check == CertificateCheck::Off {
+        settings.push((key("sslVerify"), "false".to_owned()));
+    }
+    settings
 }
 
 fn spec(order: &JobOrder, ground: &Ground) -> SandboxSpec {

@@ -7,9 +7,10 @@ use super::request::{self, Ground};
 use super::tier::Cause;
 use super::{contexts, decide, services};
 use domain::{Conclusion, JobEvent, JobEventKind, JobId, SystemClock};
-use engine::cancel::CancelSignal;
+use engine::cancel::{Cancel, CancelSignal};
 use engine::events::EventSink;
 use engine::job;
+use source::CancelFlag;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use workflow::run::OneJob;
@@ -61,13 +62,22 @@ pub(super) async fn run(
         Ok(backend) => backend,
         Err(message) => return fail(&message, Some(of_machine(message.clone()))).await,
     };
+    let stop = CancelFlag::default();
+    let stopper = tokio::spawn(stop_git(cancel.clone(), stop.clone()));
     let ground =
-        Ground { backend, place, cause, services, token, masker: masker.clone(), events: events.clone(), cancel };
+        Ground { backend, place, cause, services, token, masker: masker.clone(), events: events.clone(), cancel, stop };
     match request::of(order.clone(), id.clone(), name.clone(), *ready, ground) {
         Ok(request) => {
             let report = job::run(request).await;
+            stopper.abort();
             Ended { conclusion: report.conclusion, fault: report.fault }
         }
         Err(message) => fail(&message, Some(of_machine(message.clone()))).await,
     }
+}
+
+/// Git knows nothing of signals: it is stopped when the job is.
+async fn stop_git(mut cancel: CancelSignal, stop: CancelFlag) {
+    cancel.graver_than(&Cancel::None).await;
+    stop.cancel();
 }

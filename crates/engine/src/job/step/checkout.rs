@@ -10,11 +10,13 @@ use crate::job::guard::BoxFuture;
 use crate::job::naming;
 use crate::job::running::Checkouts;
 use domain::Conclusion;
+use domain::ViewFile;
 use indexmap::IndexMap;
+use sandbox::InsideFile;
 use sandbox::SandboxError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use workflow::checkout::{CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutUnavailable, CheckoutView};
+use workflow::checkout::{CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutUnavailable, CheckoutView, Inside};
 use workflow::model::{Step, Uses};
 
 /// Where a job sees the folder of other repositories.
@@ -41,7 +43,13 @@ pub(super) fn run<'a>(
         let request = CheckoutRequest::from_inputs(input)?;
         let target = at.job.sandbox.layout().workspace.join(&request.path);
         let own = request.repository.is_none() && request.reference.is_none();
-        let plan = plan(checkouts, request).await?;
+        let layout = at.job.sandbox.layout();
+        let inside = Inside {
+            repositories: checkouts.repositories.clone(),
+            temporary: layout.temp.clone(),
+            target: target.clone(),
+        };
+        let plan = plan(checkouts, request, inside).await?;
         if own && checkouts.present.as_ref() == Some(&target) {
             at.log.say("The repository lies in the workspace already.").await;
             return Ok(done(&at, step, &plan.reference, plan.commit));
@@ -49,6 +57,7 @@ pub(super) fn run<'a>(
         at.log.say(&plan.log.join("\n")).await;
         match plan.view {
             Some(kind) => place(&at, checkouts, kind, &target).await?,
+            None if !plan.files.is_empty() => at.job.sandbox.remove(vec![target.clone()]).await?,
             None => {
                 at.job.sandbox.remove(vec![target.clone()]).await?;
                 let make = vec!["mkdir".to_owned(), "-p".to_owned(), target.to_string_lossy().into_owned()];
@@ -64,6 +73,14 @@ pub(super) fn run<'a>(
                     return Ok(made);
                 }
             }
+        }
+        for secret in &plan.secrets {
+            at.job.masker.add(secret.expose());
+        }
+        let mut files = inside_files(plan.temporary, &layout.temp);
+        files.extend(inside_files(plan.files, &target));
+        if !files.is_empty() {
+            at.job.sandbox.write(files).await?;
         }
         for each in plan.commands {
             let ended = command(&at, step, env, each, &target).await?;
@@ -81,9 +98,18 @@ fn done(at: &At<'_>, step: &Step, reference: &str, commit: String) -> Attempt {
     Attempt { outputs, ..Attempt::new(Conclusion::Success) }
 }
 
-async fn plan(checkouts: &Checkouts, request: CheckoutRequest) -> Result<CheckoutPlan, CheckoutUnavailable> {
-    let (source, repositories) = (Arc::clone(&checkouts.source), checkouts.repositories.clone());
-    let plan = tokio::task::spawn_blocking(move || source.plan(&request, &repositories));
+fn inside_files(files: Vec<ViewFile>, below: &Path) -> Vec<InsideFile> {
+    let one = |file: ViewFile| InsideFile { path: below.join(file.at), content: file.content, executable: false };
+    files.into_iter().map(one).collect()
+}
+
+async fn plan(
+    checkouts: &Checkouts,
+    request: CheckoutRequest,
+    inside: Inside,
+) -> Result<CheckoutPlan, CheckoutUnavailable> {
+    let source = Arc::clone(&checkouts.source);
+    let plan = tokio::task::spawn_blocking(move || source.plan(&request, &inside));
     plan.await.unwrap_or_else(|failed| Err(CheckoutUnavailable(format!("it ended early: {failed}"))))
 }
 
