@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use workflow::action_source::{ActionRef, ActionSource, FetchedRepository, Unavailable};
-use workflow::checkout::{CheckoutPlan, CheckoutRequest, CheckoutSource, CheckoutUnavailable, CheckoutView};
+use workflow::checkout::{CheckoutPlan, CheckoutRequest, CheckoutSource, CheckoutUnavailable, CheckoutView, Inside};
 use workflow::expr::Value;
 use workflow::plan::{FileReference, Files, PlanOutcome, plan};
 use workflow::run::{RunInputs, workflow_concurrency};
@@ -249,7 +249,7 @@ impl CheckoutSource for Repository {
         Ok(self.0.clone())
     }
 
-    fn plan(&self, request: &CheckoutRequest, _: &Path) -> Result<CheckoutPlan, CheckoutUnavailable> {
+    fn plan(&self, request: &CheckoutRequest, _: &Inside) -> Result<CheckoutPlan, CheckoutUnavailable> {
         if request.repository.is_some() {
             return Err(CheckoutUnavailable("no other repository here".to_owned()));
         }
@@ -259,6 +259,7 @@ impl CheckoutSource for Repository {
             commands: Vec::new(),
             reference: "refs/heads/main".to_owned(),
             commit: "c0ffee".to_owned(),
+            ..CheckoutPlan::default()
         })
     }
 
