@@ -1,40 +1,88 @@
-//! The rows of a log that the forge does not have yet, with their numbers. Called by `reporter`.
+//! The rows of a log that the forge does not have yet, with their numbers: the oldest in memory, the rest in the spool once there are many.
+//! Called by `reporter`.
 
 use super::rows::Chunk;
-use domain::TaskId;
+use super::spool::Spool;
+use domain::{TaskId, Timestamp};
 use protocol::BatchWriter;
 use std::collections::VecDeque;
+use std::io;
 
 /// A row adds so many bytes to its line at most.
 const ROW_COST: usize = 40;
+/// What a chunk costs beside its text.
+const CHUNK_COST: usize = 64;
+/// So many bytes of rows are kept after the forge took them, in case it forgets them.
+const KEPT: usize = 512 * 1024;
 
-/// Rows in the order of the log. Every row has a number; those below `acked` are the forge's.
+/// Rows in the order of the log. Every row has a number, which is the forge's too; those below `acked` are the forge's.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// Each with the number of its first row.
+    /// Each with the number of its first row; the first ones may be acknowledged.
     chunks: VecDeque<(u64, Chunk)>,
-    /// Bytes of text in `chunks`.
+    /// What `chunks` costs.
     bytes: usize,
+    /// What those of `chunks` cost that are acknowledged as a whole.
+    kept: usize,
+    /// How many of `chunks` these are.
+    kept_chunks: usize,
+    /// The rows after those of `chunks`.
+    spool: Spool,
+    /// The number of the first row in the spool; `end` when it is empty.
+    spooled_from: u64,
     acked: u64,
     end: u64,
+    limits: Limits,
+    /// Rows that were left out since the last that were taken.
+    left_out: u64,
+    shifts: Vec<Shift>,
 }
 
-/// What an acknowledgement came to.
+/// How much there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ack {
-    /// The forge has so many rows now.
-    Taken,
-    /// It has fewer than it had: rows that are no longer here.
-    Lost {
-        /// How many.
-        rows: u64,
-    },
+pub(super) struct Limits {
+    /// In memory.
+    pub(super) window: usize,
+    /// In the spool.
+    pub(super) spool: u64,
+}
+
+/// Rows `from..to` became one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shift {
+    pub(super) from: u64,
+    pub(super) to: u64,
+}
+
+impl Shift {
+    /// The new number of a row, or of the place between two rows.
+    pub(super) fn moved(self, number: u64) -> u64 {
+        if number <= self.from {
+            number
+        } else if number < self.to {
+            self.from + 1
+        } else {
+            self.from + 1 + (number - self.to)
+        }
+    }
 }
 
 impl Backlog {
     /// A backlog for a forge that has so many rows.
-    pub(super) fn after(rows: u64) -> Self {
-        Self { chunks: VecDeque::new(), bytes: 0, acked: rows, end: rows }
+    pub(super) fn after(rows: u64, spool: Spool, limits: Limits) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            bytes: 0,
+            kept: 0,
+            kept_chunks: 0,
+            spool,
+            spooled_from: rows,
+            acked: rows,
+            end: rows,
+            limits,
+            left_out: 0,
+            shifts: Vec::new(),
+        }
     }
 
     /// The number of the next row.
@@ -47,31 +95,93 @@ impl Backlog {
         self.acked == self.end
     }
 
+    /// How many rows the forge has.
+    pub(super) fn acked(&self) -> u64 {
+        self.acked
+    }
+
+    /// Forgets the rows that the forge does not have; it takes no more.
+    pub(super) fn clear(&mut self) {
+        self.chunks.clear();
+        self.spool.clear();
+        (self.bytes, self.kept, self.kept_chunks) = (0, 0, 0);
+        (self.acked, self.spooled_from) = (self.end, self.end);
+    }
+
     /// How many rows the forge does not have.
     pub(super) fn rows(&self) -> u64 {
         self.end - self.acked
     }
 
-    /// Bytes of text that the forge does not have, about.
+    /// Bytes that the forge does not have, about.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        (self.bytes - self.kept).saturating_add(usize::try_from(self.spool.bytes()).unwrap_or(usize::MAX))
     }
 
-    /// Adds rows; answers the number of the first.
-    pub(super) fn push(&mut self, chunk: Chunk) -> u64 {
-        let from = self.end;
-        self.end += chunk.rows();
-        self.bytes += chunk.text().len();
-        self.chunks.push_back((from, chunk));
-        from
+    /// Whether rows can be taken: in memory or in the spool.
+    pub(super) fn has_room(&self) -> bool {
+        self.spool.size() < self.limits.spool
+    }
+
+    /// Adds rows. Those that the disk does not take are left out.
+    pub(super) fn push(&mut self, chunk: Chunk) {
+        if self.left_out > 0 {
+            let line = format!("##[warning]{} rows are missing here: there was no room to keep them.\n", self.left_out);
+            self.left_out = 0;
+            if let Some(mark) = Chunk::new(chunk.at, line.into()) {
+                self.put(mark);
+            }
+        }
+        self.put(chunk);
+    }
+
+    fn put(&mut self, chunk: Chunk) {
+        let rows = chunk.rows();
+        if self.spool.is_empty() && self.bytes - self.kept < self.limits.window {
+            self.remember(self.end, chunk);
+            self.end += rows;
+            self.spooled_from = self.end;
+        } else if self.spool.push(self.end, &chunk).is_ok() {
+            self.end += rows;
+        } else {
+            self.left_out += rows;
+        }
+    }
+
+    fn remember(&mut self, number: u64, chunk: Chunk) {
+        self.bytes += chunk.text().len() + CHUNK_COST;
+        self.chunks.push_back((number, chunk));
+    }
+
+    /// Leaves rows out; the log says so where they are missing.
+    pub(super) fn leave_out(&mut self, rows: u64) {
+        self.left_out += rows;
+    }
+
+    /// Says how many rows were left out, at the log's end.
+    pub(super) fn close(&mut self, at: Timestamp) {
+        if self.left_out > 0
+            && let Some(nothing) = Chunk::new(at, "\n".into())
+        {
+            self.push(nothing);
+        }
+    }
+
+    /// Puts what is meant for the disk onto it.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.spool.flush()
     }
 
     /// The next rows that the forge wants, in a body of at most so many bytes, but one row at least.
-    pub(super) fn pack(&self, task: TaskId, most: usize) -> BatchWriter {
-        let mut writer = BatchWriter::new(task, self.acked, most.min(self.bytes + self.bytes / 4 + 1024));
-        for (first, chunk) in &self.chunks {
+    pub(super) fn pack(&mut self, task: TaskId, most: usize, at: Timestamp) -> BatchWriter {
+        while self.bytes - self.kept < most && !self.spool.is_empty() {
+            self.refill(most, at);
+        }
+        let unsent = self.bytes - self.kept;
+        let mut writer = BatchWriter::new(task, self.acked, most.min(unsent + unsent / 4 + 1024));
+        for (first, chunk) in self.chunks.iter().skip(self.kept_chunks) {
             for row in chunk.iter(self.acked.saturating_sub(*first)) {
-                if writer.rows() > 0 && writer.len() + row.len() + ROW_COST > most {
+                if !writer.is_empty() && writer.len() + row.len() + ROW_COST > most {
                     return writer;
                 }
                 writer.push(chunk.at, row);
@@ -80,19 +190,87 @@ impl Backlog {
         writer
     }
 
-    /// The forge has `rows` rows.
-    pub(super) fn ack(&mut self, rows: u64) -> Ack {
+    /// Reads from the spool.
+    fn refill(&mut self, most: usize, at: Timestamp) {
+        match self.spool.take(most) {
+            Ok(chunks) => {
+                for chunk in chunks {
+                    let number = self.spooled_from;
+                    self.spooled_from += chunk.rows();
+                    self.remember(number, chunk);
+                }
+            }
+            Err(error) => {
+                self.spool.clear();
+                self.lose(self.spooled_from, self.end, at, &format!("the disk lost them ({error})"));
+            }
+        }
+        if self.spool.is_empty() {
+            // A cut file holds fewer rows than were put there.
+            self.end = self.spooled_from;
+        }
+    }
+
+    /// Puts one row in the place of rows that are gone. None of them is in `chunks`.
+    fn lose(&mut self, from: u64, to: u64, at: Timestamp, why: &str) {
+        let shift = Shift { from, to };
+        let place = self.chunks.partition_point(|(first, _)| *first < from);
+        for (first, _) in self.chunks.range_mut(place..) {
+            *first = shift.moved(*first);
+        }
+        self.spooled_from = shift.moved(self.spooled_from.max(to));
+        self.end = shift.moved(self.end);
+        // Only who reads it after a crash looks at this number.
+        let _unused = self.spool.set_number(self.spooled_from);
+        let line = format!("##[warning]{} rows are missing here: {why}.\n", to - from);
+        if let Some(mark) = Chunk::new(at, line.into()) {
+            self.bytes += mark.text().len() + CHUNK_COST;
+            self.chunks.insert(place, (from, mark));
+        }
+        self.shifts.push(shift);
+    }
+
+    /// Nobody has the rows up to row `to` that the forge does not have: one row says so.
+    pub(super) fn miss(&mut self, to: u64, at: Timestamp) -> Shift {
+        let shift = Shift { from: self.end, to };
+        let line =
+            format!("##[warning]{} rows are missing here: the agent ended before it sent them.\n", to - self.end);
+        if let Some(mark) = Chunk::new(at, line.into()) {
+            self.push(mark);
+        }
+        shift
+    }
+
+    /// The rows that have new numbers since the last question.
+    pub(super) fn shifts(&mut self) -> Vec<Shift> {
+        std::mem::take(&mut self.shifts)
+    }
+
+    /// The forge has `rows` rows; `at`: now.
+    pub(super) fn ack(&mut self, rows: u64, at: Timestamp) {
         if rows < self.acked {
-            return Ack::Lost { rows: self.acked - rows };
+            (self.kept, self.kept_chunks) = (0, 0);
+            self.acked = rows;
+            let oldest = self.chunks.front().map_or(self.spooled_from, |(first, _)| *first);
+            if rows < oldest {
+                self.lose(rows, oldest, at, "the forge lost them");
+            }
         }
         self.acked = rows.min(self.end);
-        while let Some((first, chunk)) = self.chunks.front() {
+        while let Some((first, chunk)) = self.chunks.get(self.kept_chunks) {
             if first + chunk.rows() > self.acked {
                 break;
             }
-            self.bytes -= chunk.text().len();
-            self.chunks.pop_front();
+            self.kept += chunk.text().len() + CHUNK_COST;
+            self.kept_chunks += 1;
         }
-        Ack::Taken
+        while self.kept > KEPT
+            && let Some((_, chunk)) = self.chunks.pop_front()
+        {
+            let cost = chunk.text().len() + CHUNK_COST;
+            self.bytes -= cost;
+            self.kept -= cost;
+            self.kept_chunks -= 1;
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! How a task and its steps stand, and which rows of the log are whose. Pure; called by `reporter`.
 
+use super::backlog::Shift;
+use super::record::{Ended, Record, StepRecord};
 use domain::{Conclusion, JobEventKind, StepRef, TaskId, TaskPhase, TaskResult, TaskState, TaskStep, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -119,6 +121,49 @@ impl Board {
             }
             step.log_length = from + rows - step.log_index;
         }
+    }
+
+    /// Rows have new numbers.
+    pub(super) fn shift(&mut self, shift: Shift) {
+        for step in &mut self.steps {
+            let end = shift.moved(step.log_index + step.log_length);
+            step.log_index = shift.moved(step.log_index);
+            step.log_length = end - step.log_index;
+        }
+    }
+
+    /// What another process needs to know to end this task; `rows`: how many the log has.
+    pub(super) fn record(&self, rows: u64) -> Record {
+        let step = |step: &Step| {
+            let (began, ended) = match step.phase {
+                TaskPhase::Waiting => (None, None),
+                TaskPhase::Running { started } => (Some(started), None),
+                TaskPhase::Ended { started, stopped, .. } => {
+                    (started, Some(Ended { conclusion: step.worst, at: stopped }))
+                }
+            };
+            StepRecord { began, ended, log_index: step.log_index, log_length: step.log_length }
+        };
+        Record { started: self.started, rows, steps: self.steps.iter().map(step).collect() }
+    }
+
+    /// The board that a record was made of.
+    pub(super) fn of_record(task: TaskId, record: &Record) -> Self {
+        let step = |step: &StepRecord| Step {
+            phase: match (step.began, &step.ended) {
+                (None, None) => TaskPhase::Waiting,
+                (Some(started), None) => TaskPhase::Running { started },
+                (started, Some(Ended { conclusion, at })) => {
+                    TaskPhase::Ended { result: TaskResult::Concluded(*conclusion), started, stopped: *at }
+                }
+            },
+            log_index: step.log_index,
+            log_length: step.log_length,
+            open: 0,
+            worst: step.ended.as_ref().map_or(Conclusion::Skipped, |ended| ended.conclusion),
+        };
+        let steps = record.steps.iter().map(step).collect();
+        Self { task, started: record.started, steps, places: HashMap::new() }
     }
 
     /// The state while the job runs.

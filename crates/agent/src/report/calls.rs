@@ -15,7 +15,7 @@ pub(super) fn rows(settings: &ReportSettings, batch: PackedBatch) -> Call<u64> {
 }
 
 pub(super) fn state(settings: &ReportSettings, state: TaskState, outputs: BTreeMap<String, String>) -> Call<Reported> {
-    let (client, key) = (settings.client.clone(), settings.key.clone());
+    let (client, key) = (settings.client.with_timeout(settings.timing.state_timeout), settings.key.clone());
     Box::pin(async move { client.report(&key, Report { state, outputs }).await })
 }
 

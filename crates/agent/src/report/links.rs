@@ -29,6 +29,13 @@ impl Backoff {
         *self = Self::Fine;
     }
 
+    /// The next call may be made at once: something changed.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if let Self::Failing { until, .. } = self {
+            *until = now;
+        }
+    }
+
     /// Not before this.
     pub(super) fn until(&self) -> Option<Instant> {
         match self {
@@ -86,10 +93,26 @@ impl RowsLink {
         self.oldest.get_or_insert(now);
     }
 
-    /// A call starts; `rest`: rows remain that it does not carry.
+    /// A call starts.
     pub(super) fn starts(&mut self, now: Instant) {
         self.sent = Some(now);
+        // What it does not carry waits from now on.
+        self.oldest = self.oldest.map(|_| now);
+    }
+
+    /// The forge has every row.
+    pub(super) fn has_all(&mut self) {
         self.oldest = None;
+    }
+
+    /// How long the call under way has taken.
+    pub(super) fn took(&self, now: Instant) -> Duration {
+        self.sent.map_or(Duration::ZERO, |sent| now - sent)
+    }
+
+    /// Not before the pause after a fault is over.
+    fn ready(&self, due: Instant) -> Instant {
+        self.backoff.until().map_or(due, |until| due.max(until))
     }
 
     /// When a call is due; `None`: when something changes.
@@ -99,12 +122,12 @@ impl RowsLink {
             Waiting::End => now,
             Waiting::Bytes(bytes) if bytes >= timing.flush_bytes => now,
             Waiting::Bytes(_) => {
-                let oldest = self.oldest.unwrap_or(now);
+                let Some(oldest) = self.oldest else { return Some(self.ready(now)) };
                 let first = oldest + timing.first_rows;
                 self.sent.map_or(first, |sent| first.max(sent + timing.rows).min(oldest + timing.rows))
             }
         };
-        Some(self.backoff.until().map_or(due, |until| due.max(until)))
+        Some(self.ready(due))
     }
 }
 

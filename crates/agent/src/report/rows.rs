@@ -32,6 +32,15 @@ impl Chunk {
         &self.text
     }
 
+    /// The chunk without its first rows; `None` when no row is left.
+    pub(super) fn without(self, rows: u64) -> Option<Self> {
+        if rows == 0 {
+            return Some(self);
+        }
+        let rest = self.iter(rows).0.into();
+        Self::new(self.at, rest)
+    }
+
     /// Its rows from row `skip` on.
     pub(super) fn iter(&self, skip: u64) -> Rows<'_> {
         let mut rows = Rows(&self.text);

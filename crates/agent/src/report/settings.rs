@@ -45,8 +45,12 @@ pub struct Timing {
     pub rows: Duration,
     /// So many unsent bytes are sent at once.
     pub flush_bytes: usize,
-    /// The largest body of one call. Reverse proxies often take 1 MiB; after a 413 it shrinks by itself.
+    /// The largest body of rows at first. Reverse proxies often take 1 MiB; after a 413 or a call that broke off it shrinks by itself.
     pub body_bytes: usize,
+    /// The largest body once calls of the first size went well and quickly.
+    pub body_bytes_most: usize,
+    /// How long a report of the state may take, and a call without rows.
+    pub state_timeout: Duration,
     /// The most unsent bytes in memory; more go to the spool.
     pub window_bytes: usize,
     /// The most bytes in the spool. When there are more and the forge does not answer, rows are left out and the log says how many.
@@ -70,6 +74,8 @@ impl Default for Timing {
             rows: Duration::from_millis(1000),
             flush_bytes: 256 * 1024,
             body_bytes: 960 * 1024,
+            body_bytes_most: 960 * 1024,
+            state_timeout: Duration::from_secs(20),
             window_bytes: 4 * 1024 * 1024,
             spool_bytes: 1024 * 1024 * 1024,
             pause: Duration::from_millis(200),

@@ -27,7 +27,23 @@ pub(super) struct Shared {
     plan: Mutex<Plan>,
     calls: Mutex<Vec<String>>,
     clock_ahead: Mutex<Duration>,
+    presence: Mutex<Presence>,
     changed: watch::Sender<u64>,
+}
+
+/// Whether anything gets through to the forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// Bodies up to this size do.
+    UpTo(usize),
+    /// Nothing does: every connection closes.
+    Away,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self::UpTo(usize::MAX)
+    }
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,11 +58,15 @@ impl Shared {
         result
     }
 
-    /// Notes a call; answers what goes wrong with it.
-    pub(super) fn called(&self, method: &str) -> Option<Mischief> {
+    /// Notes a call with a body of so many bytes; answers what goes wrong with it.
+    pub(super) fn called(&self, method: &str, bytes: usize) -> Option<Mischief> {
         lock(&self.calls).push(method.to_owned());
         self.changed.send_modify(|count| *count += 1);
-        lock(&self.plan).take(method)
+        match *lock(&self.presence) {
+            Presence::Away => Some(Mischief::LoseRequest),
+            Presence::UpTo(most) if bytes > most => Some(Mischief::Status(413)),
+            Presence::UpTo(_) => lock(&self.plan).take(method),
+        }
     }
 
     pub(super) fn now(&self) -> SystemTime {
@@ -83,6 +103,7 @@ impl FakeForge {
             plan: Mutex::default(),
             calls: Mutex::default(),
             clock_ahead: Mutex::default(),
+            presence: Mutex::default(),
             changed: watch::Sender::new(0),
         });
         let service = Arc::new(Service(Arc::clone(&shared)));
@@ -148,6 +169,33 @@ impl FakeForge {
     /// Nothing goes wrong any more.
     pub fn behave(&self) {
         lock(&self.shared.plan).clear();
+    }
+
+    /// Nothing gets through any more, until [`FakeForge::come_back`].
+    pub fn go_away(&self) {
+        *lock(&self.shared.presence) = Presence::Away;
+    }
+
+    /// Everything gets through again.
+    pub fn come_back(&self) {
+        *lock(&self.shared.presence) = Presence::default();
+    }
+
+    /// A proxy before the forge takes no larger bodies.
+    pub fn take_bodies_up_to(&self, bytes: usize) {
+        *lock(&self.shared.presence) = Presence::UpTo(bytes);
+    }
+
+    /// The forge loses rows of a task's log and keeps so many.
+    pub fn lose_rows(&self, task: TaskId, keep: usize) {
+        self.shared.change(|rules| {
+            rules.entries.iter_mut().filter(|entry| entry.task.id == task).for_each(|entry| entry.rows.truncate(keep));
+        });
+    }
+
+    /// The forge's sweeper ends a task that it did not hear of: it failed, and its log is filed away.
+    pub fn sweep(&self, task: TaskId) {
+        self.shared.change(|rules| rules.sweep(task));
     }
 
     /// Sets the forge's clock ahead, which its header `Date` shows.

@@ -257,14 +257,15 @@ impl Rules {
         }
         let known = usize::try_from((have - batch.index).min(count)).unwrap_or(usize::MAX);
         let new = &batch.rows[known..];
+        // Forgejo goes home early from a call without rows that it lacks, and files nothing away.
+        if new.is_empty() && dialect == Dialect::Forgejo {
+            return Ok(have);
+        }
         if entry.is_filed {
             return if new.is_empty() { Ok(have) } else { Err(closed) };
         }
         entry.rows.extend_from_slice(new);
-        // Forgejo goes home early from a call without rows.
-        if batch.end == LogEnd::Last && (count > 0 || dialect == Dialect::Gitea) {
-            entry.is_filed = true;
-        }
+        entry.is_filed = batch.end == LogEnd::Last;
         Ok(entry.rows.len() as u64)
     }
 
@@ -279,6 +280,17 @@ impl Rules {
                 Standing::Given { .. } if goes_on => Standing::Cancelling { by },
                 _ => Standing::Ended { result: CANCELLED, by },
             };
+        }
+        self.bump();
+    }
+
+    pub(super) fn sweep(&mut self, task: TaskId) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.task.id == task) {
+            if let Standing::Given { to } = &entry.standing {
+                let result = TaskResult::Concluded(Conclusion::Failure);
+                entry.standing = Standing::Ended { result, by: to.clone() };
+                entry.is_filed = true;
+            }
         }
         self.bump();
     }

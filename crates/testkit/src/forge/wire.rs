@@ -36,7 +36,7 @@ async fn connection(stream: TcpStream, router: axum::Router, shared: Arc<Shared>
     let mut reader = BufReader::new(reader);
     while let Some(request) = read(&mut reader).await? {
         let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
-        let mischief = shared.called(&method);
+        let mischief = shared.called(&method, request.body().len());
         if let Next::Close = answer(request, mischief, &router, &shared, &mut writer).await? {
             break;
         }

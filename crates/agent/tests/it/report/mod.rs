@@ -1,5 +1,7 @@
 //! Reporting a task: whatever happens on the way, one result and the whole log arrive.
 
+mod mischief;
+mod outage;
 mod stand;
 mod way;
 

@@ -91,7 +91,7 @@ pub(super) fn quick() -> Timing {
         pause: Duration::from_millis(5),
         pause_most: Duration::from_millis(50),
         patience: Duration::from_secs(10),
-        rows_patience: Duration::from_millis(300),
+        rows_patience: Duration::from_secs(5),
         ..Timing::default()
     }
 }

@@ -24,7 +24,7 @@ async fn a_job_arrives_whole() {
         stand.assert_ended(Conclusion::Success);
         let mut lines = lines_of(&job);
         lines.push(
-            "##[warning]The output 'b' is not stored: a forge takes names up to 255 bytes and values up to 1 MiB."
+            "##[warning]The output 'b' is not stored: the forge takes names up to 255 bytes and values up to 1 MiB."
                 .into(),
         );
         assert_eq!(stand.lines(), lines);

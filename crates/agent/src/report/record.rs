@@ -1,0 +1,52 @@
+//! How a task stood, in a file, so that the agent that starts after a crash can end it. Called by `reporter`, which writes it before the forge
+//! hears of a step, and by `abandon`.
+
+use domain::{Conclusion, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+const FILE: &str = "state.json";
+const NEW_FILE: &str = "state.new";
+
+/// How a task stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) started: Timestamp,
+    /// How many rows its log had, those included that the forge did not have.
+    pub(super) rows: u64,
+    pub(super) steps: Vec<StepRecord>,
+}
+
+/// How a step stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StepRecord {
+    pub(super) began: Option<Timestamp>,
+    pub(super) ended: Option<Ended>,
+    pub(super) log_index: u64,
+    pub(super) log_length: u64,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ended {
+    pub(super) conclusion: Conclusion,
+    pub(super) at: Timestamp,
+}
+
+impl Record {
+    /// Writes it into the folder of the task.
+    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec(self)?;
+        if fs_err::write(folder.join(NEW_FILE), &text).is_err() {
+            fs_err::create_dir_all(folder)?;
+            fs_err::write(folder.join(NEW_FILE), &text)?;
+        }
+        fs_err::rename(folder.join(NEW_FILE), folder.join(FILE))
+    }
+
+    /// Reads it; `None` where there is none that can be read.
+    pub(super) fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs_err::read(folder.join(FILE)).ok()?).ok()
+    }
+}
