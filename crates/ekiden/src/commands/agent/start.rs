@@ -1,18 +1,132 @@
 //! `ekiden agent start` and `once`: settles what the agent is to do and runs it.
 
-use super::settle::settle;
+use super::forge::{self, VERSION};
+use super::settle::{Settled, settle};
 use crate::args::{AgentOnceArgs, AgentStartArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::style;
+use agent::{AfterJob, AgentEnd, AgentError, AgentSettings, JobProgram, Mode, PaceLimits, Stopper, Wait};
+use domain::Conclusion;
+use protocol::quirks;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What of the agent's own environment the process of a job gets: where programs, the home, temporary files and certificates are, how the
+/// network is reached, and what is logged. What of it a job sees is settled there.
+const VARIABLES: [&str; 32] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CONFIG_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "EKIDEN_LOG",
+    "RUST_BACKTRACE",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
 
 /// Takes jobs until told to stop.
 pub(crate) fn start(args: &AgentStartArgs) -> Result<Exit, Failure> {
     let settled = settle(&args.agent, args.capacity)?;
-    Err(Failure::platform(format!("this build takes no jobs yet: {}", settled.data.display())))
+    match run(settled, Mode::Serve)? {
+        AgentEnd::Stopped | AgentEnd::OneJob(_) | AgentEnd::NothingCame => Ok(Exit::Ok),
+        AgentEnd::Killed(_) => Ok(Exit::Interrupted),
+    }
 }
 
 /// Takes one job.
 pub(crate) fn once(args: &AgentOnceArgs) -> Result<Exit, Failure> {
     let settled = settle(&args.agent, Some(1))?;
-    Err(Failure::platform(format!("this build takes no jobs yet: {}", settled.data.display())))
+    let instance = settled.registration.instance.clone();
+    let wait = if args.wait { Wait::Forever } else { Wait::OneLook };
+    let end = run(settled, Mode::Once { handle: args.handle.clone(), wait })?;
+    match (end.conclusion(), end) {
+        (Some(Conclusion::Success | Conclusion::Skipped), _) | (None, AgentEnd::Stopped) => Ok(Exit::Ok),
+        (Some(Conclusion::Failure | Conclusion::Cancelled), _) => Ok(Exit::Failed),
+        (None, AgentEnd::Killed(_)) => Ok(Exit::Interrupted),
+        (None, AgentEnd::NothingCame | AgentEnd::OneJob(_)) => {
+            Err(Failure::not_found(format!("no job waits for this runner on {instance}")).fix("--wait waits for one"))
+        }
+    }
+}
+
+fn run(settled: Settled, mode: Mode) -> Result<AgentEnd, Failure> {
+    // What an agent says of itself is its log.
+    telemetry::init(Some(&std::env::var(telemetry::LOG_VARIABLE).unwrap_or_else(|_| "info".to_owned())))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    for note in &settled.notes {
+        style::warn(note);
+    }
+    let runtime = super::data::runtime()?;
+    let settings = settings(settled, mode);
+    runtime.block_on(async {
+        let stopper = Stopper::default();
+        stopper.on_signals().map_err(|error| Failure::platform("could not watch for signals").cause(&error))?;
+        agent::run(settings, stopper).await.map_err(|error| failure(&error))
+    })
+}
+
+fn settings(from: Settled, mode: Mode) -> AgentSettings {
+    let host = from.registration.instance.split_once("://").map_or("", |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or_default();
+    AgentSettings {
+        pace: PaceLimits { interval: from.fetch_interval, least: quirks::least_fetch_interval(host) },
+        data: from.data,
+        registration: from.registration,
+        labels: from.labels,
+        client: from.client,
+        version: VERSION.to_owned(),
+        capacity: from.capacity,
+        mode,
+        fetch_timeout: from.fetch_timeout,
+        report_interval: from.report_interval,
+        drain_timeout: from.drain_timeout,
+        program: JobProgram {
+            // The program as it runs, also after it was replaced on disk.
+            program: PathBuf::from("/proc/self/exe"),
+            arguments: ["agent", "job"].map(OsString::from).to_vec(),
+            env: VARIABLES.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect(),
+        },
+        job: from.job,
+        after_job: from.post_task.map(|(script, timeout)| AfterJob { script, timeout }),
+        health: from.metrics,
+    }
+}
+
+fn failure(error: &AgentError) -> Failure {
+    match error {
+        AgentError::Credentials(error) => Failure::new(Exit::Auth, "the forge does not know this runner any more")
+            .fact(error.to_string())
+            .fix("ekiden agent unregister, then ekiden agent register"),
+        AgentError::Forge(error) => forge::call_failure(error),
+        AgentError::Taken { .. }
+        | AgentError::Folder { .. }
+        | AgentError::Journal(_)
+        | AgentError::Registration(_)
+        | AgentError::Health { .. } => Failure::platform(error.to_string()),
+    }
 }
