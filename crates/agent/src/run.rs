@@ -123,7 +123,6 @@ async fn take_jobs(
         }
         Err(error) => return Err(error),
     };
-    let knows_ephemeral = declared.runner.as_ref().is_some_and(|runner| runner.life == RunnerLife::Ephemeral);
     tracing::info!(
         instance = settings.client.url(),
         runner = %settings.registration.name,
@@ -170,7 +169,7 @@ async fn take_jobs(
     };
     let (polled, slots) = tokio::join!(polled, Slots::run(slots, given));
     if life == RunnerLife::Ephemeral && slots.last.is_some() && slots.left == 0 {
-        forget(&settings, &stop, &file, knows_ephemeral).await?;
+        forget(&settings, &stop, &file).await?;
     }
     end_of(polled, slots, is_one)
 }
@@ -261,39 +260,44 @@ fn supervisor(settings: &AgentSettings, declared: Declared) -> Supervisor {
 }
 
 /// Makes sure that the forge forgot an ephemeral runner whose job is over, and forgets it here. Forgejo, and Gitea from 1.27, do it with the
-/// job's end; an older Gitea when the runner asks for another job.
-async fn forget(
-    settings: &AgentSettings,
-    stop: &Stopper,
-    file: &RegistrationFile,
-    knows_ephemeral: bool,
-) -> Result<(), AgentError> {
-    if !knows_ephemeral {
-        tracing::warn!("this forge knows no ephemeral runners: remove the runner {} there", settings.registration.name);
-        file.remove()?;
-        return Ok(());
-    }
+/// job's end; an older Gitea when the runner asks for another job, which it does here without a label, so that it gets none.
+async fn forget(settings: &AgentSettings, stop: &Stopper, file: &RegistrationFile) -> Result<(), AgentError> {
+    let key = &settings.registration.key;
     let asked = async {
         for failures in 0_u32.. {
+            let none = Declaration {
+                version: settings.version.clone(),
+                labels: Vec::new(),
+                capabilities: vec![RunnerCapability::Cancelling],
+            };
             let fetch = Fetch { version: domain::TasksVersion::UNKNOWN, want: Want::One, key: None };
-            match settings.client.fetch(&settings.registration.key, fetch).await {
+            let answer = match settings.client.declare(key, none).await {
+                Ok(_) => settings.client.fetch(key, fetch).await.map(|_| ()),
+                Err(error) => Err(error),
+            };
+            match answer {
                 Err(CallError::Credentials { .. }) => return true,
-                // Not over yet, as the forge sees it.
-                Ok(_) | Err(_) => {
+                // The forge may have a moment's work with the end of the job.
+                Ok(()) if failures >= 3 => return false,
+                Ok(()) | Err(_) => {
                     tokio::time::sleep(Duration::from_millis(100).saturating_mul(1 << failures.min(6))).await;
                 }
             }
         }
         false
     };
-    tokio::select! {
-        has_forgotten = asked => if has_forgotten { file.remove()?; },
-        () = tokio::time::sleep(FORGET) => {
-            tracing::warn!("the forge still knows this ephemeral runner; its registration is kept: remove the runner {} there, then run `ekiden agent unregister`", settings.registration.name);
-        }
-        () = stop.reached(Stop::Kill) => {}
+    let has_forgotten = tokio::select! {
+        has_forgotten = asked => has_forgotten,
+        () = tokio::time::sleep(FORGET) => false,
+        () = stop.reached(Stop::Kill) => false,
+    };
+    if !has_forgotten {
+        let name = &settings.registration.name;
+        tracing::warn!(
+            "the forge keeps the runner {name}, whose job is over: it knows no ephemeral ones, or does not answer; remove it there"
+        );
     }
-    Ok(())
+    Ok(file.remove()?)
 }
 
 fn status_of(
