@@ -61,7 +61,7 @@ fn reusable(written: &Template, entries: &mut Entries, reading: &mut Reading<'_>
     let text = literal(written).unwrap_or_default();
     // What came out of `${{ 'text' }}` is judged by the plan alone.
     let source = reading.source.get(written.span.start as usize..written.span.end as usize).unwrap_or_default();
-    if uses::call(text).is_none() && !source.contains("${{") {
+    if uses::call(text).is_none() && crate::template::opening(source).is_none() {
         reading.findings.check(code::BAD_USES, written.span, uses::invalid_call(text));
     }
     let secrets = match entries.take("secrets") {

@@ -191,7 +191,7 @@ impl Reader<'_> {
             }
             _ => return MappingKey::Literal(as_text(&key.kind).into()),
         };
-        if !text.contains("${{") {
+        if template::opening(text).is_none() {
             return MappingKey::Literal(text.as_ref().into());
         }
         match (self.scan(text, key.span, allows), allows) {
@@ -211,7 +211,7 @@ impl Reader<'_> {
 
     fn scalar(&mut self, node: &Node<'_>, shape: &'static Shape, allows: Allows) -> TemplateKind {
         if let NodeKind::String(text) = &node.kind
-            && text.contains("${{")
+            && template::opening(text).is_some()
         {
             return match (self.scan(text, node.span, allows), allows) {
                 (None, _) => TemplateKind::Null,

@@ -7,5 +7,6 @@ mod scan;
 mod types;
 
 pub use evaluate::MAX_DEPTH;
+pub(crate) use scan::opening;
 pub use scan::{ScanError, ScanProblem, condition, scan};
 pub use types::{ExpressionPart, ExpressionText, Template, TemplateKey, TemplateKind};

@@ -52,7 +52,7 @@ pub enum ScanProblem {
 /// # Errors
 /// When an expression is not closed, empty, wrong, or uses what its key does not have.
 pub fn scan(text: &str, availability: &Availability) -> Result<TemplateKind, ScanError> {
-    let Some(mut open) = text.find(OPEN) else { return Ok(TemplateKind::String(text.into())) };
+    let Some(mut open) = opening(text) else { return Ok(TemplateKind::String(text.into())) };
     let mut parts: Vec<ExpressionPart> = Vec::new();
     // The text for `format`, with its own braces and quotes escaped.
     let mut format = String::new();
@@ -99,7 +99,7 @@ pub fn scan(text: &str, availability: &Availability) -> Result<TemplateKind, Sca
         let _never = write!(format, "{{{}}}", parts.len());
         parts.push(ExpressionPart { expression, position });
         at = end;
-        match text[at..].find(OPEN) {
+        match opening(&text[at..]) {
             // More than `format` takes: it is refused below, the rest need not be compiled.
             Some(_) if parts.len() > MAX_PARTS => break,
             Some(offset) => open = at + offset,
@@ -128,6 +128,19 @@ pub fn scan(text: &str, availability: &Availability) -> Result<TemplateKind, Sca
         expression,
         parts: parts.into(),
     }))
+}
+
+/// The first `${{`. Most texts are too short for a search that makes itself ready first.
+pub(crate) fn opening(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(at) = bytes[from..].iter().position(|byte| *byte == b'$') {
+        if bytes[from + at..].starts_with(OPEN.as_bytes()) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
 }
 
 /// The first `}}` outside single quotes.

@@ -10,6 +10,7 @@ mod node;
 mod position;
 mod reader;
 mod scalar;
+mod simple;
 mod span;
 mod tree;
 

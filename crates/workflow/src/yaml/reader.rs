@@ -57,6 +57,9 @@ pub fn read<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document
     if text.len() > LONG && count(b",[]{}:?!&*\"'") > TOKEN_STARTS {
         return Err(limit(format!("More than {TOKEN_STARTS} of the characters '[]{{}},:?!&*\"'' in one file")));
     }
+    if let Some(tree) = super::simple::read(file, text, limits) {
+        return Ok(document(file, tree, Vec::new()));
+    }
     match read_once(file, text, limits) {
         Err(Stop::GluedComment(_)) => read_unglued(file, text, limits).map_err(Stop::into_fault),
         other => other.map_err(Stop::into_fault),
@@ -114,9 +117,25 @@ fn read_once<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Documen
         None => reader.run(StrInput::new(text))?,
     }
     let unused = reader.anchors.unused(file, text);
-    let (root, bytes, circles) = reader.tree.finish();
+    Ok(document(file, reader.tree, unused))
+}
+
+fn document<'a>(file: FileId, tree: Tree<'a>, unused: Vec<Anchor>) -> Document<'a> {
+    let (root, bytes, circles) = tree.finish();
     let nothing = || Node { kind: NodeKind::Null, span: Span { file, start: 0, end: 0, line: 1, column: 1 } };
-    Ok(Document { root: root.unwrap_or_else(nothing), bytes, circles, unused })
+    Document { root: root.unwrap_or_else(nothing), bytes, circles, unused }
+}
+
+/// What the parser of the whole language makes of a text.
+#[cfg(test)]
+pub(super) fn read_by_parser<'a>(file: FileId, text: &'a str, limits: &Limits) -> Result<Document<'a>, YamlFault> {
+    read_once(file, text, limits).map_err(Stop::into_fault)
+}
+
+/// What the reader of simple YAML makes of it, where it does.
+#[cfg(test)]
+pub(super) fn read_simply<'a>(file: FileId, text: &'a str, limits: &Limits) -> Option<Document<'a>> {
+    super::simple::read(file, text, limits).map(|tree| document(file, tree, Vec::new()))
 }
 
 impl<'a> Reader<'a> {
