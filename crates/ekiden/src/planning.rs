@@ -3,19 +3,22 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use workflow::plan::{FileReference, Files, PlanOutcome, plan};
+use workflow::plan::{FileReference, Files, Options, Parses, PlanOutcome, plan_parsed};
 
 /// Larger workflow files are refused before they are read.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// Plans the workflow at `path` of the repository; `get` gives the text of a file, or why it cannot be had.
+/// Plans the workflow at `path` of the repository; `get` gives the text of a file, or why it cannot be had. What was parsed of the
+/// files already need not be parsed again.
 pub(crate) fn plan_with(
     files: &mut Files,
+    parses: &mut Parses,
     path: &str,
     get: &mut dyn FnMut(&FileReference) -> Result<Arc<str>, String>,
 ) -> PlanOutcome {
+    let root = FileReference::Local(path.to_owned());
     loop {
-        match plan(files, path) {
+        match plan_parsed(files, &root, &Options::default(), parses) {
             PlanOutcome::NeedsFiles(wanted) => {
                 for reference in wanted {
                     match get(&reference) {
@@ -32,6 +35,10 @@ pub(crate) fn plan_with(
 /// The text of a file of a repository; a path that leaves it, or leads out through a link, is refused.
 pub(crate) fn read_local(root: &Path, path: &str) -> Result<Arc<str>, String> {
     let file = root.join(path);
+    // Many of those that are looked for are not there, which is told by one call to the system.
+    if let Err(error) = std::fs::metadata(&file) {
+        return Err(problem(&error));
+    }
     let (real_root, real) = match (root.canonicalize(), file.canonicalize()) {
         (Ok(real_root), Ok(real)) => (real_root, real),
         (Err(error), _) | (_, Err(error)) => return Err(problem(&error)),

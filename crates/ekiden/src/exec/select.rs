@@ -13,16 +13,17 @@ use std::sync::Arc;
 use workflow::diagnostic::{Diagnostic, Severity};
 use workflow::event::{Event, Match, starts};
 use workflow::model::{TriggerKind, Workflow};
-use workflow::plan::{FileReference, Files, Plan, PlanOutcome};
+use workflow::plan::{FileReference, Files, Parses, Plan, PlanOutcome};
 
 /// A file of the repository that was parsed.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     /// The file.
     pub(crate) file: WorkflowFile,
-    text: Arc<str>,
+    files: Files,
+    parses: Parses,
     /// What it says.
-    pub(crate) workflow: Workflow,
+    pub(crate) workflow: Arc<Workflow>,
 }
 
 /// Reads and parses all files. Every error of every file is reported at once.
@@ -37,11 +38,15 @@ pub(crate) fn parse(files: Vec<WorkflowFile>) -> Result<Vec<Candidate>, Failure>
                 continue;
             }
         };
-        let mut files = Files::new();
-        let id = files.insert(FileReference::Local(file.path.clone()), Arc::clone(&text));
-        let parsed = workflow::parse::workflow(id, &file.path, &text);
+        let (mut files, mut parses) = (Files::new(), Parses::default());
+        let reference = FileReference::Local(file.path.clone());
+        files.insert(reference.clone(), text);
+        // The file was just given.
+        let Some(parsed) = parses.parse(&files, &reference) else { continue };
         match parsed.value {
-            Some(workflow) if !has_errors(&parsed.diagnostics) => good.push(Candidate { file, text, workflow }),
+            Some(workflow) if !has_errors(&parsed.diagnostics) => {
+                good.push(Candidate { file, files, parses, workflow });
+            }
             _ => join(&mut bad, refuse(&file.path, &files, &parsed.diagnostics)),
         }
     }
@@ -73,10 +78,9 @@ pub(crate) fn plan(
     let mut plans = Vec::new();
     let mut bad: Option<Failure> = None;
     for candidate in candidates {
-        let WorkflowFile { root, path } = &candidate.file;
-        let mut files = Files::new();
-        files.insert(FileReference::Local(path.clone()), candidate.text);
-        match plan_with(&mut files, path, &mut |reference| get_file(root, store, reference)) {
+        let Candidate { file: WorkflowFile { root, path }, mut files, mut parses, .. } = candidate;
+        let (root, path) = (&root, &path);
+        match plan_with(&mut files, &mut parses, path, &mut |reference| get_file(root, store, reference)) {
             PlanOutcome::Ready(plan) => plans.push(*plan),
             PlanOutcome::Invalid(diagnostics) => join(&mut bad, refuse(path, &files, &diagnostics)),
             // Every file that it asks for is given or said to be missing.

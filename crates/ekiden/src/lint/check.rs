@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use workflow::diagnostic::{Colours, Diagnostic, Severity, code, render};
 use workflow::model::{Action, JobKind, Workflow};
 use workflow::parse::LocalActions;
-use workflow::plan::{FileReference, Files, PlanOutcome};
+use workflow::plan::{FileReference, Files, Parses, PlanOutcome};
 use workflow::yaml::{FileId, Span};
 
 /// What stands for a file that nobody looked for: findings about its absence are left out.
@@ -128,7 +128,7 @@ fn workflow(
     if parsed.value.as_ref().is_some_and(calls) {
         let mut files = Files::new();
         files.insert(FileReference::Local(path.to_owned()), Arc::clone(text));
-        let planned = match plan_with(&mut files, path, get) {
+        let planned = match plan_with(&mut files, &mut Parses::default(), path, get) {
             PlanOutcome::Ready(plan) => plan.warnings,
             PlanOutcome::Invalid(diagnostics) => diagnostics,
             PlanOutcome::NeedsFiles(_) => Vec::new(),

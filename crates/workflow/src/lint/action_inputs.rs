@@ -63,9 +63,11 @@ pub(super) fn check(linter: &mut Linter<'_>, uses: &Template, with: Option<&Temp
     }
     for (name, _) in with.into_iter().flat_map(tree::entries) {
         match inputs.iter().find(|input| input.name.eq_ignore_ascii_case(&name.value)) {
+            None if linter.is_full() => return,
             None => {
-                let help = nearest(&name.value, inputs.iter().map(|input| input.name))
-                    .map(|near| format!("did you mean '{near}'?"));
+                let near =
+                    if linter.helps() { nearest(&name.value, inputs.iter().map(|input| input.name)) } else { None };
+                let help = near.map(|near| format!("did you mean '{near}'?"));
                 let all: Vec<&str> = inputs.iter().map(|input| input.name).collect();
                 linter.warn_with(
                     "unknown-input",
@@ -114,8 +116,10 @@ fn local(linter: &mut Linter<'_>, text: &str, uses: &Template, with: Option<&Tem
         }
         let names = || action.inputs.iter().map(|input| input.id.as_str());
         match action.inputs.iter().find(|input| input.id.eq_ignore_ascii_case(&name.value)) {
+            None if linter.is_full() => return,
             None => {
-                let help = nearest(&name.value, names()).map(|near| format!("did you mean '{near}'?"));
+                let near = if linter.helps() { nearest(&name.value, names()) } else { None };
+                let help = near.map(|near| format!("did you mean '{near}'?"));
                 let message = match names().collect::<Vec<_>>().join(", ") {
                     none if none.is_empty() => format!("'{text}' has no input '{}': it has none", name.value),
                     all => format!("'{text}' has no input '{}'; it has: {all}", name.value),

@@ -9,6 +9,9 @@ use std::ops::Range;
 /// So many properties are named where one is missing.
 const MOST_NAMED: usize = 64;
 
+/// So many findings of one expression are kept, as of a file.
+const MOST: usize = 500;
+
 /// One finding within an expression.
 #[derive(Debug)]
 pub(super) struct ExpressionFinding {
@@ -144,6 +147,9 @@ impl Checker<'_> {
         match from {
             Type::Any => Type::Any,
             Type::Object(object) => object.property(name).unwrap_or_else(|| {
+                if self.findings.len() >= MOST {
+                    return Type::Any;
+                }
                 let mut known: Vec<&str> = object.properties.keys().map(String::as_str).take(MOST_NAMED + 1).collect();
                 if known.len() > MOST_NAMED {
                     known[MOST_NAMED] = "…";

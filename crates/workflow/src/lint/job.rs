@@ -5,7 +5,7 @@ use super::linter::{Linter, Use};
 use super::types::Type;
 use super::{conditions, contexts, events, glob, labels, matrix, step, tree};
 use crate::template::{Template, TemplateKind};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The `jobs` context of the outputs of a reusable workflow.
 pub(super) fn outputs_of_jobs(jobs: &Template) -> Type {
@@ -26,13 +26,45 @@ fn outputs(job: &Template) -> Type {
     }
 }
 
+/// The jobs of a file, for those that look one up.
+struct Jobs<'a> {
+    all: &'a Template,
+    /// By their ids in lower case, where there are many.
+    by_id: Option<HashMap<String, &'a Template>>,
+}
+
+/// Up to so many jobs are compared one by one.
+const FEW: usize = 32;
+
+impl<'a> Jobs<'a> {
+    fn of(all: &'a Template) -> Self {
+        let many = tree::entries(all).nth(FEW).is_some();
+        let by_id = many.then(|| {
+            let mut by_id = HashMap::new();
+            for (id, job) in tree::entries(all) {
+                by_id.entry(id.value.to_ascii_lowercase()).or_insert(job);
+            }
+            by_id
+        });
+        Self { all, by_id }
+    }
+
+    fn get(&self, id: &str) -> Option<&'a Template> {
+        match &self.by_id {
+            Some(by_id) => by_id.get(&id.to_ascii_lowercase()).copied(),
+            None => tree::get(self.all, id),
+        }
+    }
+}
+
 /// Checks every job.
 pub(super) fn check_all(linter: &mut Linter<'_>, jobs: &Template, environment: &mut Environment) {
+    let by_id = Jobs::of(jobs);
     for (id, job) in tree::entries(jobs) {
         if tree::get(job, "uses").is_none() {
             linter.incomplete(id, job, &["runs-on", "steps"]);
         }
-        environment.insert("needs", needs(linter, jobs, job));
+        environment.insert("needs", needs(linter, &by_id, job));
         check(linter, job, environment);
         environment.take("matrix");
     }
@@ -40,7 +72,7 @@ pub(super) fn check_all(linter: &mut Linter<'_>, jobs: &Template, environment: &
 }
 
 /// The `needs` context: the direct needs.
-fn needs(linter: &mut Linter<'_>, jobs: &Template, job: &Template) -> Type {
+fn needs(linter: &mut Linter<'_>, jobs: &Jobs<'_>, job: &Template) -> Type {
     let Some(list) = tree::get(job, "needs") else { return contexts::nothing() };
     let mut known = Vec::new();
     let mut seen = HashSet::new();
@@ -51,7 +83,7 @@ fn needs(linter: &mut Linter<'_>, jobs: &Template, job: &Template) -> Type {
             linter.warn("duplicate-need", item.span, format!("the job '{id}' is needed twice"));
             continue;
         }
-        known.push((folded, contexts::needed_job(tree::get(jobs, id).map_or(Type::Any, outputs))));
+        known.push((folded, contexts::needed_job(jobs.get(id).map_or(Type::Any, outputs))));
     }
     Type::strict(known)
 }

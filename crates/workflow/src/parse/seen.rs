@@ -9,9 +9,9 @@ const FEW: usize = 24;
 /// The keys of a mapping that were taken; its entries are kept elsewhere.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// Few: looked for among the entries.
+    /// Few, all of ASCII: looked for among the entries.
     Few,
-    /// Many: folded.
+    /// Many, or some with other letters: folded.
     Many(HashSet<String>),
 }
 
@@ -23,6 +23,13 @@ impl Seen {
 
     /// Takes note of a key that becomes an entry; says whether it is new.
     pub(super) fn insert(&mut self, name: &str, entries: &[(TemplateKey, Template)]) -> bool {
+        if matches!(self, Self::Few) && !name.is_ascii() {
+            let taken = entries.iter().filter_map(|(key, _)| match key {
+                TemplateKey::Literal(key) => Some(key.value.to_lowercase()),
+                TemplateKey::Expression(_) | TemplateKey::Insert(_) => None,
+            });
+            *self = Self::Many(taken.collect());
+        }
         match self {
             Self::Few => !among(name, entries),
             Self::Many(set) => set.insert(name.to_lowercase()),
@@ -46,9 +53,5 @@ impl Seen {
 }
 
 fn among(name: &str, entries: &[(TemplateKey, Template)]) -> bool {
-    entries.iter().any(|(key, _)| matches!(key, TemplateKey::Literal(key) if same(key, name)))
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase()
+    entries.iter().any(|(key, _)| matches!(key, TemplateKey::Literal(key) if key.value.eq_ignore_ascii_case(name)))
 }

@@ -10,6 +10,7 @@ use crate::nearest::nearest;
 use crate::template::Template;
 use crate::yaml::{Span, Spanned};
 use domain::StepId;
+use std::collections::HashSet;
 
 /// The steps of a sequence that has the shape. `None` for a step stands for one that was reported.
 pub(super) fn steps(template: Template, condition_at: &Availability, reading: &mut Reading<'_>) -> Vec<Step> {
@@ -152,9 +153,15 @@ fn name_all(drafts: &mut [Draft], ids: &mut Ids) {
 
 /// `wait` and `cancel` must name a background step that stands before them.
 fn check_background(drafts: &[Draft], reading: &mut Reading<'_>) {
+    // Nearly all jobs have none.
+    let waits = |draft: &Draft| matches!(draft.kind, DraftKind::Simple(Some(StepKind::Wait(_) | StepKind::Cancel(_))));
+    if !drafts.iter().any(waits) {
+        return;
+    }
     let mut started: Vec<&str> = Vec::new();
-    let report = |target: &Spanned<StepId>, started: &[&str], reading: &mut Reading<'_>| {
-        if !started.iter().any(|id| id.eq_ignore_ascii_case(target.value.as_str())) {
+    let mut folded: HashSet<String> = HashSet::new();
+    let report = |target: &Spanned<StepId>, started: &[&str], folded: &HashSet<String>, reading: &mut Reading<'_>| {
+        if !folded.contains(&target.value.as_str().to_ascii_lowercase()) {
             let near =
                 if reading.findings.helps() { nearest(target.value.as_str(), started.iter().copied()) } else { None };
             let help = near.map(|near| format!("did you mean '{near}'?"));
@@ -167,14 +174,16 @@ fn check_background(drafts: &[Draft], reading: &mut Reading<'_>) {
         match &draft.kind {
             DraftKind::Simple(Some(StepKind::Wait(targets))) => {
                 for target in targets {
-                    report(target, &started, reading);
+                    report(target, &started, &folded, reading);
                 }
             }
-            DraftKind::Simple(Some(StepKind::Cancel(target))) => report(target, &started, reading),
+            DraftKind::Simple(Some(StepKind::Cancel(target))) => report(target, &started, &folded, reading),
             _ => {}
         }
         if draft.rest.background {
-            started.extend(draft.id.as_ref().map(StepId::as_str));
+            let id = draft.id.as_ref().map(StepId::as_str);
+            folded.extend(id.map(str::to_ascii_lowercase));
+            started.extend(id);
         }
     }
 }

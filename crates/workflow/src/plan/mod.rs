@@ -4,6 +4,7 @@
 mod call;
 mod files;
 mod options;
+mod parses;
 mod permission;
 mod pick;
 mod resolve;
@@ -11,6 +12,7 @@ mod types;
 
 pub use files::{FileReference, Files, SourceFile};
 pub use options::{Calls, Options, TokenPolicy};
+pub use parses::Parses;
 pub use pick::NoSuchJob;
-pub use resolve::{plan, plan_with};
+pub use resolve::{plan, plan_parsed, plan_with};
 pub use types::{Graph, Plan, PlanOutcome, PlannedJob};

@@ -2,7 +2,7 @@
 
 use super::call::{check, error};
 use super::permission::excess;
-use super::{Calls, FileReference, Files, Graph, Options, Plan, PlanOutcome, PlannedJob};
+use super::{Calls, FileReference, Files, Graph, Options, Parses, Plan, PlanOutcome, PlannedJob};
 use crate::action_source::ActionRef;
 use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::model::{Job, JobKind, Permissions, ReusableJob, Workflow};
@@ -21,10 +21,17 @@ pub fn plan(files: &Files, path: &str) -> PlanOutcome {
 /// Plans a workflow file.
 #[must_use]
 pub fn plan_with(files: &Files, root: &FileReference, options: &Options) -> PlanOutcome {
+    plan_parsed(files, root, options, &mut Parses::default())
+}
+
+/// Plans a workflow file; what was parsed for an earlier try with the same files is not parsed again.
+#[must_use]
+pub fn plan_parsed(files: &Files, root: &FileReference, options: &Options, parses: &mut Parses) -> PlanOutcome {
     let Some(id) = files.find(root) else { return PlanOutcome::NeedsFiles(vec![root.clone()]) };
     let mut planner = Planner {
         files,
         options,
+        parses,
         parsed: HashMap::new(),
         bytes: 0,
         jobs: 0,
@@ -52,6 +59,7 @@ pub fn plan_with(files: &Files, root: &FileReference, options: &Options) -> Plan
 struct Planner<'a> {
     files: &'a Files,
     options: &'a Options,
+    parses: &'a mut Parses,
     parsed: HashMap<FileId, Loaded>,
     /// What all loads so far count for.
     bytes: usize,
@@ -120,9 +128,9 @@ impl Planner<'_> {
         // A file's name counts once, its content with each load.
         self.bytes += 26 + 2 * name.chars().count();
         let limits = Limits { bytes: self.options.limits.bytes.saturating_sub(self.bytes), ..self.options.limits };
-        let (parsed, bytes) = parse::workflow_within(id, &name, text, &limits);
-        self.findings.extend(parsed.diagnostics);
-        self.parsed.insert(id, Loaded { workflow: parsed.value.map(Arc::new), bytes });
+        let parse = self.parses.get(id, &name, text, &limits);
+        self.findings.extend_from_slice(&parse.diagnostics);
+        self.parsed.insert(id, Loaded { workflow: parse.workflow.clone(), bytes: parse.bytes });
         true
     }
 
