@@ -23,7 +23,10 @@ mod stop;
 mod supervise;
 
 pub use control::{ControlError, Draining, ask, drain};
-pub use import::{Difference, DockerLabels, HostLabels, ImportError, Imported, import_runner_file};
+pub use import::{
+    Carried, CarriedHooks, CarriedLimits, Difference, DockerLabels, Foreign, HostLabels, ImportError, Imported,
+    KeyReport, Origin, RunnerFile, import, runner_file_of,
+};
 pub use journal::JournalError;
 pub use label::{Backend, InvalidLabel, Label};
 pub use labels::{LabelNote, Labels, LabelsError};
