@@ -25,7 +25,7 @@ mod supervise;
 pub use control::{ControlError, Draining, ask, drain};
 pub use import::{
     Carried, CarriedHooks, CarriedLimits, Difference, DockerLabels, Foreign, HostLabels, ImportError, Imported,
-    KeyReport, Origin, RunnerFile, import, runner_file_of,
+    ImportedSettings, KeyReport, Origin, RunnerFile, import, import_settings, runner_file_of,
 };
 pub use journal::JournalError;
 pub use label::{Backend, InvalidLabel, Label};

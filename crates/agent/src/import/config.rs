@@ -144,6 +144,8 @@ pub(super) struct Config {
     pub(super) carried: Carried,
     pub(super) keys: Vec<KeyReport>,
     pub(super) at_default: usize,
+    /// Both runners have a cache service unless it is switched off or said to be elsewhere.
+    has_cache: bool,
 }
 
 /// Reads a file.
@@ -151,7 +153,7 @@ pub(super) fn read(text: &str) -> Result<Config, ImportError> {
     let text = text.trim_start_matches('\u{feff}');
     let document = workflow::yaml::read(FileId(0), text, &Limits::default())
         .map_err(|fault| ImportError::Config { line: fault.span.line, reason: fault.message })?;
-    let mut config = Config::default();
+    let mut config = Config { has_cache: true, ..Config::default() };
     match &document.root.kind {
         NodeKind::Null => {}
         NodeKind::Mapping(pairs) => config.table("", pairs)?,
@@ -236,11 +238,17 @@ impl Config {
             }
             _ => {}
         }
+        if path == "cache.enabled" && value::text(node).and_then(|text| value::truth(&text)) == Some(false) {
+            self.has_cache = false;
+        }
         if is_at_default(key, node) {
             self.at_default += 1;
             return Ok(());
         }
         let key_name = path.to_owned();
+        if to_another_cache(path) {
+            self.has_cache = false;
+        }
         self.keys.push(match key.fate {
             Fate::To(to, apply) => {
                 apply(node, &mut self.carried).map_err(wrong)?;
@@ -259,6 +267,9 @@ impl Config {
 
     /// What only several keys together say.
     fn after(&mut self) {
+        if self.has_cache {
+            self.keys.push(KeyReport::Lost { key: "cache".to_owned(), why: keys::CACHE });
+        }
         // `metrics.addr` stands in every file, whether it is used or not.
         let is_on = self.keys.iter().any(|report| report.key() == "metrics.enabled");
         if !is_on {
@@ -266,6 +277,10 @@ impl Config {
             self.keys.retain(|report| report.key() != "metrics.addr");
         }
     }
+}
+
+fn to_another_cache(path: &str) -> bool {
+    ["cache.external_server", "cache.actions_cache_url_override"].contains(&path)
 }
 
 /// Whether it says what that runner does anyway.

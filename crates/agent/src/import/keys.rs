@@ -52,7 +52,7 @@ const CONTAINERS: &str =
 const CLEAN: &str = "what a job writes goes with its sandbox: there is nothing to clean up";
 const PACE: &str = "the pace of asking adapts by itself: three times a second after work, every 2 s later";
 const SPOOL: &str = "rows and states wait on disk until the forge takes them, whatever its answers";
-const CACHE: &str = "there is no cache service of the agent yet: actions/cache finds nothing and stores nothing, and no job fails by that; cache_server names one of yours";
+pub(super) const CACHE: &str = "there is no cache service of the agent yet: actions/cache finds nothing and stores nothing, and no job fails by that; cache_server names one of yours";
 const HEALTH: &str = "the agent does not look at the machine's health before it takes jobs; limits.disk and limits.memory bound each job, and /healthz can be watched from outside";
 const LOG: &str = "the agent logs by EKIDEN_LOG (info, agent=debug)";
 

@@ -14,7 +14,7 @@ mod value;
 pub use config::{Carried, CarriedHooks, CarriedLimits, KeyReport};
 pub use labels::Difference;
 
-use crate::{Label, LabelsError, Registration};
+use crate::{Backend, Label, LabelsError, Registration};
 use domain::{RunnerId, RunnerKey, RunnerLife, RunnerUuid, Secret};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -68,10 +68,19 @@ pub struct Foreign<'a> {
 /// A runner taken over, and where it differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
-    /// Whose it was, where the files tell.
-    pub origin: Option<Origin>,
     /// What is to be kept.
     pub registration: Registration,
+    /// What is to be configured.
+    pub settings: ImportedSettings,
+}
+
+/// How a foreign runner was set up, in our words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedSettings {
+    /// Whose it was, where the files tell.
+    pub origin: Option<Origin>,
+    /// Its labels, or those that were asked for.
+    pub labels: Vec<Label>,
     /// What is to be configured.
     pub carried: Carried,
     /// Each label that means something else now.
@@ -187,28 +196,47 @@ pub fn import(foreign: &Foreign<'_>, read: impl Fn(&str) -> io::Result<String>) 
             return Err(ImportError::Lacking(name));
         }
     }
-    let origin = file_origin.or(config.origin);
-    // As their daemons do: labels of the configuration, where there are some, replace those of the registration.
-    let texts = match foreign.labels {
-        Some(texts) => texts,
-        None if config.labels.is_empty() => &identity.labels,
-        None => &config.labels,
-    };
-    let (labels, differences): (Vec<Label>, Vec<Difference>) =
-        labels::convert(texts, origin, foreign.host, foreign.docker)?;
+    let settings = settle(foreign, config, file_origin, &identity.labels)?;
     let registration = Registration {
         instance: identity.instance.trim_end_matches('/').to_owned(),
         id: RunnerId(identity.id),
         name: identity.name,
         key: RunnerKey { uuid: RunnerUuid(identity.uuid), token: identity.token },
-        labels,
+        labels: settings.labels.clone(),
         life: identity.life,
     };
+    Ok(Imported { registration, settings })
+}
+
+/// Reads how a foreign runner was set up, for a registration of its own.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_settings(foreign: &Foreign<'_>) -> Result<ImportedSettings, ImportError> {
+    let config = foreign.config.map(config::read).transpose()?.unwrap_or_default();
+    settle(foreign, config, None, &[])
+}
+
+fn settle(
+    foreign: &Foreign<'_>,
+    config: config::Config,
+    origin: Option<Origin>,
+    registered: &[String],
+) -> Result<ImportedSettings, ImportError> {
+    let origin = origin.or(config.origin);
+    // As their daemons do: labels of the configuration, where there are some, replace those of the registration.
+    let texts = match foreign.labels {
+        Some(texts) => texts,
+        None if config.labels.is_empty() => registered,
+        None => &config.labels,
+    };
+    let (labels, differences) = labels::convert(texts, origin, foreign.host, foreign.docker)?;
     let mut carried = config.carried;
-    if foreign.docker == DockerLabels::Sandbox {
+    if labels.iter().any(|label| matches!(label.backend, Backend::Docker { .. })) {
         carried.map_docker = Some("sandbox");
     }
-    Ok(Imported { origin, registration, carried, differences, keys: config.keys, at_default: config.at_default })
+    let (keys, at_default) = (config.keys, config.at_default);
+    Ok(ImportedSettings { origin, labels, carried, differences, keys, at_default })
 }
 
 /// Where the registration lies that a `config.yaml` belongs to (`runner.file`, relative to the folder that the runner ran in).

@@ -7,7 +7,7 @@ mod value;
 
 pub(crate) use agent::{
     AgentArgs, AgentCommand, AgentDrainArgs, AgentOnceArgs, AgentRegisterArgs, AgentStartArgs, AgentStatusArgs,
-    AgentUnregisterArgs, DataArgs, ForgeArgs, ForksName, JobLimitArgs, MapDocker, ToolCacheName,
+    AgentUnregisterArgs, DataArgs, ForksName, JobLimitArgs, MapDocker, ToolCacheName,
 };
 pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,

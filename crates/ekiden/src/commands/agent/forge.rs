@@ -1,6 +1,5 @@
 //! How the forge is reached: its URL as people give it, whom to believe, and what each fault of a call means to a person.
 
-use crate::args::ForgeArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use protocol::{Authority, CallError, Client, ClientError, ClientSettings};
@@ -58,8 +57,8 @@ pub(super) fn authority(insecure: bool, ca_file: Option<&Path>) -> Result<Author
 }
 
 /// A client for a person's command.
-pub(super) fn client(url: &str, args: &ForgeArgs) -> Result<Client, Failure> {
-    let authority = authority(args.insecure.unwrap_or(false), args.ca_file.as_deref())?;
+pub(super) fn client_with(url: &str, insecure: Option<bool>, ca_file: Option<&Path>) -> Result<Client, Failure> {
+    let authority = authority(insecure.unwrap_or(false), ca_file)?;
     let settings = ClientSettings { authority, timeout: PATIENCE, ..ClientSettings::new(url, VERSION) };
     Client::new(&settings).map_err(|error| client_failure(&error))
 }

@@ -1,8 +1,9 @@
 //! `ekiden agent register`: gets a key from a forge and keeps it. Flags win over our variables, those over the ones of Gitea's images;
 //! what is still open is asked for on a terminal.
 
+use super::import::{self, Other};
 use super::inherited::Inherited;
-use super::{ask, data, forge, remember};
+use super::{ask, data, forge, remember, report};
 use crate::args::AgentRegisterArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -20,9 +21,31 @@ const ATTEMPTS: u32 = 3;
 pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
     let folder = data::folder(&args.data)?;
     let file = RegistrationFile::of(&folder);
-    file.must_be_free().map_err(|error| file_failure(&error))?;
-    data::writable(&folder)?;
     let inherited = Inherited::read();
+    let is_dry = args.import.dry_run;
+    if !is_dry {
+        file.must_be_free().map_err(|error| file_failure(&error))?;
+    }
+    let token = token(args, &inherited)?;
+    let other = Other::read(args, &inherited, token.is_some())?;
+    if !is_dry {
+        data::writable(&folder)?;
+    } else if !other.is_some() {
+        return Err(Failure::usage("--dry-run is for taking another runner over").fix("--import FILE or --config FILE"));
+    }
+    let asked_labels = args.labels.as_deref().or(inherited.labels.as_deref());
+    if other.is_some() && (token.is_none() || args.import.import.is_some()) {
+        return import::run(args, &folder, &other, asked_labels);
+    }
+    let set_up = if other.is_some() { Some(other.settings(args, asked_labels)?) } else { None };
+    if let Some(set_up) = &set_up {
+        remember::must_be_free(&folder)?;
+        crate::style::data(&report::settings(set_up))?;
+        if is_dry {
+            note("nothing was written: this was a dry run");
+            return Ok(Exit::Ok);
+        }
+    }
     let term = if args.no_interactive { None } else { ask::terminal() };
 
     let instance = match args.instance.as_ref().or(inherited.instance.as_ref()) {
@@ -34,7 +57,7 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
             None => return Err(missing("the URL of the forge", "--instance https://forge.example.org")),
         },
     };
-    let token = match token(args, &inherited)? {
+    let token = match token {
         Some(token) => token,
         None => match &term {
             Some(term) => ask::ask_secret(
@@ -53,9 +76,11 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
             None => data::host_name(),
         },
     };
-    let labels = match args.labels.as_ref().or(inherited.labels.as_ref()) {
-        Some(texts) => Labels::read(texts).map_err(|error| Failure::usage(error.to_string()))?,
-        None => match &term {
+    let of_config = set_up.as_ref().map(|set_up| set_up.labels.clone()).filter(|labels| !labels.is_empty());
+    let labels = match (of_config, asked_labels) {
+        (Some(labels), _) => Labels { labels, notes: Vec::new() },
+        (None, Some(texts)) => Labels::read(texts).map_err(|error| Failure::usage(error.to_string()))?,
+        (None, None) => match &term {
             Some(term) => ask::ask(
                 term,
                 "Labels, comma-separated; LABEL:host runs without isolation",
@@ -78,10 +103,11 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
         life: if ephemeral { RunnerLife::Ephemeral } else { RunnerLife::Lasting },
         version: forge::VERSION.to_owned(),
     };
-    let client = forge::client(&instance, &args.forge)?;
+    let insecure = args.forge.insecure.or(set_up.as_ref().and_then(|set_up| set_up.carried.insecure));
+    let client = forge::client_with(&instance, insecure, args.forge.ca_file.as_deref())?;
     let attempts = args.attempts.or(inherited.attempts).unwrap_or(ATTEMPTS);
     let registered = data::runtime()?.block_on(exchange(&client, new, &file, attempts))?;
-    remember::settings(&folder, args)?;
+    remember::settings(&folder, args, set_up.as_ref().map(|set_up| &set_up.carried))?;
     say(&registered, &file, args);
     Ok(Exit::Ok)
 }
@@ -197,6 +223,11 @@ fn say(registered: &Registered, file: &RegistrationFile, args: &AgentRegisterArg
     let new = &registered.registration;
     let labels: Vec<String> = new.labels.iter().map(ToString::to_string).collect();
     note(format!("{} is registered with {} for {}", new.name, new.instance, labels.join(", ")));
+    say_where(args, file);
+}
+
+/// Where the key is, and what comes next.
+pub(super) fn say_where(args: &AgentRegisterArgs, file: &RegistrationFile) {
     note(format!("its key is in {}", file.path().display()));
     let data = args.data.data.as_ref().map(|data| format!(" --data {}", data.display())).unwrap_or_default();
     note(format!("take jobs: ekiden agent start{data}"));
