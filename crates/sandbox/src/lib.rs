@@ -10,7 +10,9 @@ mod spec;
 
 pub use command::{Collected, Ended, Exec, ExecEnd, InsideFile, Process, Signal, Stdio};
 pub use limits::Limits;
-pub use spec::{Entrance, Expected, Layout, Mount, Network, Profile, Root, SandboxSpec, Workspace};
+pub use spec::{
+    Entrance, Expected, Layout, Mount, Network, Profile, Root, SandboxSpec, ToolFolder, ToolWrites, Workspace,
+};
 
 use async_trait::async_trait;
 use domain::Receipt;

@@ -30,8 +30,8 @@ pub struct SandboxSpec {
     pub mounts: Vec<Mount>,
     /// Trees that a step may place later.
     pub views: Vec<View>,
-    /// A host folder with tools for `RUNNER_TOOL_CACHE`, read-only below a throw-away layer.
-    pub tool_cache: Option<PathBuf>,
+    /// A host folder with tools for `RUNNER_TOOL_CACHE`.
+    pub tool_cache: Option<ToolFolder>,
 }
 
 impl SandboxSpec {
@@ -61,6 +61,24 @@ pub struct Expected {
     pub network: Network,
     /// What each may use.
     pub limits: Limits,
+}
+
+/// A host folder with tools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolFolder {
+    /// On the host.
+    pub host: PathBuf,
+    /// What becomes of what the job writes there.
+    pub writes: ToolWrites,
+}
+
+/// What becomes of what a job writes to a folder with tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToolWrites {
+    /// It goes with the job: the folder lies read-only below a throw-away layer.
+    ThrownAway,
+    /// It stays, for the jobs that get the same folder. Whoever owns the folder appears as the job's user.
+    Kept,
 }
 
 /// What the job sees as `/`.

@@ -45,7 +45,8 @@ impl Host {
             Workspace::Bind(path) => path.clone(),
         };
         let home = std::env::var_os("HOME").map_or_else(|| folder.join("home"), PathBuf::from);
-        let tool_cache = spec.tool_cache.clone().unwrap_or_else(|| folder.join("tools"));
+        // Nothing can lie over a folder here: it is the folder itself, as all of the machine is.
+        let tool_cache = spec.tool_cache.as_ref().map_or_else(|| folder.join("tools"), |tools| tools.host.clone());
         let path = spec.path.iter().cloned().chain(self.variables.path().iter().cloned());
         Layout {
             work,

@@ -7,7 +7,7 @@ use crate::disk::Disk;
 use crate::sys;
 use crate::wire::{Access, Bind, Fault, Layer, Net, Owners, Profile, Protection, Setup, Source, ViewSetup};
 use domain::View;
-use sandbox::{Expected, Layout, Network, Root, SandboxSpec, Workspace};
+use sandbox::{Expected, Layout, Network, Root, SandboxSpec, ToolWrites, Workspace};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -248,8 +248,12 @@ impl Builder {
             binds.push(Bind { source, at: relative(&mount.inside), access: Access::Read });
         }
         if let Some(tools) = &spec.tool_cache {
-            let source = self.tree(tools, Some(owner_of(tools)?), Use::Lower)?;
-            binds.push(Bind { source, at: relative(&layout.tool_cache), access: Access::Layered });
+            let (used, access) = match tools.writes {
+                ToolWrites::ThrownAway => (Use::Lower, Access::Layered),
+                ToolWrites::Kept => (Use::Mount, Access::Write),
+            };
+            let source = self.tree(&tools.host, Some(owner_of(&tools.host)?), used)?;
+            binds.push(Bind { source, at: relative(&layout.tool_cache), access });
         }
         if let Workspace::Bind(host) = &spec.workspace {
             let source = self.tree(host, Some(owner_of(host)?), Use::Mount)?;

@@ -30,6 +30,14 @@ enum Special {
     All,
 }
 
+/// What other forges call the context `github`, so that their workflows can name their own.
+const GITHUB_ELSEWHERE: &[&str] = &["gitea", "forgejo", "forge"];
+
+/// The context that a name means.
+pub(super) fn context_of(name: &str) -> &str {
+    if GITHUB_ELSEWHERE.iter().any(|other| other.eq_ignore_ascii_case(name)) { "github" } else { name }
+}
+
 const G_I_V: &[&str] = &["github", "inputs", "vars"];
 const WORKFLOW_ENV_CONTEXTS: &[&str] = &["github", "inputs", "vars", "secrets"];
 const CALL_OUTPUT_CONTEXTS: &[&str] = &["github", "inputs", "vars", "jobs"];
@@ -155,6 +163,7 @@ impl Availability {
     /// Whether a context may be used; case does not matter.
     #[must_use]
     pub fn allows_context(&self, name: &str) -> bool {
+        let name = context_of(name);
         self.contexts().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
 

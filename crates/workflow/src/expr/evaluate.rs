@@ -2,6 +2,7 @@
 
 mod functions;
 
+use super::availability::context_of;
 use super::memory::Memory;
 use super::{Comparison, EvaluationError, Node, NodeKind, Scope, Value};
 use std::cmp::Ordering;
@@ -61,6 +62,7 @@ impl<'a> Evaluator<'a> {
             NodeKind::Literal(value) => Outcome::Plain(value.clone()),
             NodeKind::Wildcard => Outcome::Plain(Value::Null),
             NodeKind::Context(name) => {
+                let name = context_of(name);
                 let value = if name.bytes().any(|b| b.is_ascii_uppercase()) {
                     self.scope.context(&name.to_ascii_lowercase())
                 } else {

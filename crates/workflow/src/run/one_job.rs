@@ -161,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn forges_have_names_of_their_own_for_their_context() {
+        for name in ["gitea", "forgejo", "forge", "Gitea", "github"] {
+            let job = format!("    if: ${{{{ {name}.ref == null && {name}['sha'] == '' }}}}\n");
+            assert!(matches!(decide(&job, &[]), OneJob::Ready(_)), "{name}");
+        }
+    }
+
+    #[test]
     fn a_condition_is_decided_here_only_when_it_is_written() {
         let failed = [("a", Conclusion::Failure)];
         assert!(matches!(decide("", &failed), OneJob::Ready(_)), "the forge decided");

@@ -12,7 +12,7 @@ use engine::job::{
     CheckoutRules, CheckoutTime, GivenContexts, Hook, HookShell, Hooks, JobInFile, JobRequest, Keep, Masker, Programs,
     RunnerFacts, SandboxRequest, Timing,
 };
-use sandbox::{SandboxSpec, Workspace};
+use sandbox::{SandboxSpec, ToolFolder, ToolWrites, Workspace};
 use source::forge::{ForgeCheckout, ForgeOptions, OwnRepository};
 use source::store::Access;
 use source::{CancelFlag, Store, StoreOptions};
@@ -52,7 +52,7 @@ pub(super) fn of(
 ) -> Result<JobRequest, String> {
     let store = store(&order, ground.token.as_ref(), &ground.stop)?;
     let checkout = checkout(&order, ground.token.as_ref(), &ground.stop);
-    let spec = spec(&order, &ground);
+    let spec = spec(&order, &ground)?;
     let hooks = hooks(&order)?;
     let JobOrder { task, settings, runner, forge, .. } = order;
     let text = |name: &str| ready.github.get(name).map(|value| value.to_text().into_owned()).unwrap_or_default();
@@ -151,10 +151,10 @@ fn git_settings(order: &JobOrder) -> Vec<(String, String)> {
     settings
 }
 
-fn spec(order: &JobOrder, ground: &Ground) -> SandboxSpec {
+fn spec(order: &JobOrder, ground: &Ground) -> Result<SandboxSpec, String> {
     let settings = &order.settings;
     let repository = contexts::text(&order.task.context, &["repository"]).unwrap_or_default();
-    SandboxSpec {
+    Ok(SandboxSpec {
         name: format!("task-{}-{}", order.task.id, std::process::id()),
         root: settings.root.clone(),
         profile: ground.place.profile,
@@ -166,19 +166,27 @@ fn spec(order: &JobOrder, ground: &Ground) -> SandboxSpec {
         path: settings.expose.bins.clone(),
         mounts: Vec::new(),
         views: Vec::new(),
-        tool_cache: tool_cache(&settings.tool_cache, repository, place::may_share(&ground.cause)),
-    }
+        tool_cache: tool_cache(&settings.tool_cache, repository, place::may_share(&ground.cause))?,
+    })
 }
 
-fn tool_cache(cache: &ToolCache, repository: &str, _may_share: bool) -> Option<PathBuf> {
-    let folder = match cache {
-        ToolCache::Empty => return None,
-        ToolCache::ReadOnly { folder } => folder.clone(),
+/// The tools of a job. Those of a repository are its own, and only jobs that nobody outside caused change them.
+fn tool_cache(cache: &ToolCache, repository: &str, may_share: bool) -> Result<Option<ToolFolder>, String> {
+    let (host, writes) = match cache {
+        ToolCache::Empty => return Ok(None),
+        ToolCache::ReadOnly { folder } => (folder.clone(), ToolWrites::ThrownAway),
         ToolCache::Shared { folder } => {
-            repository.split('/').fold(folder.clone(), |folder, part| folder.join(folder_name(part, "_")))
+            let own = repository.split('/').fold(folder.clone(), |folder, part| folder.join(folder_name(part, "_")));
+            if may_share {
+                std::fs::create_dir_all(&own)
+                    .map_err(|error| format!("could not make the tool cache {}: {error}", own.display()))?;
+                (own, ToolWrites::Kept)
+            } else {
+                (own, ToolWrites::ThrownAway)
+            }
         }
     };
-    folder.is_dir().then_some(folder)
+    Ok(host.is_dir().then_some(ToolFolder { host, writes }))
 }
 
 /// A name of the forge as the name of one folder; forges allow only such names, but it is they who say so.
