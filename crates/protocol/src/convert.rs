@@ -185,18 +185,16 @@ pub(crate) fn batch_to_wire(from: LogBatch) -> pb::UpdateLogRequest {
     }
 }
 
-pub(crate) fn batch_from_wire(from: pb::UpdateLogRequest) -> LogBatch {
+/// From the bytes that came: a row is copied once.
+pub(crate) fn batch_from_wire(from: &pb::__buffa::view::UpdateLogRequestView<'_>) -> LogBatch {
+    let row = |row: &pb::__buffa::view::LogRowView<'_>| LogRow {
+        at: row.time.as_option().map_or(domain::Timestamp(0), |time| value::moment_of(time.seconds, time.nanos)),
+        content: row.content.to_owned(),
+    };
     LogBatch {
         task: TaskId(from.task_id),
         index: value::unsigned(from.index),
-        rows: from
-            .rows
-            .into_iter()
-            .map(|row| LogRow {
-                at: row.time.into_option().map(|time| value::moment_from_wire(&time)).unwrap_or(domain::Timestamp(0)),
-                content: row.content,
-            })
-            .collect(),
+        rows: from.rows.iter().map(row).collect(),
         end: if from.no_more { LogEnd::Last } else { LogEnd::Open },
     }
 }

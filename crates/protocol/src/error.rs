@@ -158,8 +158,11 @@ impl CallError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Credentials { .. } => Advice::Stop,
-            Self::Unsupported { .. } | Self::LogClosed { .. } | Self::TooLarge { .. } => Advice::GiveUp,
-            Self::Unavailable { .. } | Self::TimedOut { .. } | Self::Garbled { .. } => Advice::Retry,
+            Self::Unsupported { .. } | Self::LogClosed { .. } => Advice::GiveUp,
+            // Too large a body: with less in it.
+            Self::Unavailable { .. } | Self::TimedOut { .. } | Self::Garbled { .. } | Self::TooLarge { .. } => {
+                Advice::Retry
+            }
             Self::Refused { refusal, .. } => match refusal.code {
                 // Gitea says `unknown` for everything, faults of the moment among them.
                 Code::Unknown | Code::Internal | Code::Aborted | Code::ResourceExhausted | Code::Canceled => {

@@ -159,7 +159,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         context: RequestContext,
         request: ServiceRequest<'_, pb::UpdateLogRequest>,
     ) -> ServiceResult<impl Encodable<pb::UpdateLogResponse> + Send + use<'a, S>> {
-        let batch = convert::batch_from_wire(request.to_owned_message());
+        let batch = convert::batch_from_wire(&request);
         let rows = self.0.log(Caller::of(&context), batch).await.map_err(refused)?;
         Response::ok(convert::acknowledged_to_wire(rows))
     }

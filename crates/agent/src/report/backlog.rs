@@ -7,13 +7,12 @@ use domain::{TaskId, Timestamp};
 use protocol::BatchWriter;
 use std::collections::VecDeque;
 use std::io;
+use std::ops::ControlFlow;
 
 /// A row adds so many bytes to its line at most.
 const ROW_COST: usize = 40;
 /// What a chunk costs beside its text.
 const CHUNK_COST: usize = 64;
-/// So many bytes of rows are kept after the forge took them, in case it forgets them.
-const KEPT: usize = 512 * 1024;
 
 /// Rows in the order of the log. Every row has a number, which is the forge's too; those below `acked` are the forge's.
 #[derive(Debug)]
@@ -43,6 +42,8 @@ pub(super) struct Backlog {
 pub(super) struct Limits {
     /// In memory.
     pub(super) window: usize,
+    /// In memory after the forge took them, in case it forgets them.
+    pub(super) kept: usize,
     /// In the spool.
     pub(super) spool: u64,
 }
@@ -174,20 +175,35 @@ impl Backlog {
 
     /// The next rows that the forge wants, in a body of at most so many bytes, but one row at least.
     pub(super) fn pack(&mut self, task: TaskId, most: usize, at: Timestamp) -> BatchWriter {
+        self.load(most, at);
+        let unsent = self.bytes - self.kept;
+        let mut writer = BatchWriter::new(task, self.acked, most.min(unsent + unsent / 4 + 1024));
+        self.offer(|at, row| {
+            if !writer.is_empty() && writer.len() + row.len() + ROW_COST > most {
+                return ControlFlow::Break(());
+            }
+            writer.push(at, row);
+            ControlFlow::Continue(())
+        });
+        writer
+    }
+
+    /// Offers the rows that the forge does not have and that are in memory, as long as they are taken.
+    fn offer(&self, mut take: impl FnMut(Timestamp, &str) -> ControlFlow<()>) {
+        for (first, chunk) in self.chunks.iter().skip(self.kept_chunks) {
+            for row in chunk.iter(self.acked.saturating_sub(*first)) {
+                if take(chunk.at, row).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Gets so many bytes into memory, where there are so many.
+    fn load(&mut self, most: usize, at: Timestamp) {
         while self.bytes - self.kept < most && !self.spool.is_empty() {
             self.refill(most, at);
         }
-        let unsent = self.bytes - self.kept;
-        let mut writer = BatchWriter::new(task, self.acked, most.min(unsent + unsent / 4 + 1024));
-        for (first, chunk) in self.chunks.iter().skip(self.kept_chunks) {
-            for row in chunk.iter(self.acked.saturating_sub(*first)) {
-                if !writer.is_empty() && writer.len() + row.len() + ROW_COST > most {
-                    return writer;
-                }
-                writer.push(chunk.at, row);
-            }
-        }
-        writer
     }
 
     /// Reads from the spool.
@@ -264,7 +280,7 @@ impl Backlog {
             self.kept += chunk.text().len() + CHUNK_COST;
             self.kept_chunks += 1;
         }
-        while self.kept > KEPT
+        while self.kept > self.limits.kept
             && let Some((_, chunk)) = self.chunks.pop_front()
         {
             let cost = chunk.text().len() + CHUNK_COST;
@@ -274,3 +290,6 @@ impl Backlog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How many events may wait. One of output holds up to 64 KiB.
 const EVENTS_AHEAD: usize = 32;
+/// So many bytes of rows stay in memory after the forge took them.
+const KEPT: usize = 512 * 1024;
 /// The file of rows in the spool's folder.
 pub(super) const ROWS_FILE: &str = "rows";
 
@@ -45,7 +47,7 @@ impl Reporter {
 }
 
 pub(super) fn limits(settings: &ReportSettings) -> Limits {
-    Limits { window: settings.timing.window_bytes, spool: settings.timing.spool_bytes }
+    Limits { window: settings.timing.window_bytes, kept: KEPT, spool: settings.timing.spool_bytes }
 }
 
 /// Starts a reporter of a task that stands so.

@@ -18,6 +18,12 @@ fn json_text<M: serde::Serialize + serde::de::DeserializeOwned>(message: &M) -> 
     serde_json::from_str(&serde_json::to_string(message).unwrap()).unwrap()
 }
 
+/// Through bytes, as the server reads them.
+fn batch_read(message: &pb::UpdateLogRequest) -> LogBatch {
+    let bytes = message.encode_to_vec();
+    batch_from_wire(&buffa::MessageView::decode_view(&bytes).unwrap())
+}
+
 fn moments() -> impl Strategy<Value = Timestamp> {
     // To the end of the year 9999, which is the last that JSON can carry.
     (0..253_402_300_800_000_u64).prop_map(Timestamp)
@@ -130,8 +136,8 @@ proptest! {
             end: if is_last { LogEnd::Last } else { LogEnd::Open },
         };
         let wire = batch_to_wire(batch.clone());
-        prop_assert_eq!(batch_from_wire(proto(&wire)), batch.clone());
-        prop_assert_eq!(batch_from_wire(json_text(&wire)), batch);
+        prop_assert_eq!(batch_read(&wire), batch.clone());
+        prop_assert_eq!(batch_read(&json_text(&wire)), batch);
     }
 
     #[test]
@@ -243,7 +249,7 @@ fn what_a_newer_peer_adds_does_no_harm() {
 
 #[test]
 fn numbers_that_make_no_sense_count_as_nothing() {
-    let batch = batch_from_wire(pb::UpdateLogRequest { task_id: 1, index: -5, ..Default::default() });
+    let batch = batch_read(&pb::UpdateLogRequest { task_id: 1, index: -5, ..Default::default() });
     assert_eq!(batch.index, 0);
     let state = pb::TaskState {
         steps: vec![

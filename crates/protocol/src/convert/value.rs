@@ -23,7 +23,11 @@ pub(crate) fn moment_to_wire(at: Timestamp) -> wkt::Timestamp {
 }
 
 pub(super) fn moment_from_wire(at: &wkt::Timestamp) -> Timestamp {
-    Timestamp(unsigned(at.seconds).saturating_mul(1000).saturating_add(unsigned(i64::from(at.nanos / 1_000_000))))
+    moment_of(at.seconds, at.nanos)
+}
+
+pub(super) fn moment_of(seconds: i64, nanos: i32) -> Timestamp {
+    Timestamp(unsigned(seconds).saturating_mul(1000).saturating_add(unsigned(i64::from(nanos / 1_000_000))))
 }
 
 pub(super) fn object_from_wire(from: wkt::Struct) -> Map<String, Value> {

@@ -247,7 +247,7 @@ impl Rules {
         Ok(Reported { phase, stored_outputs: stored })
     }
 
-    pub(super) fn log(&mut self, key: Option<&RunnerKey>, batch: LogBatch) -> Answer<u64> {
+    pub(super) fn log(&mut self, key: Option<&RunnerKey>, mut batch: LogBatch) -> Answer<u64> {
         let closed = self.refuse(Code::AlreadyExists, "AlreadyExists", "log file has been archived");
         let dialect = self.dialect;
         let entry = self.entry(key, batch.task)?;
@@ -256,7 +256,7 @@ impl Rules {
             return Ok(have);
         }
         let known = usize::try_from((have - batch.index).min(count)).unwrap_or(usize::MAX);
-        let new = &batch.rows[known..];
+        let mut new = batch.rows.split_off(known);
         // Forgejo goes home early from a call without rows that it lacks, and files nothing away.
         if new.is_empty() && dialect == Dialect::Forgejo {
             return Ok(have);
@@ -264,7 +264,7 @@ impl Rules {
         if entry.is_filed {
             return if new.is_empty() { Ok(have) } else { Err(closed) };
         }
-        entry.rows.extend_from_slice(new);
+        entry.rows.append(&mut new);
         entry.is_filed = batch.end == LogEnd::Last;
         Ok(entry.rows.len() as u64)
     }
