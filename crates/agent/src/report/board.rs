@@ -199,3 +199,6 @@ impl Board {
         TaskState { id: self.task, phase, steps: steps.collect() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ const LAST_BATCH: usize = 256 * 1024;
 /// The smallest body of rows that is tried.
 const LEAST_BATCH: usize = 32 * 1024;
 /// A body that took no longer is followed by a larger one.
-const QUICK: Duration = Duration::from_millis(100);
+const QUICK: Duration = Duration::from_millis(500);
 /// Outputs larger than this together go out before the result does, in several reports: a proxy may take 1 MiB.
 const OUTPUTS_AT_ONCE: usize = 512 * 1024;
 
@@ -111,7 +111,9 @@ impl Actor {
 
     pub(super) fn state_due(&self, now: Instant) -> Instant {
         match self.stage {
-            Stage::Running | Stage::Log(_) => self.state.due(&self.settings.timing),
+            Stage::Running => self.state.due(&self.settings.timing),
+            // What changed is in the result, which comes next.
+            Stage::Log(_) => self.state.poll_due(&self.settings.timing),
             Stage::Result { .. } => self.state.backoff.until().unwrap_or(now),
         }
     }

@@ -165,6 +165,12 @@ impl StateLink {
         self.took = now - self.started;
     }
 
+    /// When a report is due that says no more than "still here".
+    pub(super) fn poll_due(&self, timing: &Timing) -> Instant {
+        let due = self.started + timing.poll.max(self.took * 2);
+        self.backoff.until().map_or(due, |until| due.max(until))
+    }
+
     /// When a report is due while the job runs. A forge that answers slowly is asked less often.
     pub(super) fn due(&self, timing: &Timing) -> Instant {
         let pause = match self.change {

@@ -2,7 +2,7 @@
 
 use super::Stand;
 use super::stand::{TASK, concluded, event, finished, job, lines_of, output, started};
-use agent::report::{Delivered, End, Halt, Reporter, abandon};
+use agent::report::{Delivered, End, Halt, Reporter, Timing, abandon};
 use domain::{Conclusion, JobEventKind, StepPhase, TaskPhase, TaskResult, TaskStep, Timestamp};
 use protocol::Dialect;
 
@@ -115,4 +115,49 @@ async fn a_task_that_lost_its_agent_fails_with_the_reason() {
         assert_eq!(stand.lines().len(), 3);
         assert_eq!(stand.forge.result(TASK), Some(TaskResult::Concluded(Conclusion::Failure)));
     }
+}
+
+#[tokio::test]
+async fn a_short_job_costs_two_calls() {
+    for dialect in BOTH {
+        let stand = Stand::new(dialect).await;
+        let before = stand.forge.calls().len();
+        let settings = agent::report::ReportSettings { timing: Timing::default(), ..stand.settings(1) };
+        let (events, handle) = Reporter::start(settings);
+        for event in job(1, 3) {
+            events.send(event).await.unwrap();
+        }
+        assert_eq!(handle.finish(concluded(Conclusion::Success)).await, Delivered::Whole);
+        stand.assert_ended(Conclusion::Success);
+        assert_eq!(stand.forge.calls()[before..], ["UpdateLog", "UpdateTask"]);
+    }
+}
+
+#[tokio::test]
+async fn a_background_step_has_its_rows_together() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    let mut settings = stand.settings(3);
+    settings.background = vec![0];
+    let (events, handle) = Reporter::start(settings);
+    for event in [
+        started(2, 1, StepPhase::Main),
+        started(1, 1, StepPhase::Main),
+        output(1, 2, "server up\n"),
+        output(2, 3, "a\n"),
+        output(1, 4, "request\n"),
+        output(2, 5, "b\n"),
+        finished(2, 6, StepPhase::Main, Conclusion::Success),
+        started(3, 7, StepPhase::Main),
+        output(3, 8, "c\n"),
+        finished(1, 9, StepPhase::Main, Conclusion::Success),
+        finished(3, 10, StepPhase::Main, Conclusion::Success),
+    ] {
+        events.send(event).await.unwrap();
+    }
+    assert_eq!(handle.finish(concluded(Conclusion::Success)).await, Delivered::Whole);
+    stand.assert_ended(Conclusion::Success);
+    assert_eq!(stand.lines(), ["a", "b", "c", "server up", "request"]);
+    let ranges: Vec<(u64, u64)> =
+        stand.results()[0].steps.iter().map(|step| (step.log_index, step.log_length)).collect();
+    assert_eq!(ranges, [(3, 2), (0, 2), (2, 1)]);
 }
