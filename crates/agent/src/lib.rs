@@ -10,6 +10,7 @@ mod import;
 pub mod job;
 mod journal;
 mod label;
+mod label_use;
 mod labels;
 mod poll;
 mod register;
@@ -29,6 +30,7 @@ pub use import::{
 };
 pub use journal::JournalError;
 pub use label::{Backend, InvalidLabel, Label};
+pub use label_use::LabelUse;
 pub use labels::{LabelNote, Labels, LabelsError};
 pub use poll::PaceLimits;
 pub use register::{NewRunner, Note, RegisterError, Registered, await_forge, register};

@@ -4,6 +4,7 @@
 use crate::control::Control;
 use crate::health;
 use crate::journal::{Journal, JournalError};
+use crate::label_use::LabelNotes;
 use crate::poll::{Poll, PollEnd, Room, chance};
 use crate::report::Timing;
 use crate::settings::{AgentSettings, Mode, Wait};
@@ -152,6 +153,7 @@ async fn take_jobs(
     let slots = SlotsSettings {
         supervisor: Arc::new(supervisor(&settings, declared)),
         journal,
+        label_notes: LabelNotes::open(&settings.data, SystemClock.now()),
         capacity,
         jobs: if is_one { Jobs::One } else { Jobs::Any },
         room,

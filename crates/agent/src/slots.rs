@@ -3,6 +3,7 @@
 
 use crate::job::payload::Outline;
 use crate::journal::{Journal, Open};
+use crate::label_use::LabelNotes;
 use crate::poll::{Given, Room};
 use crate::status::{AttemptStatus, Work};
 use crate::stop::{Stop, Stopper};
@@ -28,6 +29,7 @@ pub(crate) struct Said {
 pub(crate) struct SlotsSettings {
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) journal: Journal,
+    pub(crate) label_notes: LabelNotes,
     pub(crate) capacity: NonZeroUsize,
     /// How many jobs there will be.
     pub(crate) jobs: Jobs,
@@ -188,6 +190,8 @@ impl Slots {
         if let Ok(next) = self.slots[slot].after(SlotChange::Given { task: id, at: now }) {
             self.slots[slot] = next;
         }
+        let served = |name: &&str| self.settings.supervisor.labels.iter().any(|label| label.name == *name);
+        self.settings.label_notes.seen(outline.runs_on.iter().map(String::as_str).filter(served), now);
         let repository = task.context.get("repository").and_then(|name| name.as_str()).map(str::to_owned);
         let job = outline.name.clone().unwrap_or_else(|| outline.job.clone());
         tracing::info!(task = %id, repository = repository.as_deref().unwrap_or("-"), %job, "taken");

@@ -140,6 +140,14 @@ impl Client {
         &self.url
     }
 
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The same instance with another time for each call, for a fetch that must not wait as long as the rest.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {

@@ -11,6 +11,7 @@ mod error;
 mod packed;
 mod pb;
 pub mod quirks;
+mod rest;
 mod server;
 mod transport;
 
@@ -19,6 +20,7 @@ pub use client::{Authority, Client, ClientSettings, Codec, Compression};
 pub use error::{Advice, CallError, ClientError, Code, Refusal};
 pub use packed::{BatchWriter, PackedBatch};
 pub use quirks::Dialect;
+pub use rest::{InvalidScope, Removal, RemovalError, Scope};
 pub use server::{Caller, RunnerService, router};
 
 /// Where the services lie below the URL of an instance.

@@ -313,9 +313,9 @@ pub(crate) struct AgentUnregisterArgs {
     /// A file with an access token of the forge that may remove runners, or `-` for stdin; without it the runner stays listed there.
     #[arg(long, value_name = "FILE", env = "EKIDEN_AGENT_ADMIN_TOKEN_FILE", value_hint = ValueHint::FilePath)]
     pub(crate) admin_token_file: Option<PathBuf>,
-    /// Where the runner is registered: the whole instance, an owner, or a repository `OWNER/NAME`.
-    #[arg(long, value_name = "instance|OWNER|OWNER/NAME", default_value = "instance", requires = "admin_token_file")]
-    pub(crate) scope: String,
+    /// Where the runner is registered: the whole `instance`, the token's `user`, an organisation, or a repository `OWNER/NAME`.
+    #[arg(long, value_name = "SCOPE", default_value = "instance", requires = "admin_token_file")]
+    pub(crate) scope: protocol::Scope,
     #[command(flatten)]
     pub(crate) forge: ForgeArgs,
 }

@@ -7,7 +7,7 @@ mod value;
 
 pub(crate) use agent::{
     AgentArgs, AgentCommand, AgentDrainArgs, AgentOnceArgs, AgentRegisterArgs, AgentStartArgs, AgentStatusArgs,
-    AgentUnregisterArgs, DataArgs, ForksName, JobLimitArgs, MapDocker, ToolCacheName,
+    AgentUnregisterArgs, DataArgs, ForksName, JobLimitArgs, MapDocker, TableFormat, ToolCacheName,
 };
 pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
@@ -137,6 +137,11 @@ pub(crate) struct DoctorArgs {
     /// How to print the checks.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: PlainFormat,
+    /// Check the agent too: its forge, clock, key, labels, capacity [default: when this machine is registered].
+    #[arg(long)]
+    pub(crate) agent: bool,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
 }
 
 /// `ekiden whoami`.

@@ -1,7 +1,7 @@
-//! `ekiden doctor`: what this machine can isolate, and what to run to fix what it cannot.
+//! `ekiden doctor`: what this machine can isolate, how its agent stands, and what to run to fix what is wrong.
 
 use crate::args::{DoctorArgs, PlainFormat};
-use crate::doctor::{Check, Machine, Verdict, checks, live};
+use crate::doctor::{self, Check, Machine, Verdict, checks, live};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data};
@@ -12,6 +12,14 @@ use std::fmt::Write as _;
 pub(crate) fn run(args: &DoctorArgs, zygote: Option<Result<Zygote, ZygoteError>>) -> Result<Exit, Failure> {
     let mut checks = checks(&Machine::this());
     checks.extend(zygote.map(live).unwrap_or_default());
+    match super::agent::for_doctor(args) {
+        None => {}
+        Some(Err(failure)) => checks.push(doctor::agent::from_failure("agent", &failure)),
+        Some(Ok(settled)) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            checks.extend(runtime.block_on(doctor::agent::checks(&settled)));
+        }
+    }
     let text = match args.output {
         PlainFormat::Text => text(Palette::stdout(), &checks),
         PlainFormat::Json => {

@@ -1,6 +1,7 @@
 //! The checks of `ekiden doctor`: each a fact about this machine, whether it is enough, and the command that fixes it. All but
 //! `live`, which makes a sandbox and throws it away, only read; `commands::doctor` prints them.
 
+pub(crate) mod agent;
 mod kernel;
 mod live;
 mod tools;

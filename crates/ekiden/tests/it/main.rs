@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
 
 mod act_suite;
+mod agent_import;
 mod agent_job;
+mod agent_register;
 mod cases;
 mod checkout;
 mod exec_plan;

@@ -1,11 +1,12 @@
 //! `ekiden agent drain` and `status`: what a person asks of a running agent.
 
 use super::data;
-use crate::args::{AgentDrainArgs, AgentStatusArgs};
+use crate::args::{AgentDrainArgs, AgentStatusArgs, TableFormat};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style;
 use agent::ControlError;
+use domain::{Clock as _, SystemClock};
 
 /// Tells the agent to take no more jobs.
 pub(crate) fn drain(args: &AgentDrainArgs) -> Result<Exit, Failure> {
@@ -32,8 +33,14 @@ fn failure(error: &ControlError) -> Failure {
 /// Says what it is doing.
 pub(crate) fn status(args: &AgentStatusArgs) -> Result<Exit, Failure> {
     let status = agent::ask(&data::folder(&args.data)?).map_err(|error| failure(&error))?;
-    let text = serde_json::to_string_pretty(&status)
-        .map_err(|error| Failure::platform("the agent's answer cannot be written").cause(&error))?;
-    style::data(&(text + "\n"))?;
+    let text = match args.output {
+        TableFormat::Table => super::status::table(&status, SystemClock.now()),
+        TableFormat::Json => {
+            serde_json::to_string_pretty(&status)
+                .map_err(|error| Failure::platform("the agent's answer cannot be written").cause(&error))?
+                + "\n"
+        }
+    };
+    style::data(&text)?;
     Ok(Exit::Ok)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The version that forges see.
-pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long one call of a person's command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -73,7 +73,7 @@ pub(super) fn client_failure(error: &ClientError) -> Failure {
 }
 
 /// What a fault of a call means to a person.
-pub(super) fn call_failure(error: &CallError) -> Failure {
+pub(crate) fn call_failure(error: &CallError) -> Failure {
     let fact = error.to_string();
     match error {
         CallError::Credentials { url, message } => {
@@ -114,8 +114,9 @@ fn unreachable(url: &str, message: &str) -> Failure {
             .fix("--ca-file FILE, with the PEM of the authority that signed the forge's certificate")
             .fix("--insecure believes any certificate: whoever sits between can read the runner's key");
     }
-    if text.contains("corrupt message") || text.contains("invalidcontenttype") {
-        return failure.fix(format!("the port speaks no TLS: {}", url.replacen("https://", "http://", 1)));
+    if text.contains("corrupt message") || text.contains("invalidcontenttype") || text.contains("handshake eof") {
+        return failure
+            .fix(format!("if the port speaks no TLS: --instance {}", url.replacen("https://", "http://", 1)));
     }
     if text.contains("dns") || text.contains("lookup") || text.contains("resolve") {
         return failure.fix("check the host's name");

@@ -116,6 +116,7 @@ pub(super) fn run(
         note("nothing was written: this was a dry run");
         return Ok(Exit::Ok);
     }
+    data::writable(folder)?;
     let file = RegistrationFile::of(folder);
     remember::must_be_free(folder)?;
     let insecure = args.forge.insecure.or(settings.carried.insecure);

@@ -13,7 +13,11 @@ mod remember;
 mod report;
 mod settle;
 mod start;
+mod status;
 mod unregister;
+
+pub(crate) use forge::{VERSION, call_failure};
+pub(crate) use settle::{Settled, for_doctor};
 
 use crate::args::AgentCommand;
 use crate::exit::Exit;

@@ -28,9 +28,7 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
     }
     let token = token(args, &inherited)?;
     let other = Other::read(args, &inherited, token.is_some())?;
-    if !is_dry {
-        data::writable(&folder)?;
-    } else if !other.is_some() {
+    if is_dry && !other.is_some() {
         return Err(Failure::usage("--dry-run is for taking another runner over").fix("--import FILE or --config FILE"));
     }
     let asked_labels = args.labels.as_deref().or(inherited.labels.as_deref());
@@ -46,6 +44,7 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
             return Ok(Exit::Ok);
         }
     }
+    data::writable(&folder)?;
     let term = if args.no_interactive { None } else { ask::terminal() };
 
     let instance = match args.instance.as_ref().or(inherited.instance.as_ref()) {

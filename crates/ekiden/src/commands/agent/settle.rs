@@ -2,12 +2,14 @@
 //! `doctor`.
 
 use super::{data, forge, jobs};
-use crate::args::{AgentArgs, Duration, MapDocker};
+use crate::args::{AgentArgs, AgentCommand, Cli, Command, DoctorArgs, Duration, MapDocker};
 use crate::config::{AgentTable, load_agent};
 use crate::failure::Failure;
 use agent::job::JobSettings;
 use agent::{Label, LabelNote, Labels, Registration, RegistrationFile};
+use clap::Parser as _;
 use protocol::{Client, ClientSettings};
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -94,6 +96,24 @@ pub(crate) fn settle(args: &AgentArgs, capacity: Option<u32>) -> Result<Settled,
         post_task: script.map(|script| (script.clone(), script_timeout.unwrap_or(POST_TASK_TIMEOUT))),
         data,
         registration,
+    })
+}
+
+/// What `start` would settle here with no flags, for `doctor`; `None` when this machine is not registered and nobody asked about it.
+pub(crate) fn for_doctor(args: &DoctorArgs) -> Option<Result<Settled, Failure>> {
+    let folder = match data::folder(&args.data) {
+        Ok(folder) => folder,
+        Err(failure) => return args.agent.then_some(Err(failure)),
+    };
+    if !args.agent && RegistrationFile::of(&folder).must_be_free().is_ok() {
+        return None;
+    }
+    // Read as a command line, so that variables count as they do for `start`.
+    let line = [OsStr::new("ekiden"), "agent".as_ref(), "start".as_ref(), "--data".as_ref(), folder.as_os_str()];
+    Some(match Cli::try_parse_from(line).map(|cli| cli.command) {
+        Ok(Command::Agent(AgentCommand::Start(start))) => settle(&start.agent, start.capacity),
+        Ok(_) => Err(Failure::platform("the command line of the agent is not understood")),
+        Err(error) => Err(Failure::usage("a variable of the agent is wrong").cause(&error)),
     })
 }
 
