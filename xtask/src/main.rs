@@ -4,6 +4,7 @@ mod bench;
 mod codegen;
 mod layers;
 mod packages;
+mod stress;
 mod tests_run;
 mod workspace;
 
@@ -15,7 +16,9 @@ const USAGE: &str = "usage: cargo xtask <task>
   layers            check which crate uses which against docs/layers.toml, and the length of files
   test [ARGS…]      install what tests need, run all tests, sum them up; ARGS go to `cargo test`
   codegen [--check] make the protocol's types from its .proto files (`cargo run -p xtask --features codegen -- codegen`)
-  bench [NAME…]     run the benches (all, or those whose name holds NAME), medians and ratios";
+  bench [NAME…]     run the benches (all, or those whose name holds NAME), medians and ratios
+  stress --gitea BIN --assets DIR --ekiden BIN [--jobs N]
+                    a real Gitea, and an agent and jobs that are killed at every change of state (1000 jobs)";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         Some("codegen") => codegen::run(&rest),
         Some("test") => tests_run::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("stress") => stress::run(&rest),
         _ => {
             tell(USAGE);
             return ExitCode::from(2);

@@ -6,7 +6,6 @@ use crate::health;
 use crate::journal::{Journal, JournalError};
 use crate::label_use::LabelNotes;
 use crate::poll::{Poll, PollEnd, Room, chance};
-use crate::report::Timing;
 use crate::settings::{AgentSettings, Mode, Wait};
 use crate::slots::{Jobs, Slots, SlotsEnd, SlotsSettings};
 use crate::status::{Contact, Status, Trouble, Work};
@@ -22,8 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 
-/// How long a job's process may go on after it was told to stop: longer than the five minutes that its steps have.
-const GRACE: Duration = Duration::from_secs(6 * 60);
 /// How long the forge is asked whether it forgot an ephemeral runner.
 const FORGET: Duration = Duration::from_secs(60);
 
@@ -256,8 +253,8 @@ fn supervisor(settings: &AgentSettings, declared: Declared) -> Supervisor {
         program: settings.program.clone(),
         after_job: settings.after_job.clone(),
         spools: settings.data.join("spool"),
-        timing: Timing { rows: settings.report_interval, ..Timing::default() },
-        grace: GRACE,
+        timing: settings.report,
+        grace: settings.grace,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::Label;
 use crate::job::JobSettings;
 use crate::poll::PaceLimits;
 use crate::registration::Registration;
+use crate::report::Timing;
 use protocol::Client;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -32,8 +33,10 @@ pub struct AgentSettings {
     pub pace: PaceLimits,
     /// The longest to wait for an answer to a fetch.
     pub fetch_timeout: Duration,
-    /// Log and state go to the forge at least this often.
-    pub report_interval: Duration,
+    /// How log and state go to the forge.
+    pub report: Timing,
+    /// How long a job's process may go on after it was told to stop ([`AgentSettings::GRACE`]).
+    pub grace: Duration,
     /// The longest that jobs go on when it drains, before they are cancelled; `None`: as long as they take.
     pub drain_timeout: Option<Duration>,
     /// What starts a job's process.
@@ -44,6 +47,11 @@ pub struct AgentSettings {
     pub after_job: Option<AfterJob>,
     /// Where `/healthz` and `/metrics` are served.
     pub health: Option<SocketAddr>,
+}
+
+impl AgentSettings {
+    /// A job's process bounds its steps by itself, five minutes after a cancellation; one that goes on for longer hangs, and is killed.
+    pub const GRACE: Duration = Duration::from_secs(6 * 60);
 }
 
 /// How long an agent goes on taking jobs. An ephemeral registration takes one in any case.

@@ -4,3 +4,4 @@
 
 mod register;
 mod report;
+mod whole;

@@ -6,3 +6,5 @@ mod stand;
 mod way;
 
 use stand::Stand;
+
+pub(crate) use stand::quick;

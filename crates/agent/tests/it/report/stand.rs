@@ -82,7 +82,7 @@ impl Stand {
     }
 }
 
-pub(super) fn quick() -> Timing {
+pub(crate) fn quick() -> Timing {
     Timing {
         poll: Duration::from_millis(50),
         gap: Duration::from_millis(10),

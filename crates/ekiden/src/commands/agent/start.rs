@@ -6,6 +6,7 @@ use crate::args::{AgentOnceArgs, AgentStartArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style;
+use agent::report::Timing;
 use agent::{AfterJob, AgentEnd, AgentError, AgentSettings, JobProgram, Mode, PaceLimits, Stopper, Wait};
 use domain::Conclusion;
 use protocol::quirks;
@@ -103,7 +104,8 @@ fn settings(from: Settled, mode: Mode) -> AgentSettings {
         capacity: from.capacity,
         mode,
         fetch_timeout: from.fetch_timeout,
-        report_interval: from.report_interval,
+        report: Timing { rows: from.report_interval, ..Timing::default() },
+        grace: AgentSettings::GRACE,
         drain_timeout: from.drain_timeout,
         program: JobProgram {
             // The program as it runs, also after it was replaced on disk.

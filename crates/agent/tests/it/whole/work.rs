@@ -1,0 +1,154 @@
+//! Taking tasks and ending them.
+
+use super::stand::{Running, Stand, begins, ends, good, waits};
+use agent::{AfterJob, AgentEnd, Mode, RegistrationFile, Stop, Wait};
+use domain::{AttemptEnd, Conclusion, RunnerLife, TaskId};
+use protocol::Dialect;
+use std::time::Duration;
+
+#[tokio::test]
+async fn tasks_are_taken_run_and_ended() {
+    for dialect in [Dialect::Gitea, Dialect::Forgejo] {
+        let stand = Stand::new(dialect).await;
+        stand.register(RunnerLife::Lasting).await;
+        stand.add(1..=5);
+        let agent = Running::start(stand.settings(2, &good()));
+        for task in 1..=5 {
+            assert_eq!(stand.ended(task).await, Conclusion::Success);
+        }
+        agent.stop.ask(Stop::Drain);
+        assert_eq!(agent.end().await.unwrap(), AgentEnd::Stopped);
+        let mut runs = stand.runs();
+        runs.sort_unstable();
+        assert_eq!(runs, [1, 2, 3, 4, 5]);
+        for task in 1..=5 {
+            stand.assert_one_end(task, Conclusion::Success);
+            assert_eq!(stand.log(task).trim_end(), "hello from the job");
+        }
+        // Nothing is left but what an agent keeps.
+        let spools: Vec<_> = std::fs::read_dir(stand.path("spool")).into_iter().flatten().collect();
+        assert!(spools.is_empty(), "{spools:?}");
+        assert!(!stand.path("agent.sock").exists());
+    }
+}
+
+#[tokio::test]
+async fn no_more_jobs_run_than_there_is_room_for() {
+    let stand = Stand::new(Dialect::Forgejo).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add(1..=3);
+    let agent = Running::start(stand.settings(2, &waits()));
+    stand.running(1).await;
+    stand.running(2).await;
+    let status = ask(&stand).await;
+    assert_eq!((status.work.capacity, status.work.free, status.work.attempts.len()), (2, 0, 2));
+    assert_eq!(stand.forge.handed_out(TaskId(3)), 0);
+    stand.forge.cancel(TaskId(1));
+    // The room that became free is used at once.
+    stand.running(3).await;
+    for task in [2, 3] {
+        stand.forge.cancel(TaskId(task));
+    }
+    agent.stop.ask(Stop::Drain);
+    agent.end().await.unwrap();
+    assert_eq!(stand.runs(), [1, 2, 3]);
+}
+
+async fn ask(stand: &Stand) -> agent::Status {
+    let data = stand.data.path().to_owned();
+    tokio::task::spawn_blocking(move || agent::ask(&data)).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_task_that_is_given_twice_runs_once() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add([1]);
+    let agent = Running::start(stand.settings(2, &waits()));
+    stand.running(1).await;
+    stand.forge.hand_out_again(TaskId(1));
+    stand.until(|forge| forge.handed_out(TaskId(1)) == 2).await;
+    stand.forge.cancel(TaskId(1));
+    assert_eq!(stand.ended(1).await, Conclusion::Cancelled);
+    // Once more, now that it is over.
+    stand.forge.hand_out_again(TaskId(1));
+    stand.until(|forge| forge.handed_out(TaskId(1)) == 3).await;
+    agent.stop.ask(Stop::Drain);
+    agent.end().await.unwrap();
+    assert_eq!(stand.runs(), [1]);
+    stand.assert_one_end(1, Conclusion::Cancelled);
+}
+
+#[tokio::test]
+async fn an_ephemeral_runner_takes_one_job_and_leaves_nothing() {
+    for dialect in [Dialect::Gitea, Dialect::Forgejo] {
+        let stand = Stand::new(dialect).await;
+        stand.register(RunnerLife::Ephemeral).await;
+        stand.add(1..=2);
+        let end = Running::start(stand.settings(4, &good())).end().await.unwrap();
+        assert_eq!(end, AgentEnd::OneJob(AttemptEnd::Concluded(Conclusion::Success)));
+        stand.assert_one_end(1, Conclusion::Success);
+        assert_eq!((stand.forge.handed_out(TaskId(2)), stand.runs()), (0, vec![1]));
+        assert!(stand.forge.runners().is_empty());
+        assert!(!RegistrationFile::of(stand.data.path()).path().exists());
+    }
+}
+
+#[tokio::test]
+async fn once_takes_one_job_or_says_that_there_is_none() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    let once = |wait, job: &str| {
+        let mut settings = stand.settings(4, job);
+        settings.mode = Mode::Once { handle: None, wait };
+        Running::start(settings)
+    };
+    assert_eq!(once(Wait::OneLook, &good()).end().await.unwrap(), AgentEnd::NothingCame);
+    let short = Wait::AtMost(Duration::from_millis(50));
+    assert_eq!(once(short, &good()).end().await.unwrap(), AgentEnd::NothingCame);
+    stand.add(1..=2);
+    let failing = begins() + &ends(Conclusion::Failure);
+    let end = once(Wait::OneLook, &failing).end().await.unwrap();
+    assert_eq!(end.conclusion(), Some(Conclusion::Failure));
+    assert_eq!(once(Wait::Forever, &good()).end().await.unwrap().conclusion(), Some(Conclusion::Success));
+    assert_eq!(stand.runs(), [1, 2]);
+    assert_eq!(stand.forge.runners().len(), 1);
+}
+
+#[tokio::test]
+async fn a_jobs_process_gets_its_order_and_nothing_of_the_agents() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add([1]);
+    let seen = stand.path("seen");
+    let body = format!("{{ echo \"$order\"; echo \"$@\"; env; }} > '{}'\n{}", seen.display(), good());
+    let agent = Running::start(stand.settings(1, &body));
+    stand.ended(1).await;
+    agent.stop.ask(Stop::Drain);
+    agent.end().await.unwrap();
+    let seen = std::fs::read_to_string(seen).unwrap();
+    let token = RegistrationFile::of(stand.data.path()).load().unwrap().key.token;
+    assert!(!seen.contains(token.expose()));
+    assert!(seen.contains("\nagent job\n") && seen.contains("\nPATH="), "{seen}");
+    // Cargo sets it for every test.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !seen.contains("CARGO_MANIFEST_DIR"));
+}
+
+#[tokio::test]
+async fn the_owners_script_runs_after_the_job() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add([1]);
+    let script = stand.path("after.sh");
+    let seen = stand.path("after");
+    std::fs::write(&script, format!("#!/bin/sh\necho $EKIDEN_TASK $EKIDEN_CONCLUSION > '{}'\n", seen.display()))
+        .unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut settings = stand.settings(1, &good());
+    settings.after_job = Some(AfterJob { script, timeout: Duration::from_secs(20) });
+    let agent = Running::start(settings);
+    stand.ended(1).await;
+    agent.stop.ask(Stop::Drain);
+    agent.end().await.unwrap();
+    assert_eq!(std::fs::read_to_string(seen).unwrap(), "1 success\n");
+}
