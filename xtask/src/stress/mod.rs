@@ -15,7 +15,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The lines of the journal at which something is killed.
-const STATES: [&str; 4] = ["\"line\":\"taken\"", "\"change\":\"started\"", "\"change\":\"ended\"", "\"change\":\"closed\""];
+const STATES: [&str; 4] =
+    ["\"line\":\"taken\"", "\"change\":\"started\"", "\"change\":\"ended\"", "\"change\":\"closed\""];
 /// Jobs of one run: what one matrix may hold.
 const MATRIX: usize = 250;
 
@@ -113,7 +114,7 @@ fn kill_until_done(ekiden: &Path, data: &Path, forge: &mut Gitea, jobs: usize) -
         ensure!(Instant::now() < end, "not done within an hour");
         let state = STATES[kills % STATES.len()];
         // A few lines further each time, so that many places are met.
-        let is_there = wait_for(data, state, 3 + kills % 17, Duration::from_secs(5));
+        let is_there = wait_for(data, state, 1 + kills % 7, Duration::from_secs(20));
         if is_there {
             kills += 1;
             if kills % 3 == 0 {

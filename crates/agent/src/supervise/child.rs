@@ -160,9 +160,11 @@ pub(super) async fn run(
     drop(to_job);
     writer.abort();
     let (reading, status) = outcome;
-    let status = match status {
-        Some(status) => Some(status),
-        None => match tokio::time::timeout(LEAVE, child.wait()).await {
+    let status = match (status, &reading) {
+        (Some(status), _) => Some(status),
+        // Whatever it is, it is no process of a job any more.
+        (None, Reading::Nonsense(_)) => end(&mut child).await,
+        (None, Reading::Ended(_) | Reading::Cut) => match tokio::time::timeout(LEAVE, child.wait()).await {
             Ok(status) => status.ok(),
             Err(_) => {
                 tracing::warn!(%task, "the job's process does not leave and is killed");

@@ -104,9 +104,11 @@ async fn killed_at_any_moment_each_task_has_one_end() {
     // After each further call of a kind, one more kill.
     for (round, method) in ["Declare", "FetchTask", "UpdateTask", "UpdateLog"].iter().cycle().take(16).enumerate() {
         let calls = |forge: &testkit::FakeForge| forge.calls().iter().filter(|call| call == method).count();
+        // An agent declares itself once.
+        let more = if *method == "Declare" { 0 } else { round / 4 };
         let seen = calls(&stand.forge);
         let process = Process::start(&stand);
-        stand.until(|forge| calls(forge) > seen + round / 4).await;
+        stand.until(|forge| calls(forge) > seen + more).await;
         process.signal("-KILL");
     }
     let mut process = Process::start(&stand);

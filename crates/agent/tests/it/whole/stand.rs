@@ -89,9 +89,9 @@ impl Stand {
         assert!(waited.is_ok(), "it did not come to pass; calls: {:?}", self.forge.calls());
     }
 
-    /// The forge has handed a task out and heard that it runs.
+    /// The forge has handed a task out and heard from its process.
     pub(super) async fn running(&self, task: i64) {
-        self.until(|forge| !forge.reports(TaskId(task)).is_empty()).await;
+        self.until(|forge| !forge.log(TaskId(task)).is_empty()).await;
     }
 
     /// The tasks whose process was started, in order.
@@ -188,7 +188,7 @@ pub(super) fn script(data: &Path, body: &str) -> PathBuf {
     let path = data.join("job.sh");
     let runs = data.join("runs");
     let text = format!(
-        "#!/bin/sh\nread -r order\ntask=${{order#*'\"id\":'}}; task=${{task%%,*}}\necho \"$task\" >> '{}'\n{body}\n",
+        "#!/bin/sh\nread -r order || exit 9\ntask=${{order#*'\"id\":'}}; task=${{task%%,*}}\necho \"$task\" >> '{}'\n{body}\n",
         runs.display()
     );
     let mut file = std::fs::File::options().create(true).truncate(true).write(true).mode(0o755).open(&path).unwrap();
