@@ -3,8 +3,8 @@
 use super::backlog::Backlog;
 use super::board::Board;
 use super::calls::{self, Fault};
-use super::closing::STRANGER;
 use super::end::{Delivered, End};
+use super::hearing::STRANGER;
 use super::links::Backoff;
 use super::record::Record;
 use super::reporter::{self, ROWS_FILE};

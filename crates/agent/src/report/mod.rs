@@ -3,23 +3,25 @@
 //!
 //! [`Reporter::start`] gives a sender for the events and a [`ReportHandle`]. Everything runs in one task (`reporter`), which owns the parts:
 //! `intake` takes events apart, `lanes` puts rows into the order of the log, `board` knows how the steps stand, `backlog` keeps rows that the
-//! forge does not have yet (in memory, then in `spool`), `links` say when a call is due, `closing` what is sent and what answers mean. A task
+//! forge does not have yet (in memory, then in `spool`), `links` say when a call is due, `sending` what is sent, `hearing` what answers mean. A task
 //! that lost its agent is ended by [`abandon`], from what `spool` and `record` left.
 
 mod abandon;
 mod backlog;
 mod board;
 mod calls;
-mod closing;
 mod end;
+mod hearing;
 mod intake;
 mod lanes;
 mod links;
 mod record;
 mod reporter;
 mod rows;
+mod sending;
 mod settings;
 mod spool;
+mod stage;
 
 pub use abandon::abandon;
 pub use end::{Delivered, End, Halt};

@@ -4,12 +4,12 @@
 use super::backlog::{Backlog, Limits};
 use super::board::Board;
 use super::calls::Call;
-use super::closing::{Log, Stage};
 use super::end::{Delivered, End, Halt};
 use super::intake::Intake;
 use super::links::{RowsLink, StateLink};
 use super::settings::ReportSettings;
 use super::spool::Spool;
+use super::stage::{Log, Stage};
 use domain::{JobEvent, TaskState};
 use protocol::{CallError, Reported};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -94,7 +94,7 @@ impl ReportHandle {
     }
 }
 
-/// The reporter. What it does at the end, and what it makes of answers, stands in `closing`.
+/// The reporter. What it sends stands in `sending`, what it makes of answers in `hearing`.
 pub(super) struct Actor {
     pub(super) settings: ReportSettings,
     pub(super) intake: Intake,

@@ -74,7 +74,7 @@ impl Default for Timing {
             rows: Duration::from_millis(1000),
             flush_bytes: 256 * 1024,
             body_bytes: 960 * 1024,
-            body_bytes_most: 960 * 1024,
+            body_bytes_most: 3840 * 1024,
             state_timeout: Duration::from_secs(20),
             window_bytes: 4 * 1024 * 1024,
             spool_bytes: 1024 * 1024 * 1024,

@@ -240,6 +240,10 @@ impl Rules {
         let phase =
             view.map_or(TaskPhase::Waiting, |result| TaskPhase::Ended { result, started: None, stopped: Timestamp(0) });
         let stored = entry.outputs.keys().cloned().collect();
+        // With the result of its task, Forgejo forgets an ephemeral runner.
+        if let (Dialect::Forgejo, Some(_), Some(key)) = (self.dialect, ended, key) {
+            self.runners.retain(|known| known.runner.key() != *key || known.runner.life != RunnerLife::Ephemeral);
+        }
         // A job that ends while others wait makes runners look again.
         if ended.is_some() && self.entries.iter().any(|entry| entry.standing == Standing::Waiting) {
             self.bump();

@@ -3,7 +3,7 @@
 use super::Stand;
 use super::stand::{TASK, concluded, event, finished, job, lines_of, output, started};
 use agent::report::{Delivered, Halt, Reporter};
-use domain::{Conclusion, JobEvent, JobEventKind, StepPhase, TaskResult};
+use domain::{Conclusion, JobEvent, JobEventKind, RunnerLife, StepPhase, TaskResult};
 use protocol::Dialect;
 use std::time::Duration;
 use testkit::Mischief;
@@ -202,4 +202,20 @@ async fn rows_that_are_nowhere_any_more_are_marked_and_steps_keep_theirs() {
     assert_eq!((steps[0].log_index, steps[0].log_length), (0, lines.len() as u64 - 1));
     assert_eq!((steps[1].log_index, steps[1].log_length), (lines.len() as u64 - 1, 1));
     assert_eq!(lines.last().unwrap(), "second");
+}
+
+#[tokio::test]
+async fn an_ephemeral_runner_that_is_forgotten_with_its_result_did_its_work() {
+    for dialect in BOTH {
+        let stand = Stand::of(dialect, RunnerLife::Ephemeral).await;
+        let (_events, handle) = Reporter::start(stand.settings(0));
+        stand.forge.until(|forge| !forge.reports(TASK).is_empty()).await;
+        let calls = stand.forge.calls().len();
+        stand.forge.misbehave("UpdateLog", Mischief::Slow(Duration::from_millis(60)), 1);
+        let finish = tokio::spawn(handle.finish(concluded(Conclusion::Success)));
+        stand.forge.until(|forge| forge.is_log_filed(TASK)).await;
+        stand.forge.misbehave("UpdateTask", Mischief::LoseReply, 2);
+        assert_eq!(finish.await.unwrap(), Delivered::Whole, "{:?}", &stand.forge.calls()[calls..]);
+        stand.assert_ended(Conclusion::Success);
+    }
 }

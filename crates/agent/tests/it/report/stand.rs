@@ -22,6 +22,10 @@ pub(super) struct Stand {
 
 impl Stand {
     pub(super) async fn new(dialect: Dialect) -> Self {
+        Self::of(dialect, RunnerLife::Lasting).await
+    }
+
+    pub(super) async fn of(dialect: Dialect, life: RunnerLife) -> Self {
         let forge = FakeForge::start(dialect).await.unwrap();
         let mut settings = ClientSettings::new(forge.url(), "0.0.0");
         settings.timeout = Duration::from_secs(2);
@@ -31,7 +35,7 @@ impl Stand {
             token: Secret::new(FakeForge::TOKEN),
             version: "0".to_owned(),
             labels: vec!["linux".to_owned()],
-            life: RunnerLife::Lasting,
+            life,
             capabilities: vec![RunnerCapability::Cancelling],
         };
         let key = client.register(registration).await.unwrap().key();
