@@ -58,6 +58,7 @@ enum DialectForm {
 /// From a job's process to the agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from_job", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "all but the last are events, one at a time")]
 pub enum FromJob {
     /// Something happened. Events of a step of the file carry its place there (`index` of `StepStarted` and `StepFinished`), which is
     /// the number that forges know it by.

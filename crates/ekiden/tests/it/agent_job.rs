@@ -379,3 +379,44 @@ fn what_a_checkout_cannot_do_is_said_before_anything_is_fetched() {
         assert_eq!(said.steps, [(0, Conclusion::Failure), (1, Conclusion::Skipped)], "{with}");
     }
 }
+
+#[test]
+fn actions_come_from_the_forges_own_place_and_by_url_with_the_token() {
+    let (mut play, server, repository, _) = with_repository("");
+    let action = TempRepository::with(&[(
+        "action.yml",
+        "inputs: {who: {default: '${{ forge.actor }}'}}\nruns:\n  using: composite\n  steps:\n    - run: echo \"hello ${{ inputs.who }}\"\n      shell: bash\n",
+    )]);
+    action.git(["push", "-q", "--mirror", &format!("file://{}/owner/act", bare(&repository))]);
+    let url = server.url();
+    play.order.task.workflow = format!(
+        "jobs:\n  a:\n    steps:\n      - uses: owner/act@main\n      - uses: {url}/owner/act@main\n        with: {{who: you}}\n"
+    )
+    .into_bytes();
+    let play = play.context("gitea_default_actions_url", json!(format!("{url}/")));
+    let said = play.run().ends(Conclusion::Success).says("\nhello me\n").says("\nhello you\n");
+    assert_eq!(said.steps.len(), 2);
+}
+
+/// An empty bare repository `owner/act` beside the others; gives the folder around.
+fn bare(repository: &TempRepository) -> String {
+    let around = repository.around().display().to_string();
+    repository.git(["init", "-q", "--bare", &format!("{around}/owner/act")]);
+    around
+}
+
+#[test]
+fn what_a_killed_job_left_goes_with_the_next() {
+    let (play, _server, _repository, _) =
+        with_repository("      - uses: actions/checkout@v4\n      - run: echo begun; sleep 60\n");
+    let mut running = play.start();
+    running.until("begun\n");
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    let tmp = play.order.settings.data.join("mirrors/tmp");
+    assert!(std::fs::read_dir(&tmp).unwrap().count() > 0);
+    let mut again = Play { order: play.order.clone(), folder: play.folder };
+    again.order.task.workflow = b"jobs:\n  a:\n    steps: [{uses: actions/checkout@v4}]\n".to_vec();
+    again.run().ends(Conclusion::Success);
+    assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0);
+}

@@ -75,12 +75,12 @@ async fn main(job: &Arc<Job>, step: &Step, index: u32, numbers: &mut Numbers, ba
             backgrounds.control(Control::Wait(step, ids), At { number: numbers.next(), index: Some(index) }).await;
         }
         StepKind::WaitAll => {
-            backgrounds.control(Control::WaitAll(step), At { number: numbers.next(), index: Some(index) }).await
+            backgrounds.control(Control::WaitAll(step), At { number: numbers.next(), index: Some(index) }).await;
         }
         StepKind::Cancel(id) => {
             backgrounds
                 .control(Control::Cancel(step, id.value.clone()), At { number: numbers.next(), index: Some(index) })
-                .await
+                .await;
         }
         StepKind::Parallel(steps) => backgrounds.together(steps, index, numbers).await,
         StepKind::Run { .. } | StepKind::Uses { .. } if step.background => {

@@ -42,6 +42,8 @@ impl ForgeCheckout {
             fs_err::create_dir_all(top)
                 .and_then(|()| std::fs::set_permissions(top, std::fs::Permissions::from_mode(0o700)))
                 .map_err(|error| unavailable(&error))?;
+            // What a job left whose process was killed; another job's sweep may be at it too.
+            let _left = self.folder.clear_leftovers();
             let made = self.folder.temporary().map_err(|error| unavailable(&error))?;
             // Only one is kept when two steps come at the same time.
             let _kept = self.job.set(made);

@@ -94,6 +94,21 @@ impl Folder {
         }
     }
 
+    /// Removes temporary folders of processes that are gone.
+    pub(crate) fn clear_leftovers(&self) -> std::io::Result<()> {
+        let entries = std::fs::read_dir(self.path("tmp")).into_iter().flatten().flatten();
+        for alive in entries.map(|entry| entry.path()) {
+            if alive.extension().is_some_and(|extension| extension == "lock")
+                && let Ok(file) = File::open(&alive)
+                && file.try_lock().is_ok()
+            {
+                remove_tree(&alive.with_extension(""))?;
+                std::fs::remove_file(&alive)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for the lock of this name.
     pub(crate) fn lock(&self, name: &str, patience: Duration) -> Result<Lock, StoreError> {
         let path = self.shared("locks")?.join(name);

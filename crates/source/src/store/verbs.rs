@@ -145,16 +145,7 @@ impl Store {
 
     /// Temporary folders of processes that are gone.
     fn clear_leftovers(&self) -> std::io::Result<()> {
-        for alive in entries(&self.folder.path("tmp")) {
-            if alive.extension().is_some_and(|extension| extension == "lock")
-                && let Ok(file) = File::open(&alive)
-                && file.try_lock().is_ok()
-            {
-                remove_tree(&alive.with_extension(""))?;
-                std::fs::remove_file(&alive)?;
-            }
-        }
-        Ok(())
+        self.folder.clear_leftovers()
     }
 
     fn markers(&self) -> Result<Vec<(Marker, SystemTime)>, StoreError> {

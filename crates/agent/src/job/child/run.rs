@@ -39,7 +39,10 @@ pub(super) async fn run(
         (None, Err(error)) => Err(error.to_string()),
         (None, Ok(outline)) => place::of(&order, outline, &cause, &services.reached),
     };
-    let head = || vec![format!("Runner: {}, for {}", order.runner, order.forge.url)];
+    let head = || {
+        let from = format!("Runner: {}, for {}", order.runner, order.forge.url);
+        vec![from, format!("Trust: {} ({cause})", cause.tier())]
+    };
     let fail = async |message: &str, fault: Option<String>| {
         let report = job::refuse(&id, &name, &head(), message, &masker, &events).await;
         Ended { conclusion: report.conclusion, fault }
@@ -64,8 +67,17 @@ pub(super) async fn run(
     };
     let stop = CancelFlag::default();
     let stopper = tokio::spawn(stop_git(cancel.clone(), stop.clone()));
-    let ground =
-        Ground { backend, place, cause, services, token, masker: masker.clone(), events: events.clone(), cancel, stop };
+    let ground = Ground {
+        backend,
+        place,
+        cause: cause.clone(),
+        services,
+        token,
+        masker: masker.clone(),
+        events: events.clone(),
+        cancel,
+        stop,
+    };
     match request::of(order.clone(), id.clone(), name.clone(), *ready, ground) {
         Ok(request) => {
             let report = job::run(request).await;
