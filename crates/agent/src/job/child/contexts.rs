@@ -22,6 +22,19 @@ const FOR_RUNNERS: &[&str] = &[
     "gitea_server_version",
 ];
 
+/// Entries that the forge leaves empty for the engine to fill.
+const FILLED_HERE: &[&str] = &[
+    "action",
+    "action_path",
+    "action_ref",
+    "action_repository",
+    "action_status",
+    "env",
+    "event_path",
+    "path",
+    "workspace",
+];
+
 /// A text of the context under the first of some names; a name of Forgejo's own comes before that of Gitea.
 pub(super) fn text<'a>(context: &'a Map<String, Value>, names: &[&str]) -> Option<&'a str> {
     names.iter().find_map(|name| context.get(*name).and_then(Value::as_str)).filter(|text| !text.is_empty())
@@ -41,7 +54,7 @@ pub(super) fn token(task: &Task) -> Option<Secret> {
 pub(super) fn github(task: &Task, forge: &ForgeFacts, workflow: &Workflow) -> Value {
     let mut github = Map::new();
     for (name, value) in &task.context {
-        if !FOR_RUNNERS.contains(&name.as_str()) {
+        if !FOR_RUNNERS.contains(&name.as_str()) && !FILLED_HERE.contains(&name.as_str()) {
             github.insert(name.clone(), as_shown(name, value));
         }
     }
@@ -52,7 +65,7 @@ pub(super) fn github(task: &Task, forge: &ForgeFacts, workflow: &Workflow) -> Va
     if let Some(name) = workflow.name.as_ref().filter(|name| !name.value.is_empty()) {
         set("workflow", name.value.clone());
     }
-    for (name, usual) in [("run_attempt", "1"), ("retention_days", "0"), ("secret_source", "Actions")] {
+    for (name, usual) in [("run_attempt", "1"), ("secret_source", "Actions")] {
         if text(&github, &[name]).is_none() {
             github.insert(name.to_owned(), usual.into());
         }
@@ -105,5 +118,66 @@ fn typed(value: &Value, kind: Option<&InputType>) -> Value {
             None => value.clone(),
         },
         _ => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{github, inputs, token};
+    use crate::job::ForgeFacts;
+    use domain::{Secret, Task, TaskId};
+    use protocol::Dialect;
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+    use workflow::parse;
+
+    fn task(context: Value) -> Task {
+        let on = "on:\n  workflow_dispatch:\n    inputs:\n      flag: {type: boolean}\n      count: {type: number}\n      word: {type: string}\n";
+        Task {
+            id: TaskId(1),
+            workflow: format!("name: shown\n{on}jobs: {{a: {{steps: [{{run: a}}]}}}}\n").into_bytes(),
+            context: context.as_object().unwrap().clone(),
+            secrets: BTreeMap::new(),
+            vars: BTreeMap::new(),
+            needs: BTreeMap::new(),
+        }
+    }
+
+    fn model(task: &Task) -> workflow::model::Workflow {
+        parse::payload("t.yml", std::str::from_utf8(&task.workflow).unwrap()).value.unwrap().workflow
+    }
+
+    #[test]
+    fn the_context_is_that_of_the_forges_own_runners() {
+        let task = task(json!({
+            "run_id": 17.0, "run_number": "3", "server_url": "http://h/", "event": {"n": 1}, "workflow": "t.yml", "env": "",
+            "gitea_runtime_token": "rt", "forgejo_actions_id_token_request_token": "it", "token": "t", "ref_protected": false,
+        }));
+        let forge = ForgeFacts { url: "http://h/sub".to_owned(), dialect: Dialect::Forgejo, capabilities: Vec::new() };
+        let github = github(&task, &forge, &model(&task));
+        let expected = json!({
+            "run_id": "17", "run_number": "3", "run_attempt": "1", "secret_source": "Actions", "event": {"n": 1},
+            "server_url": "http://h/sub", "api_url": "http://h/sub/api/v1", "graphql_url": "", "workflow": "shown",
+            "ref_protected": false,
+        });
+        assert_eq!(github, expected);
+    }
+
+    #[test]
+    fn inputs_have_the_types_that_are_declared() {
+        let given = json!({"flag": "true", "Count": "4", "word": "1", "other": "x"});
+        let dispatched = task(json!({"event_name": "workflow_dispatch", "event": {"inputs": given}}));
+        let typed = json!({"flag": true, "Count": 4.0, "word": "1", "other": "x"});
+        assert_eq!(inputs(&dispatched, &model(&dispatched)), typed);
+        let pushed = task(json!({"event_name": "push", "event": {"inputs": null}}));
+        assert_eq!(inputs(&pushed, &model(&pushed)), json!({}));
+    }
+
+    #[test]
+    fn the_token_is_among_the_secrets_or_in_the_context() {
+        let mut task = task(json!({"token": "of-context"}));
+        assert_eq!(token(&task), Some(Secret::new("of-context")));
+        task.secrets.insert("GITHUB_TOKEN".to_owned(), Secret::new("of-secrets"));
+        assert_eq!(token(&task), Some(Secret::new("of-secrets")));
     }
 }
