@@ -9,6 +9,7 @@ mod excerpt;
 mod exec;
 mod exit;
 mod failure;
+mod hidden;
 mod lint;
 mod planning;
 mod style;

@@ -4,8 +4,26 @@
 use crate::failure::Failure;
 use std::path::Path;
 
+/// Reads a file as the forges' own runners do: as [`read`], and `$NAME`, `${NAME}` outside single quotes stand for what the file said before.
+pub(crate) fn read_expanded(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    read_with(path, Dollars::Expand)
+}
+
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    read_with(path, Dollars::Keep)
+}
+
+/// What `$NAME` in a value means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dollars {
+    /// Itself.
+    Keep,
+    /// What the file said of NAME before; nothing where it did not.
+    Expand,
+}
+
+fn read_with(path: &Path, dollars: Dollars) -> Result<Vec<(String, String)>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let failure = Failure::new(
             if error.kind() == std::io::ErrorKind::NotFound {
@@ -18,12 +36,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<(String, String)>, Failure> {
         failure.cause(&error)
     })?;
     // The line's text may be a secret: only its number is said.
-    parse(&text).map_err(|line| Failure::invalid(format!("{}:{line}: not of the form NAME=VALUE", path.display())))
+    parse(&text, dollars)
+        .map_err(|line| Failure::invalid(format!("{}:{line}: not of the form NAME=VALUE", path.display())))
 }
 
 /// Reads the text; the error is the number of the wrong line.
-fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
-    let mut pairs = Vec::new();
+fn parse(text: &str, dollars: Dollars) -> Result<Vec<(String, String)>, usize> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while !rest.is_empty() {
         // Counted for the one wrong line, not for each.
@@ -42,6 +61,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
             return Err(number());
         }
         let value = value.trim_start();
+        let is_literal = dollars == Dollars::Keep || value.starts_with('\'');
         let (value, next) = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 // The value may go on over the end of the line.
@@ -52,10 +72,41 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
             }
             _ => (value.split(" #").next().unwrap_or_default().trim_end().to_owned(), after),
         };
+        let value = if is_literal { value } else { expand(&value, &pairs) };
         pairs.push((name.to_owned(), value));
         rest = next;
     }
     Ok(pairs)
+}
+
+/// The value with what was said of each name; `\$` is a dollar.
+fn expand(value: &str, pairs: &[(String, String)]) -> String {
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some(at) = rest.find('$') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        if let Some(plain) = before.strip_suffix('\\') {
+            out.push_str(plain);
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        out.push_str(before);
+        let inner = after.strip_prefix('{').and_then(|braced| braced.split_once('}'));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let (name, next) = match inner {
+            Some((name, next)) => (name, next),
+            None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
+        };
+        if name.is_empty() || !name.chars().all(is_name) {
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        out.push_str(pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value));
+        rest = next;
+    }
+    out + rest
 }
 
 /// The quoted value, and what follows the line that closes it.
@@ -82,10 +133,24 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::Dollars;
+
+    fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
+        super::parse(text, Dollars::Keep)
+    }
 
     fn pairs(text: &str) -> Vec<(String, String)> {
         parse(text).unwrap()
+    }
+
+    #[test]
+    fn names_stand_for_what_was_said_before() {
+        let text = "A=1\nB=$A-${A}x$NONE.\nC='$A'\nD=\"${B} \\\\$A\"\nE=5$ ${ $-\n";
+        let values = |dollars| -> Vec<String> {
+            super::parse(text, dollars).unwrap().into_iter().map(|(_, value)| value).collect()
+        };
+        assert_eq!(values(Dollars::Expand), ["1", "1-1x.", "$A", "1-1x. $A", "5$ ${ $-"]);
+        assert_eq!(values(Dollars::Keep)[1], "$A-${A}x$NONE.");
     }
 
     #[test]

@@ -100,5 +100,12 @@ fn ask(name: &str) -> Result<String, Failure> {
     }
     let failed = |error: std::io::Error| Failure::usage(format!("could not read the secret {name}")).cause(&error);
     term.write_str(&format!("{name} (not shown): ")).map_err(failed)?;
-    term.read_secure_line().map_err(failed)
+    let line = crate::hidden::line();
+    term.write_line("").map_err(failed)?;
+    line.map_err(|error| match error.kind() {
+        std::io::ErrorKind::Interrupted => {
+            Failure::new(crate::exit::Exit::Interrupted, "the question was left; nothing was run")
+        }
+        _ => failed(error),
+    })
 }

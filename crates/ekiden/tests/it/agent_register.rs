@@ -197,3 +197,20 @@ fn the_forge_is_told_to_forget_where_a_token_is_given_for_that() {
         assert_eq!(file.exists(), is_kept, "{status}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn start_registers_by_the_variables_of_giteas_images() {
+    let setting = Setting::new(Dialect::Gitea).await;
+    setting
+        .forge
+        .add(testkit::bare_task(1, "jobs:\n  a:\n    runs-on: lab\n    if: false\n    steps: [{run: x}]\n"), &["lab"]);
+    let mut command = setting.command("start", &[]);
+    command
+        .env("GITEA_INSTANCE_URL", setting.forge.url())
+        .env("GITEA_RUNNER_REGISTRATION_TOKEN", FakeForge::TOKEN)
+        .env("GITEA_RUNNER_LABELS", "lab")
+        .env("GITEA_RUNNER_ONCE", "true");
+    let ran = run(command).exits(0);
+    assert!(setting.forge.result(domain::TaskId(1)).is_some(), "{ran:#?}");
+    assert_eq!(setting.forge.runners().len(), 1);
+}

@@ -38,7 +38,9 @@ pub(super) fn ask<T>(
 pub(super) fn ask_secret(term: &Term, question: &str) -> Result<String, Failure> {
     loop {
         term.write_str(&format!("{question} (not shown): ")).map_err(|error| gone(&error))?;
-        let answer = term.read_secure_line().map_err(|error| gone(&error))?;
+        let answer = crate::hidden::line();
+        term.write_line("").map_err(|error| gone(&error))?;
+        let answer = answer.map_err(|error| gone(&error))?;
         if !answer.trim().is_empty() {
             return Ok(answer.trim().to_owned());
         }

@@ -38,7 +38,7 @@ impl Inherited {
             token_file: text("GITEA_RUNNER_REGISTRATION_TOKEN_FILE").map(PathBuf::from),
             name: text("GITEA_RUNNER_NAME"),
             labels: text("GITEA_RUNNER_LABELS").map(|text| text.split(',').map(str::to_owned).collect()),
-            ephemeral: text("GITEA_RUNNER_EPHEMERAL").map(|text| text != "0" && !text.eq_ignore_ascii_case("false")),
+            ephemeral: text("GITEA_RUNNER_EPHEMERAL").map(|text| super::start::is_true(&text)),
             attempts: text("GITEA_MAX_REG_ATTEMPTS").and_then(|text| text.parse().ok()),
             config: text("CONFIG_FILE").map(PathBuf::from),
         }

@@ -103,7 +103,7 @@ fn exposed(args: &AgentArgs, table: &AgentTable, data: &Path) -> Result<ExposedP
 fn env(args: &AgentArgs, table: &AgentTable) -> Result<BTreeMap<String, String>, Failure> {
     let mut env = table.env.clone();
     if let Some(path) = args.jobs.env_file.as_ref().or(table.env_file.as_ref()) {
-        env.extend(dotenv::read(path)?);
+        env.extend(dotenv::read_expanded(path)?);
     }
     env.extend(args.jobs.env.iter().map(|Pair { key, value }| (key.clone(), value.clone())));
     Ok(env)

@@ -2,15 +2,19 @@
 
 use super::forge::{self, VERSION};
 use super::settle::{Settled, settle};
-use crate::args::{AgentOnceArgs, AgentStartArgs};
+use super::{data, register};
+use crate::args::{AgentCommand, AgentOnceArgs, AgentStartArgs, Cli, Command, DataArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style;
 use agent::report::Timing;
-use agent::{AfterJob, AgentEnd, AgentError, AgentSettings, JobProgram, Mode, PaceLimits, Stopper, Wait};
+use agent::{
+    AfterJob, AgentEnd, AgentError, AgentSettings, JobProgram, Mode, PaceLimits, RegistrationFile, Stopper, Wait,
+};
+use clap::Parser as _;
 use domain::Conclusion;
 use protocol::quirks;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// What of the agent's own environment the process of a job gets: where programs, the home, temporary files and certificates are, how the
@@ -52,11 +56,44 @@ const VARIABLES: [&str; 32] = [
 
 /// Takes jobs until told to stop.
 pub(crate) fn start(args: &AgentStartArgs) -> Result<Exit, Failure> {
+    register_by_variables(&args.agent.data)?;
     let settled = settle(&args.agent, args.capacity)?;
-    match run(settled, Mode::Serve)? {
+    // What the images of Gitea's runner are told when they shall take one job.
+    let is_once = std::env::var("GITEA_RUNNER_ONCE").is_ok_and(|text| is_true(&text));
+    let mode = if is_once { Mode::Once { handle: None, wait: Wait::Forever } } else { Mode::Serve };
+    match run(settled, mode)? {
         AgentEnd::Stopped | AgentEnd::OneJob(_) | AgentEnd::NothingCame => Ok(Exit::Ok),
         AgentEnd::Killed(_) => Ok(Exit::Interrupted),
     }
+}
+
+/// Registers first where there is no registration yet and the environment says with which forge, as the container images of Gitea's runner do.
+fn register_by_variables(args: &DataArgs) -> Result<(), Failure> {
+    let folder = data::folder(args)?;
+    let is_told = |name: &&str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
+    if RegistrationFile::of(&folder).must_be_free().is_err()
+        || !["EKIDEN_AGENT_INSTANCE", "GITEA_INSTANCE_URL"].iter().any(is_told)
+    {
+        return Ok(());
+    }
+    let line = [
+        OsStr::new("ekiden"),
+        "agent".as_ref(),
+        "register".as_ref(),
+        "--no-interactive".as_ref(),
+        "--data".as_ref(),
+        folder.as_os_str(),
+    ];
+    match Cli::try_parse_from(line).map(|cli| cli.command) {
+        Ok(Command::Agent(AgentCommand::Register(args))) => register::run(&args).map(drop),
+        Ok(_) => Err(Failure::platform("the command line of the registration is not understood")),
+        Err(error) => Err(Failure::usage("a variable of the registration is wrong").cause(&error)),
+    }
+}
+
+/// What those images take for yes.
+pub(super) fn is_true(text: &str) -> bool {
+    !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "0" | "false" | "no")
 }
 
 /// Takes one job.
@@ -82,7 +119,7 @@ fn run(settled: Settled, mode: Mode) -> Result<AgentEnd, Failure> {
     for note in &settled.notes {
         style::warn(note);
     }
-    let runtime = super::data::runtime()?;
+    let runtime = data::runtime()?;
     let settings = settings(settled, mode);
     runtime.block_on(async {
         let stopper = Stopper::default();
