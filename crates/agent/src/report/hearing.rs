@@ -137,7 +137,7 @@ impl Actor {
     }
 
     fn reported(&mut self, reported: &Reported, now: Instant) -> Option<Delivered> {
-        let Stage::Result { ending, .. } = &mut self.stage else {
+        let Stage::Result { ending, sent, .. } = &mut self.stage else {
             self.state.backoff.went_well();
             self.rows.backoff.hurry(now);
             if matches!(self.stage, Stage::Running) {
@@ -147,10 +147,12 @@ impl Actor {
         };
         let before = ending.outputs.len();
         ending.outputs.retain(|name, _| !reported.stored_outputs.contains(name));
-        if ending.outputs.is_empty() && reported.phase.result().is_some() {
+        let told = *sent;
+        let has_result = reported.phase.result().is_some() && matches!(told, Sent::Yes | Sent::Perhaps);
+        if ending.outputs.is_empty() && has_result {
             return self.arrived();
         }
-        if ending.outputs.len() < before {
+        if ending.outputs.len() < before || told == Sent::No {
             self.state.backoff.went_well();
             return None;
         }

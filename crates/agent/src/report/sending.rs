@@ -105,11 +105,12 @@ impl Actor {
                 let some = some_outputs(&ending.outputs);
                 // The result goes out with the last of them: jobs that wait for it find them all.
                 if some.len() == ending.outputs.len() {
-                    if let Sent::No = sent {
+                    if let Sent::No | Sent::Outputs = sent {
                         *sent = Sent::Yes;
                     }
                     (state.clone(), some)
                 } else {
+                    *sent = Sent::Outputs;
                     (self.intake.board.running(), some)
                 }
             }

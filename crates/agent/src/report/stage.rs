@@ -25,8 +25,11 @@ pub(super) enum Stage {
 /// Whether the forge may know the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// It was not sent yet.
+    /// Nothing of the end was sent yet. A Gitea (from 1.27) that waits for the end of a cancelled task answers "cancelled" to reports from
+    /// before it.
     No,
+    /// Some of the outputs were.
+    Outputs,
     /// It is on its way.
     Yes,
     /// It was sent, and nobody knows whether it arrived.

@@ -141,6 +141,25 @@ async fn a_task_that_the_forge_swept_stops_its_job() {
 }
 
 #[tokio::test]
+async fn an_answer_from_before_the_end_is_no_answer_to_the_result() {
+    for dialect in BOTH {
+        let stand = Stand::new(dialect).await;
+        let (events, handle) = Reporter::start(stand.settings(1));
+        events.send(started(1, 1, StepPhase::Main)).await.unwrap();
+        stand.forge.until(|forge| !forge.reports(TASK).is_empty()).await;
+        stand.forge.cancel(TASK);
+        assert_eq!(handle.cancelled().await, Halt::Cancelled);
+        // A report that says no more than "still here" is under way while the job ends; a forge that waits for the end answers "cancelled".
+        stand.forge.misbehave("UpdateTask", Mischief::Slow(Duration::from_millis(300)), 1);
+        let calls = stand.forge.calls().len();
+        let asks = |forge: &testkit::FakeForge| forge.calls()[calls..].iter().any(|call| call == "UpdateTask");
+        stand.forge.until(asks).await;
+        assert_eq!(handle.finish(concluded(Conclusion::Cancelled)).await, Delivered::Whole);
+        stand.assert_ended(Conclusion::Cancelled);
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_the_forge_closed_does_not_hold_the_job_up() {
     let stand = Stand::new(Dialect::Forgejo).await;
     let mut settings = stand.settings(1);
