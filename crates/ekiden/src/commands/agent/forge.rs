@@ -109,6 +109,11 @@ pub(crate) fn call_failure(error: &CallError) -> Failure {
 fn unreachable(url: &str, message: &str) -> Failure {
     let failure = Failure::new(Exit::Unreachable, format!("{url} cannot be reached")).fact(message);
     let text = message.to_ascii_lowercase();
+    if text.contains("causedasendentity") {
+        return failure
+            .fix("the forge's certificate says that it is an authority (CA:TRUE): make one for it with basicConstraints=CA:FALSE, and give that with --ca-file")
+            .fix("--insecure believes any certificate: whoever sits between can read the runner's key");
+    }
     if text.contains("certificate") {
         return failure
             .fix("--ca-file FILE, with the PEM of the authority that signed the forge's certificate")
