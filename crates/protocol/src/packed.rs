@@ -192,8 +192,6 @@ impl Serialize for PackedBatch {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
     use super::BatchWriter;
     use crate::convert;
     use crate::pb::runner as pb;

@@ -111,6 +111,7 @@ pub(super) struct Actor {
 }
 
 /// What the reporter waits for.
+#[expect(clippy::large_enum_variant, reason = "it lives for one turn of the loop")]
 enum Heard {
     Event(Option<JobEvent>),
     End(Option<End>),

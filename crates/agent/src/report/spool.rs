@@ -166,8 +166,6 @@ fn of_record(at: Timestamp, text: &[u8]) -> Option<Chunk> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
     use super::super::rows::Chunk;
     use super::Spool;
     use domain::Timestamp;

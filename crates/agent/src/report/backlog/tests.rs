@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
 use super::{Backlog, Limits};
 use crate::report::rows::Chunk;
 use crate::report::spool::Spool;

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
 use super::{Ground, Lanes, Turn};
 use crate::report::board::Owner;
 use crate::report::rows::Chunk;
