@@ -3,6 +3,7 @@
 mod crash;
 mod forge;
 mod process;
+mod speed;
 mod stand;
 mod stop;
 mod work;
