@@ -98,7 +98,7 @@ impl Play {
     }
 
     fn run(&self) -> Said {
-        self.start().to_end()
+        self.start().read_out()
     }
 }
 
@@ -151,7 +151,7 @@ impl Running {
         }
     }
 
-    fn to_end(mut self) -> Said {
+    fn read_out(mut self) -> Said {
         while self.next() {}
         assert!(self.child.wait().unwrap().success());
         self.said
@@ -295,7 +295,7 @@ fn a_cancelled_job_ends_within_a_second_and_its_always_steps_run() {
     running.cancel();
     running.until("cleaned-up\n");
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
-    let said = running.to_end().ends(Conclusion::Cancelled);
+    let said = running.read_out().ends(Conclusion::Cancelled);
     let ends: Vec<Conclusion> = said.steps.iter().map(|(_, end)| *end).collect();
     assert_eq!(ends, [Conclusion::Cancelled, Conclusion::Success, Conclusion::Skipped]);
 }
