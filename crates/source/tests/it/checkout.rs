@@ -156,7 +156,7 @@ fn another_repository_comes_through_the_store() {
     .unwrap();
     let request =
         CheckoutRequest { repository: Some("owner/action".to_owned()), fetch_depth: 1, ..CheckoutRequest::default() };
-    let plan = checkout.plan(&request, &inside(&checkout.repositories().unwrap())).unwrap();
+    let plan = checkout.plan(&request, &inside(checkout.repositories().unwrap())).unwrap();
     assert_eq!((plan.view, plan.commit.as_str(), plan.reference.as_str()), (None, tip.as_str(), "refs/heads/main"));
     let place = carry_out(&temp, &checkout, &plan);
     assert_eq!((git(&place, ["rev-parse", "HEAD"]), git(&place, ["status", "--porcelain"])), (tip, String::new()));

@@ -179,7 +179,9 @@ impl Running {
 
     /// Waits for its end.
     pub(super) async fn end(self) -> Result<AgentEnd, AgentError> {
-        tokio::time::timeout(Duration::from_secs(30), self.agent).await.expect("it did not end").unwrap()
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.agent).await;
+        assert!(ended.is_ok(), "it did not end");
+        ended.unwrap().unwrap()
     }
 }
 
