@@ -9,7 +9,8 @@ use std::time::Instant;
 
 const JOBS: i64 = 400;
 
-#[tokio::test]
+// The forge answers while this waits for the agent's end.
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement: EKIDEN_BENCH_BIN=target/release/ekiden cargo test -p ekiden-agent --test it speed -- --ignored --nocapture"]
 async fn one_step_jobs_a_second() {
     let Some(program) = std::env::var_os("EKIDEN_BENCH_BIN") else { panic!("EKIDEN_BENCH_BIN names no program") };
