@@ -176,6 +176,8 @@ fn as_user(workspace: &Workspace, conformance: Option<&Path>, tally: &mut Tally)
         let mut command = as_user();
         command.arg(program).arg("--show-output").current_dir(folder).env("CARGO_MANIFEST_DIR", folder);
         command.env("HOME", format!("/home/{USER}")).env("USER", USER).env_remove("XDG_RUNTIME_DIR");
+        // Snapshots are looked for from here; without it cargo is asked, which lies in root's home.
+        command.env("INSTA_WORKSPACE_ROOT", root);
         if let Some(folder) = conformance {
             command.env(CONFORMANCE, folder);
         }
