@@ -94,10 +94,12 @@ impl Stand {
         self.until(|forge| !forge.log(TaskId(task)).is_empty()).await;
     }
 
-    /// The tasks whose process was started, in order.
+    /// The tasks whose process was started, as often as it was, in the order of their numbers.
     pub(super) fn runs(&self) -> Vec<i64> {
         let text = std::fs::read_to_string(self.path("runs")).unwrap_or_default();
-        text.lines().map(|line| line.parse().unwrap()).collect()
+        let mut runs: Vec<i64> = text.lines().map(|line| line.parse().unwrap()).collect();
+        runs.sort_unstable();
+        runs
     }
 
     /// A task's log, in one text.
