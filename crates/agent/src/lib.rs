@@ -4,6 +4,7 @@
 //! [`report`] and the job's process ([`job`]); `control` and `health` say how it goes. Beside it: labels, the file that keeps a
 //! registration, registering, and taking over what the forges' own runners registered.
 
+mod chance;
 mod control;
 mod health;
 mod import;

@@ -1,11 +1,12 @@
 //! The agent as a whole: one for a folder, declared to its forge, taking jobs until it is told to stop. Called by `ekiden agent start` and
 //! `once`.
 
+use crate::chance::chance;
 use crate::control::Control;
 use crate::health;
 use crate::journal::{Journal, JournalError};
 use crate::label_use::LabelNotes;
-use crate::poll::{Poll, PollEnd, Room, chance};
+use crate::poll::{Poll, PollEnd, Room};
 use crate::settings::{AgentSettings, Mode, Wait};
 use crate::slots::{Jobs, Slots, SlotsEnd, SlotsSettings};
 use crate::status::{Contact, Status, Trouble, Work};

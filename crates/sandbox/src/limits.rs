@@ -1,6 +1,6 @@
 //! What a job may use.
 
-/// Limits of one sandbox; `None` asks for no limit. Defaults: `design.md`, part 1 section 4.
+/// Limits of one sandbox; `None` asks for no limit. Whoever asks gives the defaults.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Bytes of memory, swap included.

@@ -6,6 +6,7 @@
 
 mod pace;
 
+use crate::chance::chance;
 use crate::settings::Wait;
 use crate::status::{Contact, Trouble};
 use domain::{Clock, RunnerKey, SystemClock, Task, TasksVersion};
@@ -196,16 +197,9 @@ fn new_request_key() -> RequestKey {
     ))
 }
 
-/// Between 0 and 1, to spread agents that lost the same forge at the same moment.
-pub(crate) fn chance() -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a spread needs no exact number")]
-    let part = (RandomState::new().hash_one(2) >> 11) as f64;
-    part / (1_u64 << 53) as f64
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{chance, new_request_key};
+    use super::new_request_key;
 
     #[test]
     fn request_keys_are_uuids_and_differ() {
@@ -214,12 +208,5 @@ mod tests {
         assert_eq!(one.len(), 36);
         assert_eq!((&one[14..15], one.matches('-').count()), ("4", 4));
         assert!("89ab".contains(&one[19..20]), "{one}");
-    }
-
-    #[test]
-    fn chances_are_spread() {
-        let chances: Vec<f64> = (0..100).map(|_| chance()).collect();
-        assert!(chances.iter().all(|chance| (0.0..1.0).contains(chance)));
-        assert!(chances.iter().any(|chance| *chance < 0.4) && chances.iter().any(|chance| *chance > 0.6));
     }
 }

@@ -1,7 +1,7 @@
 //! When the next call of each kind is due. Pure: every question is asked with the time. Called by `reporter`.
 
 use super::settings::Timing;
-use std::hash::BuildHasher as _;
+use crate::chance::chance;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ impl Backoff {
             Self::Failing { calls, since, .. } => (calls.saturating_add(1), since),
         };
         let pause = timing.pause.saturating_mul(1 << (calls - 1).min(16)).min(timing.pause_most);
-        *self = Self::Failing { calls, since, until: now + pause.mul_f64(jitter()) };
+        *self = Self::Failing { calls, since, until: now + pause.mul_f64(0.5 + chance() / 2.0) };
     }
 
     pub(super) fn went_well(&mut self) {
@@ -59,12 +59,6 @@ impl Backoff {
             Self::Failing { calls, .. } => *calls,
         }
     }
-}
-
-/// Between a half and one, so that agents do not come back all at once.
-fn jitter() -> f64 {
-    let random = std::collections::hash_map::RandomState::new().hash_one(());
-    0.5 + 0.5 * f64::from(random as u32) / f64::from(u32::MAX)
 }
 
 /// When rows are sent.

@@ -16,16 +16,3 @@ pub(crate) fn own() -> Vec<String> {
     labels.extend(["debian-latest", "debian-12", "debian-13"].map(str::to_owned));
     labels
 }
-
-/// `runner.arch`.
-pub(crate) const fn arch() -> &'static str {
-    if cfg!(target_arch = "aarch64") {
-        "ARM64"
-    } else if cfg!(target_arch = "arm") {
-        "ARM"
-    } else if cfg!(target_arch = "x86") {
-        "X86"
-    } else {
-        "X64"
-    }
-}

@@ -93,12 +93,7 @@ impl Ground {
             env: self.values.env.clone(),
             environment,
             action_environment: Vec::<(String, Secret)>::new(),
-            runner: RunnerFacts {
-                name: "ekiden".to_owned(),
-                os: "Linux".to_owned(),
-                arch: labels::arch().to_owned(),
-                environment: "self-hosted".to_owned(),
-            },
+            runner: RunnerFacts::here("ekiden".to_owned()),
             backend: Arc::clone(&self.backend),
             sandbox: self.spec(args),
             keep: if args.keep { Keep::Failed } else { Keep::Never },

@@ -1,4 +1,4 @@
-//! One job, from its set-up to its report. Called by [`crate::local`] and later by the agent.
+//! One job, from its set-up to its report. Called by [`crate::local`] and by the agent.
 
 mod actions;
 mod background;
@@ -14,6 +14,7 @@ mod node;
 mod phases;
 mod process;
 mod programs;
+mod ready;
 mod refused;
 mod request;
 mod run;
@@ -28,6 +29,7 @@ mod views;
 
 pub use mask::Masker;
 pub use programs::Programs;
+pub use ready::{given, minutes};
 pub use refused::refuse;
 pub use request::{
     CheckoutRules, CheckoutTime, GivenContexts, Hook, HookShell, Hooks, JobInFile, JobReport, JobRequest, Keep,

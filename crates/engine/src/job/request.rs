@@ -113,6 +113,21 @@ pub struct RunnerFacts {
     pub environment: String,
 }
 
+impl RunnerFacts {
+    /// This machine, under a name.
+    #[must_use]
+    pub fn here(name: String) -> Self {
+        let arch = match std::env::consts::ARCH {
+            "x86_64" => "X64",
+            "aarch64" => "ARM64",
+            "arm" => "ARM",
+            "x86" => "X86",
+            other => other,
+        };
+        Self { name, os: "Linux".to_owned(), arch: arch.to_owned(), environment: "self-hosted".to_owned() }
+    }
+}
+
 /// How the run's own repository comes into the workspace.
 #[derive(Debug, Clone)]
 pub struct CheckoutRules {

@@ -4,14 +4,12 @@ use super::request::{Labels, LocalRun};
 use super::room::Room;
 use crate::cancel::CancelSignal;
 use crate::events::EventSink;
-use crate::job::{self, GivenContexts, JobInFile, JobReport, JobRequest, SandboxRequest};
+use crate::job::{self, JobReport, JobRequest, SandboxRequest};
 use domain::{JobEventKind, JobId};
 use mask::Masker;
 use sandbox::SandboxSpec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use workflow::expr::{Object, Value};
 use workflow::plan::FileReference;
 use workflow::run::ReadyJob;
 
@@ -68,23 +66,17 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
     };
     let file = run.plan.files.get(ready.file).map(|file| file.reference.clone());
     let file = file.unwrap_or_else(|| FileReference::Local(ready.workflow.path.clone()));
-    let job = job_context(&ready, &file);
+    let (id, name) = (ready.id.clone(), ready.name.clone());
+    let (timeout, cancel_timeout) = (job::minutes(ready.timeout_minutes), job::minutes(ready.cancel_timeout_minutes));
+    let (source, contexts) = job::given(ready, file);
     // It is closed by nobody.
     let _sandbox = shared.room.sandboxes().acquire().await;
     job::run(JobRequest {
-        events: shared.sink(&ready.id),
-        id: ready.id,
-        name: ready.name,
-        source: JobInFile { workflow: ready.workflow, index: ready.index, file },
-        contexts: GivenContexts {
-            github: ready.github,
-            vars: ready.vars,
-            inputs: ready.inputs,
-            needs: ready.needs,
-            matrix: ready.matrix,
-            strategy: ready.strategy,
-            job,
-        },
+        events: shared.sink(&id),
+        id,
+        name,
+        source,
+        contexts,
         masker: shared.masker.fork(),
         secrets,
         token: run.token.clone(),
@@ -98,40 +90,14 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         actions: Arc::clone(&run.actions),
         hooks: run.hooks.clone(),
         checkout: run.checkout.clone(),
-        timeout: shared
-            .run
-            .longest
-            .map_or(minutes(ready.timeout_minutes), |longest| longest.min(minutes(ready.timeout_minutes))),
-        cancel_timeout: minutes(ready.cancel_timeout_minutes),
+        timeout: run.longest.map_or(timeout, |longest| longest.min(timeout)),
+        cancel_timeout,
         cancel,
         turns: Some(shared.room.turns()),
         programs: shared.room.programs(),
         timing: run.timing,
     })
     .await
-}
-
-/// What the `job` context says of the file.
-fn job_context(ready: &ReadyJob, file: &FileReference) -> Value {
-    let text = |name: &str| ready.github.get(name).map(|value| value.to_text().into_owned()).unwrap_or_default();
-    let (repository, path, reference, sha) = match file {
-        FileReference::Local(path) => (text("repository"), path.clone(), text("ref"), text("sha")),
-        FileReference::Remote(action) => {
-            (action.repository.clone(), action.path.clone(), action.reference.clone(), action.reference.clone())
-        }
-    };
-    let mut job = Object::new();
-    job.insert("workflow_ref", format!("{repository}/{path}@{reference}"));
-    job.insert("workflow_sha", sha);
-    job.insert("workflow_repository", repository);
-    job.insert("workflow_file_path", path);
-    job.into()
-}
-
-fn minutes(minutes: f64) -> Duration {
-    // The longest time that a timer can hold without trouble; nobody waits a hundred years.
-    const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
-    Duration::try_from_secs_f64((minutes * 60.0).clamp(0.0, LONGEST)).unwrap_or(Duration::ZERO)
 }
 
 /// Says that a job never ran.

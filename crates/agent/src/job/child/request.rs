@@ -9,8 +9,8 @@ use domain::{JobId, Secret};
 use engine::cancel::CancelSignal;
 use engine::events::EventSink;
 use engine::job::{
-    CheckoutRules, CheckoutTime, GivenContexts, Hook, HookShell, Hooks, JobInFile, JobRequest, Keep, Masker, Programs,
-    RunnerFacts, SandboxRequest, Timing,
+    self, CheckoutRules, CheckoutTime, Hook, HookShell, Hooks, JobRequest, Keep, Masker, Programs, RunnerFacts,
+    SandboxRequest, Timing,
 };
 use sandbox::{SandboxSpec, ToolFolder, ToolWrites, Workspace};
 use source::forge::{ForgeCheckout, ForgeOptions, OwnRepository};
@@ -19,7 +19,6 @@ use source::{CancelFlag, Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use workflow::expr::Object;
 use workflow::plan::FileReference;
 use workflow::run::ReadyJob;
 
@@ -55,31 +54,17 @@ pub(super) fn of(
     let spec = spec(&order, &ground)?;
     let hooks = hooks(&order)?;
     let JobOrder { task, settings, runner, forge, .. } = order;
-    let text = |name: &str| ready.github.get(name).map(|value| value.to_text().into_owned()).unwrap_or_default();
-    let mut job = Object::new();
-    job.insert("workflow_ref", format!("{}/{}@{}", text("repository"), ready.workflow.path, text("ref")));
-    job.insert("workflow_sha", text("sha"));
-    job.insert("workflow_repository", text("repository"));
-    job.insert("workflow_file_path", ready.workflow.path.as_str());
+    let timeout = settings.timeout.min(job::minutes(ready.timeout_minutes));
+    let cancel_timeout = job::minutes(ready.cancel_timeout_minutes);
+    let file = FileReference::Local(ready.workflow.path.clone());
+    let (source, contexts) = job::given(ready, file);
     let mut head = vec![format!("Runner: {runner}, for {}", forge.url)];
     head.extend(ground.place.head);
     Ok(JobRequest {
         id,
         name,
-        source: JobInFile {
-            file: FileReference::Local(ready.workflow.path.clone()),
-            workflow: ready.workflow,
-            index: ready.index,
-        },
-        contexts: GivenContexts {
-            github: ready.github,
-            vars: ready.vars,
-            inputs: ready.inputs,
-            needs: ready.needs,
-            matrix: ready.matrix,
-            strategy: ready.strategy,
-            job: job.into(),
-        },
+        source,
+        contexts,
         masker: ground.masker,
         secrets: task.secrets.into_iter().collect(),
         token: ground.token,
@@ -87,18 +72,13 @@ pub(super) fn of(
         environment: settings.expose.env.iter().cloned().chain(ground.services.environment).collect(),
         action_environment: Vec::new(),
         aliases: services::aliases(forge.dialect),
-        runner: RunnerFacts {
-            name: runner,
-            os: "Linux".to_owned(),
-            arch: arch().to_owned(),
-            environment: "self-hosted".to_owned(),
-        },
+        runner: RunnerFacts::here(runner),
         head,
         sandbox: SandboxRequest { backend: ground.backend, spec, keep: Keep::Never },
         actions: store,
         checkout: Some(CheckoutRules { source: Arc::new(checkout), when: CheckoutTime::Step }),
-        timeout: settings.timeout.min(minutes(ready.timeout_minutes)),
-        cancel_timeout: minutes(ready.cancel_timeout_minutes),
+        timeout,
+        cancel_timeout,
         events: ground.events,
         hooks,
         cancel: ground.cancel,
@@ -211,23 +191,6 @@ fn hook(path: &Path) -> Result<Hook, String> {
     let script = std::fs::read_to_string(path)
         .map_err(|error| format!("could not read the runner's hook {}: {error}", path.display()))?;
     Ok(Hook { script: script.into(), shell })
-}
-
-/// As `runner.arch` says it.
-fn arch() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "X64",
-        "aarch64" => "ARM64",
-        "arm" => "ARM",
-        "x86" => "X86",
-        other => other,
-    }
-}
-
-fn minutes(minutes: f64) -> Duration {
-    /// Nobody waits a hundred years.
-    const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
-    Duration::try_from_secs_f64((minutes * 60.0).clamp(0.0, LONGEST)).unwrap_or(Duration::ZERO)
 }
 
 /// What masks a job's log: its secrets, its tokens, the values of its services.
