@@ -192,16 +192,19 @@ impl Group {
         Ok(())
     }
 
-    /// Files that a process enters all the groups by: it writes `0` to each, itself, before it does anything else.
+    /// Files that a process of one thread enters all the groups by: it writes `0` to each, itself, before it does anything else.
     ///
     /// # Errors
     /// When a group is gone.
     pub fn entrances(&self) -> Result<Vec<OwnedFd>, CgroupError> {
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-        self.places()
-            .map(|place| {
-                rustix::fs::open(place.join("cgroup.procs"), flags, Mode::empty())
-                    .map_err(|error| CgroupError::new("open", place, error.into()))
+        // A thread that moves itself waits for nobody. By `cgroup.procs` it would be its whole process that moves, for which the kernel
+        // stops every fork and exit of the machine and waits for all processors.
+        let v2 = self.v2.iter().map(|place| place.join("cgroup.procs"));
+        v2.chain(self.v1.values().map(|place| place.join("tasks")))
+            .map(|file| {
+                rustix::fs::open(&file, flags, Mode::empty())
+                    .map_err(|error| CgroupError::new("open", &file, error.into()))
             })
             .collect()
     }

@@ -28,9 +28,6 @@ const QUIET: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrF
 pub(super) fn devices(root: BorrowedFd<'_>, empty: &OwnedFd, path: &Path) -> Result<(), Fault> {
     let failed = |error: std::io::Error| Fault::system("make /dev of the sandbox", error);
     let at = empty.as_fd();
-    for device in DEVICES {
-        put_device(at, device).map_err(failed)?;
-    }
     for (name, target) in LINKS {
         symlinkat(target, at, name).map_err(|error| failed(error.into()))?;
     }
@@ -39,9 +36,12 @@ pub(super) fn devices(root: BorrowedFd<'_>, empty: &OwnedFd, path: &Path) -> Res
         // The umask took bits of the mode away.
         chmodat(at, name, Mode::from_raw_mode(mode), AtFlags::empty()).map_err(|error| failed(error.into()))?;
     }
-    // With the devices that are mounted in it.
-    let directory = sys::detached(path, true).map_err(failed)?;
+    let directory = sys::detached(path, false).map_err(failed)?;
     attach(root, Path::new("dev"), &directory)?;
+    // Only there: a tree that already holds them would be copied mount by mount.
+    for device in DEVICES {
+        put_device(directory.as_fd(), device).map_err(failed)?;
+    }
     let terminals = file_system("devpts", &[("mode", "0620"), ("ptmxmode", "0666")], QUIET).map_err(failed)?;
     attach(root, Path::new("dev/pts"), &terminals)
 }
@@ -65,27 +65,16 @@ pub(super) fn processes(root: BorrowedFd<'_>, empty: &Path, off: &[Protection]) 
         Fault::Invalid(format!("could not mount a fresh /proc in the sandbox: {error}. {fix}"))
     })?;
     attach(root, Path::new("proc"), &proc)?;
-    let covered = |path: &str, with: &OwnedFd| -> Result<(), Fault> {
-        match find(root, Path::new(path)) {
-            Ok(place) => {
-                sys::attach(with, place).map_err(|error| Fault::system(format!("cover /{path} in the sandbox"), error))
-            }
-            // This kernel has no such file.
-            Err(_) => Ok(()),
-        }
-    };
-    for path in HIDDEN_FILES {
-        let null = sys::detached(Path::new("/dev/null"), false)
-            .and_then(|mount| sys::mount_setattr(mount.as_fd(), MountChange::ReadOnly).map(|()| mount))
-            .map_err(|error| Fault::system("open /dev/null", error))?;
-        covered(path, &null)?;
-    }
-    for path in HIDDEN_DIRECTORIES {
-        if find(root, Path::new(path)).is_ok() {
-            let nothing = sys::detached(empty, false)
-                .and_then(|mount| sys::mount_setattr(mount.as_fd(), MountChange::ReadOnly).map(|()| mount))
-                .map_err(|error| Fault::system("make an empty directory", error))?;
-            covered(path, &nothing)?;
+    for (paths, with) in [(&HIDDEN_FILES[..], Path::new("/dev/null")), (&HIDDEN_DIRECTORIES[..], empty)] {
+        for path in paths {
+            // First its place, which this kernel may not have: a copy that finds none waits for all processors when it goes.
+            let Ok(place) = find(root, Path::new(path)) else { continue };
+            sys::detached(with, false)
+                .and_then(|cover| {
+                    sys::mount_setattr(cover.as_fd(), MountChange::ReadOnly)?;
+                    sys::attach(cover, place)
+                })
+                .map_err(|error| Fault::system(format!("cover /{path} in the sandbox"), error))?;
         }
     }
     Ok(())
