@@ -19,6 +19,10 @@ pub(super) fn condition(
     if let TemplateKind::Expression(whole) = &written.kind {
         warn_of_text_around(whole, span, reading);
     }
+    let bare = written.as_literal_str().map_or(0, |text| text.len());
+    if !reading.findings.admits_expression(bare, span) {
+        return Template { kind: TemplateKind::Null, span };
+    }
     match template::condition(&written.kind, available) {
         Ok(compiled) => Template { kind: TemplateKind::Expression(compiled), span },
         Err(error) => {

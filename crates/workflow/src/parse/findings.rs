@@ -1,6 +1,6 @@
 //! What was found wrong so far. A place that is at fault once is not reported again by a later check.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::yaml::Span;
 use std::collections::HashSet;
 
@@ -10,6 +10,9 @@ const MOST: usize = 500;
 /// So many of them come with a guess at what was meant.
 const MOST_HELPED: usize = 50;
 
+/// So many characters of expressions one file may hold: nobody writes so many, and each costs more than ten of anything else.
+const EXPRESSIONS: usize = 200_000;
+
 /// The findings of one file.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -17,6 +20,8 @@ pub(super) struct Findings {
     /// First bytes of values that are at fault.
     faulty: HashSet<u32>,
     has_errors: bool,
+    /// Characters of expressions so far.
+    expressions: usize,
 }
 
 impl Findings {
@@ -59,6 +64,17 @@ impl Findings {
         if !self.is_full() {
             self.list.push(finding);
         }
+    }
+
+    /// Whether an expression of so many characters may be parsed; the first that is too much for the file is reported.
+    pub(super) fn admits_expression(&mut self, characters: usize, span: Span) -> bool {
+        let admitted_before = self.expressions <= EXPRESSIONS;
+        self.expressions = self.expressions.saturating_add(characters);
+        let admitted = self.expressions <= EXPRESSIONS;
+        if admitted_before && !admitted {
+            self.error(code::LIMIT, span, format!("More than {EXPRESSIONS} characters of expressions in one file"));
+        }
+        admitted
     }
 
     /// Whether no more findings are kept: then their words need not be made.

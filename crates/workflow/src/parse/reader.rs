@@ -270,6 +270,9 @@ impl Reader<'_> {
 
     /// The kind of a text that holds `${{`; reports what is wrong with it.
     fn scan(&mut self, text: &str, span: Span, allows: Allows) -> Option<TemplateKind> {
+        if !self.findings.admits_expression(template::expression_length(text), span) {
+            return None;
+        }
         match template::scan(text, allows.unwrap_or(&Availability::ALL)) {
             Ok(kind) => Some(kind),
             Err(error) => {

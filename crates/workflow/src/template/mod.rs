@@ -8,5 +8,5 @@ mod types;
 
 pub use evaluate::MAX_DEPTH;
 pub(crate) use scan::opening;
-pub use scan::{ScanError, ScanProblem, condition, scan};
+pub use scan::{ScanError, ScanProblem, condition, expression_length, scan};
 pub use types::{ExpressionPart, ExpressionText, Template, TemplateKey, TemplateKind};

@@ -47,6 +47,13 @@ pub enum ScanProblem {
     Expression(ExpressionError),
 }
 
+/// How many characters of a text belong to expressions, as far as that is seen without reading them.
+#[must_use]
+pub fn expression_length(text: &str) -> usize {
+    let written = text.split(OPEN).skip(1);
+    written.map(|rest| rest.find(CLOSE).unwrap_or(rest.len())).sum()
+}
+
 /// What a scalar's text is: a string, an expression, or `${{ insert }}`. Text around expressions makes a `format(…)` of them.
 ///
 /// # Errors

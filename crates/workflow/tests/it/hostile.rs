@@ -54,6 +54,26 @@ fn findings_are_bounded() {
 }
 
 #[test]
+fn expressions_of_a_file_are_counted() {
+    let found = |steps: usize| {
+        let step =
+            format!("      - if: 1 && {}true\n        run: echo ${{{{ {}0 }}}}\n", "!".repeat(45), "!".repeat(45));
+        let head = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n";
+        let mut files = Files::new();
+        files.insert(FileReference::Local("ci.yml".to_owned()), format!("{head}{}", step.repeat(steps)).as_str());
+        match plan(&files, "ci.yml") {
+            PlanOutcome::Invalid(found) => found,
+            _ => Vec::new(),
+        }
+    };
+    assert_eq!(found(1_900), [], "200,000 at most");
+    let found = found(2_500);
+    let limits: Vec<_> = found.iter().filter(|finding| finding.code == code::LIMIT).collect();
+    assert!(limits.len() == 1 && limits[0].message.contains("200000 characters of expressions"), "{limits:?}");
+    assert_eq!(found.len(), 1, "what was not read is not found fault with: {:?}", &found[1]);
+}
+
+#[test]
 fn calls_do_not_explode() {
     // Every file calls the next one a hundred times.
     let mut files = Files::new();
