@@ -37,6 +37,6 @@ pub use poll::PaceLimits;
 pub use register::{NewRunner, Note, RegisterError, Registered, await_forge, register};
 pub use registration::{Registration, RegistrationError, RegistrationFile};
 pub use run::{AgentEnd, AgentError, run};
-pub use settings::{AfterJob, AgentSettings, JobProgram, Mode, Wait};
+pub use settings::{AfterJob, AgentSettings, JobProgram, Mode, StandbyTimes, Wait};
 pub use status::{AttemptStatus, Contact, Counts, Status, Trouble, Work};
 pub use stop::{Stop, Stopper};

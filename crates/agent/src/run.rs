@@ -11,7 +11,7 @@ use crate::settings::{AgentSettings, Mode, Wait};
 use crate::slots::{Jobs, Slots, SlotsEnd, SlotsSettings};
 use crate::status::{Contact, Status, Trouble, Work};
 use crate::stop::{Stop, Stopper};
-use crate::supervise::Supervisor;
+use crate::supervise::{Standby, Supervisor};
 use crate::{RegistrationError, RegistrationFile};
 use domain::{AttemptEnd, Clock, Conclusion, RunnerCapability, RunnerLife, SystemClock};
 use protocol::{Advice, CallError, Declaration, Declared, Dialect, Fetch, Want};
@@ -148,8 +148,12 @@ async fn take_jobs(
         give,
         contact,
     };
+    let program = settings.program.clone();
+    // There is no next job for one that takes a single one.
+    let times = settings.standby.filter(|_| !is_one);
+    let (standby, standby_ended) = times.map(|times| Standby::start(program, times, stop.clone())).unzip();
     let slots = SlotsSettings {
-        supervisor: Arc::new(supervisor(&settings, declared)),
+        supervisor: Arc::new(supervisor(&settings, declared, standby)),
         journal,
         label_notes: LabelNotes::open(&settings.data, SystemClock.now()),
         capacity,
@@ -163,11 +167,22 @@ async fn take_jobs(
     let polled = async {
         tokio::select! {
             end = poll.run() => Some(end),
-            // A fetch that is under way may still bring a job: only a kill leaves it.
+            // A fetch that is under way may still bring a job.
             () = stop.reached(Stop::Kill) => None,
+            () = async {
+                stop.reached(Stop::Drain).await;
+                tokio::time::sleep(settings.last_fetch).await;
+            } => {
+                tracing::warn!("the forge does not answer; a job that it may have given away meanwhile is left to its sweep");
+                Some(PollEnd::Closed)
+            }
         }
     };
     let (polled, slots) = tokio::join!(polled, Slots::run(slots, given));
+    if let Some(ended) = standby_ended {
+        // It ends with the last attempt at the latest.
+        let _ended = ended.await;
+    }
     if life == RunnerLife::Ephemeral && slots.last.is_some() && slots.left == 0 {
         forget(&settings, &stop, &file).await?;
     }
@@ -242,7 +257,7 @@ async fn declare(
     Ok(None)
 }
 
-fn supervisor(settings: &AgentSettings, declared: Declared) -> Supervisor {
+fn supervisor(settings: &AgentSettings, declared: Declared, standby: Option<Standby>) -> Supervisor {
     Supervisor {
         client: settings.client.clone(),
         key: settings.registration.key.clone(),
@@ -252,6 +267,7 @@ fn supervisor(settings: &AgentSettings, declared: Declared) -> Supervisor {
         labels: settings.labels.clone(),
         job: settings.job.clone(),
         program: settings.program.clone(),
+        standby,
         after_job: settings.after_job.clone(),
         spools: settings.data.join("spool"),
         timing: settings.report,

@@ -33,6 +33,8 @@ pub struct AgentSettings {
     pub pace: PaceLimits,
     /// The longest to wait for an answer to a fetch.
     pub fetch_timeout: Duration,
+    /// How long a drain waits for the answer to a fetch that is under way ([`AgentSettings::LAST_FETCH`]).
+    pub last_fetch: Duration,
     /// How log and state go to the forge.
     pub report: Timing,
     /// How long a job's process may go on after it was told to stop ([`AgentSettings::GRACE`]).
@@ -41,6 +43,8 @@ pub struct AgentSettings {
     pub drain_timeout: Option<Duration>,
     /// What starts a job's process.
     pub program: JobProgram,
+    /// When a job's process waits for the next job; `None`: never.
+    pub standby: Option<StandbyTimes>,
     /// How jobs run.
     pub job: JobSettings,
     /// What runs on the machine after each job.
@@ -50,8 +54,27 @@ pub struct AgentSettings {
 }
 
 impl AgentSettings {
+    /// As long as Gitea's own runner waits for any fetch. Forges answer within a moment, and what they give then is run. No answer may be
+    /// left sooner than need be: the job in it is lost until the forge's sweep. (Gitea from 1.27 takes a job back whose runner left before the
+    /// answer was made; nobody does once it is on its way.)
+    pub const LAST_FETCH: Duration = Duration::from_secs(5);
     /// A job's process bounds its steps by itself, five minutes after a cancellation; one that goes on for longer hangs, and is killed.
     pub const GRACE: Duration = Duration::from_secs(6 * 60);
+}
+
+/// When a process with a sandbox made ahead waits for the next job, in an agent that takes more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandbyTimes {
+    /// How long after the begin of a job it is started: that one needs the machine first.
+    pub pause: Duration,
+    /// How long it waits for a job.
+    pub keep: Duration,
+}
+
+impl Default for StandbyTimes {
+    fn default() -> Self {
+        Self { pause: Duration::from_millis(250), keep: Duration::from_secs(60) }
+    }
 }
 
 /// How long an agent goes on taking jobs. An ephemeral registration takes one in any case.

@@ -45,10 +45,14 @@ pub(crate) fn collect(path: &Path, limit: u64) -> Collected {
         return Collected::Absent;
     };
     let Ok(stat) = fstat(&file) else { return Collected::Absent };
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_nlink != 1 || is_proc(file.as_fd()) {
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_nlink != 1 {
         return Collected::Absent;
     }
     let size = u64::try_from(stat.st_size).unwrap_or(0);
+    // Most are never written to; what `/proc` shows has no size either.
+    if size == 0 {
+        return Collected::Content(Vec::new());
+    }
     let mut content = Vec::new();
     // A daemon may still be writing, so the size alone says nothing.
     if size > limit || std::fs::File::from(file).take(limit.saturating_add(1)).read_to_end(&mut content).is_err() {

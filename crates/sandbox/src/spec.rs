@@ -49,7 +49,7 @@ impl SandboxSpec {
 }
 
 /// What is known of sandboxes before their specs are: see [`Backend::expect`](crate::Backend::expect).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     /// What the jobs will see as `/`.
     pub root: Root,

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 /// `owner/repo[/path]@ref`, or an absolute URL form of it that some forges accept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ActionRef {
-    /// `https://host` of the absolute form; `None` for the default places.
+    /// `https://host` of the absolute form, with the path that an instance lies below where [`ActionSource::reading`] knows of one; `None` for
+    /// the default places.
     pub host: Option<String>,
     /// `owner/repo`.
     pub repository: String,
@@ -46,4 +47,10 @@ pub trait ActionSource: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When no place has it.
     fn fetch(&self, action: &ActionRef) -> Result<FetchedRepository, Unavailable>;
+
+    /// The reference as this source understands it: only it knows that an instance lies below a path, so that
+    /// `https://host/path/owner/repo@ref` names no repository `path/owner`.
+    fn reading(&self, action: ActionRef) -> ActionRef {
+        action
+    }
 }

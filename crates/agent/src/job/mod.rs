@@ -8,4 +8,4 @@ mod task_form;
 pub mod wire;
 
 pub use settings::{CacheReach, CertificateCheck, ExposedPaths, Forks, HookFiles, JobSettings, ToolCache, Trust};
-pub use wire::{Ended, ForgeFacts, FromJob, JobOrder, ToJob};
+pub use wire::{Ahead, Ended, ForgeFacts, FromJob, JobOrder, ToJob};

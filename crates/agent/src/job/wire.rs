@@ -1,23 +1,40 @@
 //! What passes between the agent and a job's process, one JSON object a line. The agent writes [`ToJob`] to the process's standard
-//! input: the order first, then at most a cancellation. The process writes [`FromJob`] to its standard output, in the order in which
+//! input: perhaps what will be wanted, then the order, then at most a cancellation. The process writes [`FromJob`] to its standard output, in the order in which
 //! things happened and in big chunks; its own talk goes to standard error. The end of its input means that the agent is gone: the
 //! process ends at once, and its sandbox with it.
 
 use super::JobSettings;
+use super::child::Where;
 use super::task_form;
 use crate::Label;
 use domain::{Conclusion, JobEvent, Task};
 use protocol::Dialect;
+use sandbox::Expected;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// From the agent to a job's process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "to_job", rename_all = "snake_case")]
 pub enum ToJob {
-    /// What to run; the first line.
+    /// What the order will probably want; before it, at most once.
+    Ahead(Box<Ahead>),
+    /// What to run.
     Order(Box<JobOrder>),
     /// The forge or the machine's owner wants the job to end.
     Cancel,
+}
+
+/// What a job that is not known yet will probably want, so that its process can have it ready. A job that wants something else gets it all
+/// the same, only later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// Where it will run.
+    pub place: Where,
+    /// In what sandbox.
+    pub expected: Expected,
+    /// Where sandboxes keep what a crash leaves to clean, as in [`JobSettings::state`].
+    pub state: PathBuf,
 }
 
 /// One job, with all that it needs. The runner's own key is not in it.

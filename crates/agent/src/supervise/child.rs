@@ -1,18 +1,19 @@
-//! The process of one job: started with a clean environment in a process group of its own, fed its order, read to its end. Whatever it
-//! does, [`run`] answers how the attempt ended. Its sandbox cleans up after it when it is killed.
+//! The process of one job: fed its order, read to its end. Whatever it does, [`run`] answers how the attempt ended. Its sandbox cleans up
+//! after it when it is killed.
 
 use super::Supervisor;
 use super::lines::Lines;
+use super::process::{self, Started};
 use crate::job::JobOrder;
+use crate::job::child::ahead_of;
+use crate::job::payload::Outline;
 use crate::job::wire::{self, Ended, FromJob, ToJob};
-use crate::settings::JobProgram;
 use crate::stop::{Stop, Stopper};
 use domain::{AttemptChange, Clock, Conclusion, JobEvent, StopCause, SystemClock};
-use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -55,39 +56,10 @@ enum Kill {
     Late,
 }
 
-/// A process that was started.
-#[derive(Debug)]
-pub(super) struct Started {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: ChildStdout,
-    stderr: ChildStderr,
-}
-
-/// Starts a process that waits for its order.
-pub(super) fn start(program: &JobProgram) -> io::Result<Started> {
-    let mut child = Command::new(&program.program)
-        .args(&program.arguments)
-        .env_clear()
-        .envs(program.env.iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let pipe = || io::Error::other("a pipe is missing");
-    let stdin = child.stdin.take().ok_or_else(pipe)?;
-    let stdout = child.stdout.take().ok_or_else(pipe)?;
-    let stderr = child.stderr.take().ok_or_else(pipe)?;
-    Ok(Started { child, stdin, stdout, stderr })
-}
-
 /// Runs the job of an order to its end. `halted` resolves when the forge wants it to stop.
 pub(super) async fn run(
     supervisor: &Supervisor,
-    order: JobOrder,
+    (order, outline): (JobOrder, Outline),
     events: mpsc::Sender<JobEvent>,
     halted: impl Future<Output = StopCause>,
     say: &impl Fn(AttemptChange),
@@ -95,11 +67,16 @@ pub(super) async fn run(
 ) -> ChildEnd {
     let task = order.task.id;
     let latest = Instant::now() + order.settings.timeout + supervisor.grace + OVERTIME;
+    let next = supervisor.standby.as_ref().and_then(|_| ahead_of(&order, &outline));
     let line = match wire::line(&ToJob::Order(Box::new(order))) {
         Ok(line) => line,
         Err(error) => return ChildEnd::Fault(format!("the job's order cannot be written: {error}")),
     };
-    let started = match start(&supervisor.program) {
+    let waiting = match &supervisor.standby {
+        Some(standby) => standby.take().await,
+        None => None,
+    };
+    let started = match waiting.map_or_else(|| process::start(&supervisor.program), Ok) {
         Ok(started) => started,
         Err(error) => {
             let program = supervisor.program.program.display();
@@ -119,6 +96,9 @@ pub(super) async fn run(
     // The first line has room, and the second too.
     let _ = to_job.try_send(line);
     let writer = tokio::spawn(write(stdin, orders));
+    if let (Some(standby), Some(next)) = (&supervisor.standby, next) {
+        standby.expect(next);
+    }
 
     let mut reading = std::pin::pin!(read(stdout, events));
     let mut halted = std::pin::pin!(halted);

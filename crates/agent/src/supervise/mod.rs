@@ -4,6 +4,8 @@
 mod after;
 mod child;
 mod lines;
+mod process;
+mod standby;
 
 use crate::Label;
 use crate::job::payload::Outline;
@@ -13,6 +15,8 @@ use crate::report::{Delivered, End, ReportSettings, Reporter, Timing};
 use crate::settings::{AfterJob, JobProgram};
 use crate::slots::Said;
 use crate::stop::{Stop, Stopper};
+pub(crate) use standby::Standby;
+
 use child::ChildEnd;
 use domain::{Attempt, AttemptChange, AttemptEnd, Clock, Delivery, RunnerKey, StopCause, SystemClock, Task, TaskId};
 use protocol::{Client, Dialect};
@@ -34,6 +38,8 @@ pub(crate) struct Supervisor {
     pub(crate) labels: Vec<Label>,
     pub(crate) job: JobSettings,
     pub(crate) program: JobProgram,
+    /// Where a process waits for the next job.
+    pub(crate) standby: Option<Standby>,
     pub(crate) after_job: Option<AfterJob>,
     /// The folder of all spools.
     pub(crate) spools: PathBuf,
@@ -86,7 +92,8 @@ pub(crate) async fn attempt(supervisor: Arc<Supervisor>, new: NewAttempt, said: 
     let NewAttempt { task, outline, fault } = new;
     let (id, dialect) = (task.id, supervisor.dialect_of(&task));
     let repository = task.context.get("repository").and_then(|name| name.as_str()).unwrap_or_default().to_owned();
-    let (events, handle) = Reporter::start(supervisor.report_settings(id, outline.steps, outline.background, dialect));
+    let (events, handle) =
+        Reporter::start(supervisor.report_settings(id, outline.steps, outline.background.clone(), dialect));
     // Nobody listens any more when the agent was killed.
     let say = |change| drop(said.send(Said { task: id, change }));
     let end = match fault {
@@ -96,7 +103,7 @@ pub(crate) async fn attempt(supervisor: Arc<Supervisor>, new: NewAttempt, said: 
                 handle.cancelled().await;
                 StopCause::Forge
             };
-            child::run(&supervisor, supervisor.order(task, dialect), events, halted, &say, &stop).await
+            child::run(&supervisor, (supervisor.order(task, dialect), outline), events, halted, &say, &stop).await
         }
     };
     let (end, told) = match end {

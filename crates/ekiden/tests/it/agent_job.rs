@@ -18,13 +18,13 @@ use testkit::{GitHttp, TempRepository};
 const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// An order, and the folder that it lives in.
-struct Play {
-    order: JobOrder,
-    folder: tempfile::TempDir,
+pub(crate) struct Play {
+    pub(crate) order: JobOrder,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Play {
-    fn new(steps: &str) -> Self {
+    pub(crate) fn new(steps: &str) -> Self {
         Self::of_job(&format!("    steps:\n{steps}"))
     }
 
@@ -80,12 +80,17 @@ impl Play {
         Self { order, folder }
     }
 
-    fn context(mut self, name: &str, value: Value) -> Self {
+    pub(crate) fn context(mut self, name: &str, value: Value) -> Self {
         self.order.task.context.insert(name.to_owned(), value);
         self
     }
 
     fn start(&self) -> Running {
+        self.start_after(&[])
+    }
+
+    /// Starts the process, says this to it, and then the order.
+    pub(crate) fn start_after(&self, before: &[ToJob]) -> Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ekiden"))
             .args(["agent", "job"])
             .stdin(Stdio::piped())
@@ -93,17 +98,20 @@ impl Play {
             .spawn()
             .unwrap();
         let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        input.write_all(&wire::line(&ToJob::Order(Box::new(self.order.clone()))).unwrap()).unwrap();
+        let order = ToJob::Order(Box::new(self.order.clone()));
+        for message in before.iter().chain([&order]) {
+            input.write_all(&wire::line(message).unwrap()).unwrap();
+        }
         Running { child, input: Some(input), output: BufReader::new(output), said: Said::default() }
     }
 
-    fn run(&self) -> Said {
+    pub(crate) fn run(&self) -> Said {
         self.start().read_out()
     }
 }
 
 /// A job's process.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -112,10 +120,10 @@ struct Running {
 
 /// What it said.
 #[derive(Debug, Default)]
-struct Said {
-    log: String,
+pub(crate) struct Said {
+    pub(crate) log: String,
     /// Of the steps of the file: place and end.
-    steps: Vec<(u32, Conclusion)>,
+    pub(crate) steps: Vec<(u32, Conclusion)>,
     skipped: Option<String>,
     outputs: BTreeMap<String, String>,
     ended: Option<Ended>,
@@ -151,7 +159,7 @@ impl Running {
         }
     }
 
-    fn read_out(mut self) -> Said {
+    pub(crate) fn read_out(mut self) -> Said {
         while self.next() {}
         assert!(self.child.wait().unwrap().success());
         self.said
@@ -164,20 +172,20 @@ impl Running {
 
 impl Said {
     #[track_caller]
-    fn ends(self, conclusion: Conclusion) -> Self {
+    pub(crate) fn ends(self, conclusion: Conclusion) -> Self {
         let ended = self.ended.as_ref().map(|ended| (ended.conclusion, ended.fault.as_deref()));
         assert_eq!(ended, Some((conclusion, None)), "{}", self.log);
         self
     }
 
     #[track_caller]
-    fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.log.contains(text), "no {text:?} in\n{}", self.log);
         self
     }
 
     #[track_caller]
-    fn never_says(self, text: &str) -> Self {
+    pub(crate) fn never_says(self, text: &str) -> Self {
         assert!(!self.log.contains(text), "{text:?} in\n{}", self.log);
         self
     }
@@ -321,8 +329,13 @@ fn without_an_agent_the_job_ends_and_leaves_nothing() {
 
 /// A forge on loopback with `owner/repo` behind the job's token, and an order for its last commit.
 fn with_repository(steps: &str) -> (Play, GitHttp, TempRepository, String) {
+    with_files(steps, &[("data.txt", "second\n"), ("a/deep", "d\n"), ("b/deep", "d\n")])
+}
+
+/// The same with these files.
+pub(crate) fn with_files(steps: &str, files: &[(&str, &str)]) -> (Play, GitHttp, TempRepository, String) {
     let repository = TempRepository::with(&[("data.txt", "first\n")]);
-    let commit = repository.commit("second", &[("data.txt", "second\n"), ("a/deep", "d\n"), ("b/deep", "d\n")]);
+    let commit = repository.commit("second", files);
     let _url = repository.mirror("owner/repo");
     // `x-access-token:TOKEN`
     let authorization = "basic eC1hY2Nlc3MtdG9rZW46MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nw==";

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, in its helpers too")]
 
 mod act_suite;
+mod agent_ahead;
 mod agent_import;
 mod agent_job;
 mod agent_register;

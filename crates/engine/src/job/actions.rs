@@ -25,7 +25,7 @@ pub(crate) const DOCKERFILES: [&str; 2] = ["Dockerfile", "dockerfile"];
 /// What `$/` means in a file: the repository that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The repository of the run.
+    /// The repository of the run, where only its checkout has it.
     Own,
     /// Another one; the path of the reference is empty.
     Other(ActionRef),
@@ -126,10 +126,19 @@ impl Catalog {
         let mut wanted = Vec::new();
         for_each_use(steps, &mut |uses| {
             if self.checkout == CheckoutIs::AnAction || !is_built_in_checkout(uses) {
-                wanted.extend(remote(uses, origin));
+                wanted.extend(self.remote(uses, origin));
             }
         });
         wanted
+    }
+
+    /// The remote action that a step uses, when it uses one.
+    pub(crate) fn remote(&self, uses: &Uses, origin: &Origin) -> Option<ActionRef> {
+        match uses {
+            Uses::Repository(action) => Some(self.source.reading(action.clone())),
+            Uses::Same(path) => origin.same(path),
+            Uses::Local(_) | Uses::Docker(_) => None,
+        }
     }
 
     /// An action that was loaded before.
@@ -232,15 +241,6 @@ impl Places {
             Self::Written(top) => top.join(&action.repository).join(&fetched.commit),
             Self::Host => fetched.tree.clone(),
         }
-    }
-}
-
-/// The remote action that a step uses, when it uses one.
-pub(crate) fn remote(uses: &Uses, origin: &Origin) -> Option<ActionRef> {
-    match uses {
-        Uses::Repository(action) => Some(action.clone()),
-        Uses::Same(path) => origin.same(path),
-        Uses::Local(_) | Uses::Docker(_) => None,
     }
 }
 

@@ -19,7 +19,7 @@ pub fn given(ready: ReadyJob, file: FileReference) -> (JobInFile, GivenContexts)
         strategy: ready.strategy,
         job,
     };
-    (JobInFile { workflow: ready.workflow, index: ready.index, file }, contexts)
+    (JobInFile { workflow: ready.workflow, index: ready.index, file, own: None }, contexts)
 }
 
 /// What the `job` context says of the file.

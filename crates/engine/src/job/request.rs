@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use workflow::action_source::ActionSource;
+use workflow::action_source::{ActionRef, ActionSource};
 use workflow::checkout::CheckoutSource;
 use workflow::expr::Value;
 use workflow::model::Workflow;
@@ -79,6 +79,8 @@ pub struct JobInFile {
     pub index: usize,
     /// Where the file comes from: what `$/` means in it.
     pub file: FileReference,
+    /// The repository of the run at its commit, where the source of actions has it; otherwise `$/` in it is what its checkout brings.
+    pub own: Option<ActionRef>,
 }
 
 /// Contexts that do not change while the job runs.

@@ -40,6 +40,8 @@ pub(crate) struct Job {
     pub(crate) checkout: Option<Checkouts>,
     /// What `$/` means in the job's file.
     pub(crate) origin: Origin,
+    /// What it means in the repository of the run.
+    pub(crate) own: Origin,
     /// Where the trees of actions lie.
     pub(crate) places: Places,
     /// Where the run's own repository lies for `$/`, once it was placed.

@@ -5,7 +5,7 @@
 use super::actions::{ActionError, Catalog, CheckoutIs, Fetched, Origin, Places};
 use super::contexts::{ContextError, GithubFacts, Phase, StepScope};
 use super::frame::Frame;
-use super::request::{CheckoutTime, JobRequest, Keep};
+use super::request::{CheckoutTime, JobInFile, JobRequest, Keep};
 use super::running::{Checkouts, Fixed, Job, RunDefaults};
 use super::state::{EnvMap, State};
 use super::step::{REPOSITORIES_INSIDE, describe};
@@ -73,7 +73,7 @@ pub(crate) async fn prepare(request: &JobRequest) -> Result<Prepared, SetUpError
     let workflow = Arc::clone(&request.source.workflow);
     let steps = &normal(&workflow, request.source.index)?.steps;
     let places = if request.sandbox.backend.name() == "host" { Places::Host } else { Places::Mounted };
-    let origin = origin(&request.source.file);
+    let origin = origin(&request.source);
     let checkout_is = if request.checkout.is_some() { CheckoutIs::BuiltIn } else { CheckoutIs::AnAction };
     let catalog = Catalog::new(Arc::clone(&request.actions), checkout_is);
     let fetched = catalog.load(catalog.wanted(steps, &origin), &places).await?;
@@ -129,13 +129,18 @@ pub(crate) async fn prepare(request: &JobRequest) -> Result<Prepared, SetUpError
 }
 
 /// What `$/` means in a workflow file.
-fn origin(file: &FileReference) -> Origin {
-    match file {
-        FileReference::Local(_) => Origin::Own,
+fn origin(source: &JobInFile) -> Origin {
+    match &source.file {
+        FileReference::Local(_) => own(source),
         FileReference::Remote(action) => {
             Origin::Other(workflow::action_source::ActionRef { path: String::new(), ..action.clone() })
         }
     }
+}
+
+/// What `$/` means in the repository of the run.
+fn own(source: &JobInFile) -> Origin {
+    source.own.clone().map_or(Origin::Own, Origin::Other)
 }
 
 /// Says what was prepared and evaluates what holds for all steps.
@@ -209,7 +214,8 @@ fn job(request: JobRequest, prepared: Prepared, masker: Masker, cancel: CancelSi
     base_env.extend(layout.env.iter().cloned());
     base_env.extend(request.environment);
     Job {
-        origin: origin(&request.source.file),
+        origin: origin(&request.source),
+        own: own(&request.source),
         source: request.source,
         given: request.contexts,
         fixed,

@@ -1,6 +1,6 @@
 //! How many views of the repository a job's checkouts may need: views are made ready with the sandbox, each is placed once.
 
-use super::actions::{Catalog, MANIFESTS, Manifest, Origin, parse_manifest, remote, within};
+use super::actions::{Catalog, MANIFESTS, Manifest, Origin, parse_manifest, within};
 use super::step::is_built_in_checkout;
 use std::path::{Component, Path, PathBuf};
 use workflow::checkout::CheckoutSource;
@@ -53,7 +53,7 @@ impl Count<'_> {
                     one(with.as_ref(), &mut self.wanted);
                     self.places.extend(literal(with.as_ref(), "path").map(|path| normal(Path::new(path))));
                 }
-                StepKind::Uses { uses, .. } => match (&uses.value, remote(&uses.value, origin)) {
+                StepKind::Uses { uses, .. } => match (&uses.value, self.catalog.remote(&uses.value, origin)) {
                     (_, Some(action)) => match self.catalog.get(&action) {
                         Some(loaded) => {
                             if let Some(Runs::Composite(composite)) = loaded.runs() {

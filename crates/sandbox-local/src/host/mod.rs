@@ -3,11 +3,12 @@
 
 mod process;
 mod sandbox;
+mod tools;
 mod tree;
 
 use crate::cgroup::Cgroups;
 use crate::namespaces::{CallerVariables, HostVariables};
-use ::sandbox::{Backend, Layout, Sandbox, SandboxError, SandboxSpec, Workspace};
+use ::sandbox::{Backend, Layout, Sandbox, SandboxError, SandboxSpec, ToolFolder, ToolWrites, Workspace};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,8 +46,11 @@ impl Host {
             Workspace::Bind(path) => path.clone(),
         };
         let home = std::env::var_os("HOME").map_or_else(|| folder.join("home"), PathBuf::from);
-        // Nothing can lie over a folder here: it is the folder itself, as all of the machine is.
-        let tool_cache = spec.tool_cache.as_ref().map_or_else(|| folder.join("tools"), |tools| tools.host.clone());
+        let tool_cache = match &spec.tool_cache {
+            Some(ToolFolder { host, writes: ToolWrites::Kept }) => host.clone(),
+            // Nothing can lie over a folder here: see `tools`.
+            Some(ToolFolder { writes: ToolWrites::ThrownAway, .. }) | None => folder.join("tools"),
+        };
         let path = spec.path.iter().cloned().chain(self.variables.path().iter().cloned());
         Layout {
             work,
@@ -70,6 +74,9 @@ impl Host {
         let layout = self.layout(spec, &folder);
         for path in [&layout.workspace, &layout.temp, &layout.tool_cache, &layout.home] {
             std::fs::create_dir_all(path).map_err(failed(path))?;
+        }
+        if let Some(ToolFolder { host, writes: ToolWrites::ThrownAway }) = &spec.tool_cache {
+            tools::link(host, &layout.tool_cache).map_err(failed(&layout.tool_cache))?;
         }
         let group = self
             .cgroups

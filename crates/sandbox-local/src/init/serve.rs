@@ -155,9 +155,12 @@ impl Init<'_> {
         };
         let micros = u64::try_from(running.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let collected = running.collect.iter().map(|path| files::collect(path, running.collect_limit)).collect();
-        for path in running.collect.iter().chain(&running.files) {
+        self.reply(running.number, &Reply::Ended { end, collected, micros })?;
+        // While the engine hears of it; what it asks next comes after.
+        let others = running.collect.iter().filter(|path| !running.files.contains(path));
+        for path in running.files.iter().chain(others) {
             let _ = files::remove(path);
         }
-        self.reply(running.number, &Reply::Ended { end, collected, micros })
+        Ok(())
     }
 }

@@ -74,6 +74,29 @@ impl ActionSource for Store {
             notice: resolved.notice,
         })
     }
+
+    fn reading(&self, action: ActionRef) -> ActionRef {
+        let servers = self.options.tokens.iter().map(|(server, _)| server).chain(&self.options.server);
+        servers.fold(action, |action, server| below_a_path(server, &action).unwrap_or(action))
+    }
+}
+
+/// A reference to a repository of a server that lies below a path of its host; `None` when it is another's.
+fn below_a_path(server: &str, action: &ActionRef) -> Option<ActionRef> {
+    let server = server.trim_end_matches('/');
+    let host = action.host.as_deref()?;
+    let folder =
+        server.get(..host.len()).filter(|start| start.eq_ignore_ascii_case(host)).map(|_| &server[host.len()..])?;
+    let folder = folder.strip_prefix('/')?;
+    let whole = format!("{}/{}", action.repository, action.path);
+    let mut parts = whole.strip_prefix(folder)?.strip_prefix('/')?.split('/').filter(|part| !part.is_empty());
+    let (owner, name) = (parts.next()?, parts.next()?);
+    Some(ActionRef {
+        host: Some(server.to_owned()),
+        repository: format!("{owner}/{name}"),
+        path: parts.collect::<Vec<_>>().join("/"),
+        reference: action.reference.clone(),
+    })
 }
 
 /// The reference as it is written in a workflow.
@@ -111,5 +134,39 @@ impl Store {
         }
         let text = fs_err::read_to_string(&full).map_err(|source| FileUnavailable::Io { repository, path, source })?;
         Ok(RemoteFile { commit: fetched.commit, text, notice: fetched.notice })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::below_a_path;
+    use workflow::action_source::ActionRef;
+
+    fn reference(host: Option<&str>, repository: &str, path: &str) -> ActionRef {
+        ActionRef {
+            host: host.map(str::to_owned),
+            repository: repository.to_owned(),
+            path: path.to_owned(),
+            reference: "v1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_instance_below_a_path_is_no_owner() {
+        let read = |server, repository, path| below_a_path(server, &reference(Some("https://h:3"), repository, path));
+        let want = |server: &str, path| Some(reference(Some(server), "o/r", path));
+        assert_eq!(read("https://h:3/git", "git/o", "r"), want("https://h:3/git", ""));
+        assert_eq!(read("https://H:3/git/", "git/o", "r/a/b"), want("https://H:3/git", "a/b"));
+        assert_eq!(read("https://h:3/a/b", "a/b", "o/r/c"), want("https://h:3/a/b", "c"));
+        // Another path, host or port, or too little of it.
+        for (server, repository, path) in [
+            ("https://h:3", "git/o", "r"),
+            ("https://h:3/git", "gitea/o", "r"),
+            ("https://h:30/git", "git/o", "r"),
+            ("https://h:3/git", "git/o", ""),
+        ] {
+            assert_eq!(read(server, repository, path), None, "{server} {repository} {path}");
+        }
+        assert_eq!(below_a_path("https://h:3/git", &reference(None, "git/o", "r")), None);
     }
 }

@@ -5,10 +5,13 @@ use super::super::{JobOrder, JobSettings};
 use super::tier::{Cause, Tier};
 use crate::{Backend, DockerLabels, Label};
 use sandbox::{Network, Profile};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Which backend a job needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Where {
     /// A sandbox of this machine.
     Sandbox,
@@ -16,8 +19,9 @@ pub enum Where {
     Host,
 }
 
-/// Makes the backend, once it is known which; the text of its error says what failed and what to do.
-pub type MakeBackend = Box<dyn FnOnce(Where, &JobSettings) -> Result<Arc<dyn sandbox::Backend>, String> + Send>;
+/// Makes a backend, once it is known which; the path is the one of [`JobSettings::state`], the text of its error says what failed and what
+/// to do. Asked for the same one again it may fail.
+pub type MakeBackend = Box<dyn FnMut(Where, &Path) -> Result<Arc<dyn sandbox::Backend>, String> + Send>;
 
 /// Where and how confined a job runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use super::super::wire;
 use super::super::{Ended, FromJob, JobOrder, ToJob};
+use super::ahead::Bench;
 use super::place::MakeBackend;
 use super::run::run;
 use domain::JobEvent;
@@ -36,7 +37,7 @@ pub enum ServeError {
     Output(#[source] std::io::Error),
 }
 
-/// Serves one order to its end. `input` and `output` are the pipes to the agent.
+/// Serves one order to its end, and gets ready for it where it is told what will be wanted. `input` and `output` are the pipes to the agent.
 ///
 /// # Errors
 /// When no order comes, or nobody reads how the job ended.
@@ -45,22 +46,27 @@ pub fn serve(
     output: impl Write + Send + 'static,
     make: MakeBackend,
 ) -> Result<(), ServeError> {
-    let order = read_order(&mut input)?;
     // The engine on one thread, the writer on another: the rest of the machine is for the job.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(ServeError::Threads)?;
+    let mut bench = Bench::new(make);
+    let Some(order) = read_order(&mut input, &mut bench)? else { return Ok(()) };
     let (canceller, signal) = cancel::channel();
     let (events, incoming) = engine::events::channel();
     let writer = start_writer(incoming, output).map_err(ServeError::Threads)?;
     let gone = listen(input, canceller.clone()).map_err(ServeError::Threads)?;
     let ended = runtime.block_on(async {
-        let job = run(order, make, events, signal);
-        tokio::pin!(job);
+        // On the runtime's own threads, which hear of the sandbox themselves: this one would have to be woken for each word.
+        let mut job = tokio::spawn(run(order, bench, events, signal));
         tokio::select! {
-            ended = &mut job => Some(ended),
+            ended = &mut job => match ended {
+                Ok(ended) => Some(ended),
+                // As if it had happened here.
+                Err(failed) => failed.try_into_panic().map_or(None, |panic| std::panic::resume_unwind(panic)),
+            },
             _ = gone => {
                 canceller.ask(Cancel::Now);
                 // Nobody asks for its end any more.
@@ -77,15 +83,23 @@ pub fn serve(
     result
 }
 
-fn read_order(input: &mut impl BufRead) -> Result<JobOrder, ServeError> {
+/// The order; `None` when the process was made ready and nobody wants it.
+fn read_order(input: &mut impl BufRead, bench: &mut Bench) -> Result<Option<JobOrder>, ServeError> {
     let mut line = Vec::new();
-    match input.read_until(b'\n', &mut line) {
-        Ok(0) => Err(ServeError::NoOrder(None)),
-        Ok(_) => match wire::read(&line).map_err(ServeError::NotAnOrder)? {
-            ToJob::Order(order) => Ok(*order),
-            ToJob::Cancel => Err(ServeError::CancelledFirst),
-        },
-        Err(error) => Err(ServeError::NoOrder(Some(error))),
+    let mut is_first = true;
+    loop {
+        line.clear();
+        match input.read_until(b'\n', &mut line) {
+            Ok(0) if is_first => return Err(ServeError::NoOrder(None)),
+            Ok(0) => return Ok(None),
+            Ok(_) => match wire::read(&line).map_err(ServeError::NotAnOrder)? {
+                ToJob::Ahead(ahead) => bench.get_ready(&ahead),
+                ToJob::Order(order) => return Ok(Some(*order)),
+                ToJob::Cancel => return Err(ServeError::CancelledFirst),
+            },
+            Err(error) => return Err(ServeError::NoOrder(Some(error))),
+        }
+        is_first = false;
     }
 }
 

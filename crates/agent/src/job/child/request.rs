@@ -1,6 +1,7 @@
 //! Joins a decided job, its place and the forge's services into the engine's request.
 
 use super::super::{CertificateCheck, JobOrder, ToolCache};
+use super::certificates;
 use super::contexts;
 use super::place::{self, Place};
 use super::services::{self, Services};
@@ -19,6 +20,7 @@ use source::{CancelFlag, Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use workflow::action_source::ActionRef;
 use workflow::plan::FileReference;
 use workflow::run::ReadyJob;
 
@@ -51,13 +53,18 @@ pub(super) fn of(
 ) -> Result<JobRequest, String> {
     let store = store(&order, ground.token.as_ref(), &ground.stop)?;
     let checkout = checkout(&order, ground.token.as_ref(), &ground.stop);
-    let spec = spec(&order, &ground)?;
+    let mut spec = spec(&order, &ground)?;
+    let certificates = certificates::of(&order, ground.place.backend)?;
+    let (mounts, shown) = certificates.map_or_else(Default::default, |shown| (shown.mount, shown.environment));
+    spec.mounts.extend(mounts);
     let hooks = hooks(&order)?;
+    let own = own(&order);
     let JobOrder { task, settings, runner, forge, .. } = order;
     let timeout = settings.timeout.min(job::minutes(ready.timeout_minutes));
     let cancel_timeout = job::minutes(ready.cancel_timeout_minutes);
     let file = FileReference::Local(ready.workflow.path.clone());
-    let (source, contexts) = job::given(ready, file);
+    let (mut source, contexts) = job::given(ready, file);
+    source.own = own;
     let mut head = vec![format!("Runner: {runner}, for {}", forge.url)];
     head.extend(ground.place.head);
     Ok(JobRequest {
@@ -69,7 +76,7 @@ pub(super) fn of(
         secrets: task.secrets.into_iter().collect(),
         token: ground.token,
         env: settings.env.into_iter().collect(),
-        environment: settings.expose.env.iter().cloned().chain(ground.services.environment).collect(),
+        environment: settings.expose.env.iter().cloned().chain(shown).chain(ground.services.environment).collect(),
         action_environment: Vec::new(),
         aliases: services::aliases(forge.dialect),
         runner: RunnerFacts::here(runner),
@@ -86,6 +93,13 @@ pub(super) fn of(
         programs: Arc::new(Programs::default()),
         timing: Timing::default(),
     })
+}
+
+/// The repository of the task at its commit, from the forge.
+fn own(order: &JobOrder) -> Option<ActionRef> {
+    let text = |name: &str| contexts::text(&order.task.context, &[name]).map(str::to_owned);
+    let (repository, reference) = (text("repository")?, text("sha")?);
+    Some(ActionRef { host: Some(order.forge.url.clone()), repository, path: String::new(), reference })
 }
 
 /// The store of actions: the forge's default place, after the mirrors; the token goes to the forge itself and nowhere else.
@@ -133,14 +147,14 @@ fn git_settings(order: &JobOrder) -> Vec<(String, String)> {
 
 fn spec(order: &JobOrder, ground: &Ground) -> Result<SandboxSpec, String> {
     let settings = &order.settings;
-    let repository = contexts::text(&order.task.context, &["repository"]).unwrap_or_default();
+    let repository = repository(order);
     Ok(SandboxSpec {
         name: format!("task-{}-{}", order.task.id, std::process::id()),
         root: settings.root.clone(),
         profile: ground.place.profile,
         network: ground.place.network.clone(),
         limits: settings.limits.clone(),
-        repository_name: folder_name(repository.rsplit('/').next().unwrap_or_default(), "repository"),
+        repository_name: repository_name(order),
         workspace: Workspace::Empty,
         expose: settings.expose.paths.clone(),
         path: settings.expose.bins.clone(),
@@ -148,6 +162,15 @@ fn spec(order: &JobOrder, ground: &Ground) -> Result<SandboxSpec, String> {
         views: Vec::new(),
         tool_cache: tool_cache(&settings.tool_cache, repository, place::may_share(&ground.cause))?,
     })
+}
+
+fn repository(order: &JobOrder) -> &str {
+    contexts::text(&order.task.context, &["repository"]).unwrap_or_default()
+}
+
+/// The repository's own name, as a folder.
+pub(super) fn repository_name(order: &JobOrder) -> String {
+    folder_name(repository(order).rsplit('/').next().unwrap_or_default(), "repository")
 }
 
 /// The tools of a job. Those of a repository are its own, and only jobs that nobody outside caused change them.

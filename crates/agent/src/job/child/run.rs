@@ -2,7 +2,8 @@
 
 use super::super::payload::Outline;
 use super::super::{Ended, JobOrder};
-use super::place::{self, MakeBackend};
+use super::ahead::Bench;
+use super::place;
 use super::request::{self, Ground};
 use super::tier::Cause;
 use super::{contexts, decide, services};
@@ -18,7 +19,7 @@ use workflow::run::OneJob;
 /// Runs an order; every event is on the channel before this returns.
 pub(super) async fn run(
     order: JobOrder,
-    make: MakeBackend,
+    mut bench: Bench,
     events: mpsc::Sender<JobEvent>,
     cancel: CancelSignal,
 ) -> Ended {
@@ -61,7 +62,7 @@ pub(super) async fn run(
         }
     };
     let of_machine = |message: String| masker.mask_text(&message).into_owned();
-    let backend = match make(place.backend, &order.settings) {
+    let backend = match bench.backend(place.backend, &order.settings.state) {
         Ok(backend) => backend,
         Err(message) => return fail(&message, Some(of_machine(message.clone()))).await,
     };

@@ -5,5 +5,6 @@ mod forge;
 mod process;
 mod speed;
 mod stand;
+mod standby;
 mod stop;
 mod work;

@@ -136,6 +136,7 @@ pub(super) fn settings(data: &Path, capacity: usize, program: PathBuf) -> AgentS
         mode: Mode::Serve,
         pace: PaceLimits::default(),
         fetch_timeout: Duration::from_secs(5),
+        last_fetch: AgentSettings::LAST_FETCH,
         report: crate::report::quick(),
         grace: Duration::from_millis(200),
         drain_timeout: None,
@@ -144,6 +145,7 @@ pub(super) fn settings(data: &Path, capacity: usize, program: PathBuf) -> AgentS
             arguments: vec!["agent".into(), "job".into()],
             env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
         },
+        standby: None,
         job: JobSettings {
             limits: Limits { memory: None, processes: None, cpu_millis: None, disk: None, inodes: None },
             profile: Profile::Hardened,

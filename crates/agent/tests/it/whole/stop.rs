@@ -5,6 +5,7 @@ use agent::{AgentEnd, AgentError, Stop};
 use domain::{Conclusion, RunnerLife, TaskId};
 use protocol::Dialect;
 use std::time::Duration;
+use testkit::Mischief;
 
 #[tokio::test]
 async fn a_drain_lets_jobs_end_and_takes_no_more() {
@@ -110,4 +111,30 @@ async fn a_folder_has_one_agent() {
     assert!(matches!(error, AgentError::Taken { .. }), "{error}");
     agent.stop.ask(Stop::Drain);
     agent.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_long_for_a_forge_that_does_not_answer() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.forge.misbehave("FetchTask", Mischief::Slow(Duration::from_secs(300)), 1);
+    let mut settings = stand.settings(1, &good());
+    (settings.fetch_timeout, settings.last_fetch) = (Duration::from_secs(200), Duration::from_millis(20));
+    let agent = Running::start(settings);
+    stand.until(|forge| forge.calls().iter().any(|call| call == "FetchTask")).await;
+    agent.stop.ask(Stop::Drain);
+    assert_eq!(agent.end().await.unwrap(), AgentEnd::Stopped);
+}
+
+#[tokio::test]
+async fn what_a_late_answer_brings_to_a_drain_is_run() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.forge.misbehave("FetchTask", Mischief::Slow(Duration::from_millis(300)), 1);
+    stand.add([1]);
+    let agent = Running::start(stand.settings(1, &good()));
+    stand.until(|forge| forge.handed_out(TaskId(1)) > 0).await;
+    agent.stop.ask(Stop::Drain);
+    assert_eq!(agent.end().await.unwrap(), AgentEnd::Stopped);
+    stand.assert_one_end(1, Conclusion::Success);
 }

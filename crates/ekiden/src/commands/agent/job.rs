@@ -2,16 +2,17 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use agent::job::JobSettings;
 use agent::job::child::{self, MakeBackend, ServeError, Where};
 use sandbox::Backend;
 use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote, ZygoteError};
 use std::io::BufReader;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs the job that comes on stdin.
 pub(crate) fn run(zygote: Option<Result<Zygote, ZygoteError>>) -> Result<Exit, Failure> {
-    let make: MakeBackend = Box::new(move |place, settings| backend(place, settings, zygote));
+    let mut zygote = zygote;
+    let make: MakeBackend = Box::new(move |place, state| backend(place, state, &mut zygote));
     match child::serve(BufReader::new(std::io::stdin()), std::io::stdout(), make) {
         Ok(()) => Ok(Exit::Ok),
         Err(error @ (ServeError::NoOrder(_) | ServeError::NotAnOrder(_) | ServeError::CancelledFirst)) => {
@@ -24,21 +25,21 @@ pub(crate) fn run(zygote: Option<Result<Zygote, ZygoteError>>) -> Result<Exit, F
 /// The backend of this machine.
 fn backend(
     place: Where,
-    settings: &JobSettings,
-    zygote: Option<Result<Zygote, ZygoteError>>,
+    state: &Path,
+    zygote: &mut Option<Result<Zygote, ZygoteError>>,
 ) -> Result<Arc<dyn Backend>, String> {
     let text = |error: &dyn std::error::Error| {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         format!("this machine could not get ready to run the job: {error}{cause}; `ekiden doctor` says what is missing")
     };
     let variables = HostVariables::Listed;
-    match (place, zygote) {
-        (Where::Host, _) => Ok(Arc::new(Host::new(&settings.state, variables).map_err(|error| text(&error))?)),
-        (Where::Sandbox, Some(zygote)) => {
+    match place {
+        Where::Host => Ok(Arc::new(Host::new(state, variables).map_err(|error| text(&error))?)),
+        Where::Sandbox => {
+            let zygote = zygote.take().ok_or_else(|| "the process that makes sandboxes was not started".to_owned())?;
             let zygote = zygote.map_err(|error| text(&error))?;
-            let options = Options { state: settings.state.clone(), variables };
+            let options = Options { state: state.to_owned(), variables };
             Ok(Arc::new(Namespaces::new(zygote, &options).map_err(|error| text(&error))?))
         }
-        (Where::Sandbox, None) => Err("the process that makes sandboxes was not started".to_owned()),
     }
 }

@@ -9,7 +9,8 @@ use crate::failure::Failure;
 use crate::style;
 use agent::report::Timing;
 use agent::{
-    AfterJob, AgentEnd, AgentError, AgentSettings, JobProgram, Mode, PaceLimits, RegistrationFile, Stopper, Wait,
+    AfterJob, AgentEnd, AgentError, AgentSettings, JobProgram, Mode, PaceLimits, RegistrationFile, StandbyTimes,
+    Stopper, Wait,
 };
 use clap::Parser as _;
 use domain::Conclusion;
@@ -141,6 +142,7 @@ fn settings(from: Settled, mode: Mode) -> AgentSettings {
         capacity: from.capacity,
         mode,
         fetch_timeout: from.fetch_timeout,
+        last_fetch: AgentSettings::LAST_FETCH,
         report: Timing { rows: from.report_interval, ..Timing::default() },
         grace: AgentSettings::GRACE,
         drain_timeout: from.drain_timeout,
@@ -150,6 +152,7 @@ fn settings(from: Settled, mode: Mode) -> AgentSettings {
             arguments: ["agent", "job"].map(OsString::from).to_vec(),
             env: VARIABLES.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect(),
         },
+        standby: Some(StandbyTimes::default()),
         job: from.job,
         after_job: from.post_task.map(|(script, timeout)| AfterJob { script, timeout }),
         health: from.metrics,

@@ -102,7 +102,7 @@ pub(crate) async fn load_for(at: &At<'_>, step: &Step, uses: &Uses) -> Result<Ar
         return Ok(action);
     }
     let origin = origin_of(at.job, at.frame);
-    let action = match (uses, actions::remote(uses, &origin)) {
+    let action = match (uses, at.job.catalog.remote(uses, &origin)) {
         (_, Some(remote)) => {
             if at.job.catalog.get(&remote).is_none() {
                 late::load(at, vec![remote.clone()]).await?;
@@ -112,7 +112,9 @@ pub(crate) async fn load_for(at: &At<'_>, step: &Step, uses: &Uses) -> Result<Ar
                 .get(&remote)
                 .ok_or_else(|| ActionError(format!("'{}' was not loaded", naming::action(uses))))?
         }
-        (Uses::Local(path), None) => local(at, at.job.sandbox.layout().workspace.join(path), Origin::Own).await?,
+        (Uses::Local(path), None) => {
+            local(at, at.job.sandbox.layout().workspace.join(path), at.job.own.clone()).await?
+        }
         (Uses::Same(path), None) => {
             let top = checkout::own_tree(at).await?;
             local(at, top.join(actions::within(path)), Origin::Own).await?
