@@ -33,7 +33,9 @@ fn script(stand: &Stand) -> PathBuf {
 async fn ready(stand: &Stand) -> String {
     let path = stand.path("ready");
     let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path).unwrap());
-    tokio::time::timeout(Duration::from_secs(20), read).await.expect("no process waits").unwrap().trim().to_owned()
+    let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+    assert!(read.is_ok(), "no process waits");
+    read.unwrap().unwrap().trim().to_owned()
 }
 
 #[tokio::test]
