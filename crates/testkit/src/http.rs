@@ -57,6 +57,12 @@ impl GitHttp {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The first line of every request so far.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {

@@ -3,12 +3,13 @@
 use crate::agent_job::{Play, with_files};
 use agent::Label;
 use agent::job::child::Where;
-use agent::job::{Ahead, ToJob, ToolCache, wire};
+use agent::job::{Ahead, CertificateCheck, ToJob, ToolCache, wire};
 use domain::Conclusion;
 use sandbox::{Expected, Network};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use testkit::TlsEnd;
 
 /// What the play's job wants.
 fn ahead(play: &Play, place: Where) -> ToJob {
@@ -103,4 +104,32 @@ fn a_job_on_the_machine_itself_keeps_the_tools_that_it_installs() {
     play.order.settings.tool_cache = ToolCache::ReadOnly { folder: tools.clone() };
     play.run().ends(Conclusion::Success).says("\ntwenty\n");
     assert!(!tools.join("node/22.0.0").exists());
+}
+
+/// A script that asks the forge, and a checkout, over TLS.
+fn over_tls(ca: impl Fn(&mut Play, &TlsEnd)) -> crate::agent_job::Said {
+    let (mut play, server, _repository, _) = with_files(
+        "      - uses: actions/checkout@v4\n      - run: cat data.txt; git fetch --quiet --unshallow && git log --oneline | wc -l\n",
+        &[("data.txt", "second\n")],
+    );
+    let end = TlsEnd::before(server.address()).unwrap();
+    play.order.forge.url = end.url().to_owned();
+    ca(&mut play, &end);
+    // An authority of the machine's owner that is none of the forge.
+    let machine = "/etc/ssl/certs/ca-certificates.crt";
+    play.start_with(&[("GIT_SSL_CAINFO", machine), ("SSL_CERT_FILE", machine)], &[]).read_out()
+}
+
+#[test]
+fn git_of_agent_and_job_believes_the_authority_that_was_given() {
+    let said = over_tls(|play, end| {
+        let ca = play.folder.path().join("ca.pem");
+        std::fs::write(&ca, end.authority()).unwrap();
+        play.order.settings.trust.ca = Some(ca);
+    });
+    said.ends(Conclusion::Success).says("\nsecond\n2\n");
+    over_tls(|_, _| {}).ends(Conclusion::Failure).says("certificate");
+    // Nobody checks for the agent; a job's own git does.
+    let said = over_tls(|play, _| play.order.settings.trust.check = CertificateCheck::Off);
+    assert_eq!(said.steps, [(0, Conclusion::Success), (1, Conclusion::Failure)], "{}", said.log);
 }

@@ -91,8 +91,14 @@ impl Play {
 
     /// Starts the process, says this to it, and then the order.
     pub(crate) fn start_after(&self, before: &[ToJob]) -> Running {
+        self.start_with(&[], before)
+    }
+
+    /// The same with variables of the agent's.
+    pub(crate) fn start_with(&self, variables: &[(&str, &str)], before: &[ToJob]) -> Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ekiden"))
             .args(["agent", "job"])
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -6,6 +6,7 @@ mod act_suite;
 mod agent_ahead;
 mod agent_import;
 mod agent_job;
+mod agent_prompts;
 mod agent_register;
 mod cases;
 mod checkout;

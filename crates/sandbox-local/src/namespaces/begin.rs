@@ -19,7 +19,7 @@ impl Namespaces {
         kept: Option<Disk>,
     ) -> Result<sandbox::NamespaceSandbox, SandboxError> {
         let asked = Instant::now();
-        let spares = self.spares.clone();
+        let spares = self.spares.spares().clone();
         let begun = match self.blocking(move |shared| shared.begin(spec, kept, &spares)).await?? {
             Start::Now(begun) => *begun,
             Start::Ahead(begun, spec) => match begun.finish(self.shared.clone(), asked).await {

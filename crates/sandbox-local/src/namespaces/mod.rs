@@ -40,7 +40,7 @@ use egress::Policy;
 use ids::Ranges;
 use link::io_error;
 use mask::{Caller, Kind};
-use spare::{Fit, Spares};
+use spare::{Fit, Hold};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ fn can_hold(folder: &Path) -> bool {
 #[derive(Debug, Clone)]
 pub struct Namespaces {
     shared: Arc<Shared>,
-    spares: Arc<Spares>,
+    spares: Arc<Hold>,
 }
 
 /// What all sandboxes of a process share.
@@ -172,7 +172,7 @@ impl Namespaces {
     #[doc(hidden)]
     #[must_use]
     pub fn made_ahead(&self) -> Vec<String> {
-        self.spares.waiting()
+        self.spares.spares().waiting()
     }
 }
 
@@ -223,7 +223,7 @@ impl Backend for Namespaces {
         let env = self.shared.environment.variables(&[], true);
         // What is wrong with it, the job that asks will hear.
         if let Ok((fit, _)) = self.shared.fit(expected, &env) {
-            self.spares.expect(&self.shared, fit, count);
+            self.spares.spares().expect(&self.shared, fit, count);
         }
     }
 

@@ -151,6 +151,24 @@ pub(super) struct Spares {
     rested: Condvar,
 }
 
+/// A backend's hold of them. With the last one, what is being made is finished and given back with the others: a process that ends in the
+/// middle of it would leave files.
+#[derive(Debug, Default)]
+pub(super) struct Hold(Arc<Spares>);
+
+impl Hold {
+    pub(super) fn spares(&self) -> &Arc<Spares> {
+        &self.0
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.state().expected = None;
+        let _groups = self.0.waiting();
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     ready: Vec<(Fit, Spare)>,

@@ -146,7 +146,10 @@ impl Git {
         let mut command = Command::new("git");
         command.env_clear();
         let ssh = self.protocol.as_deref() == Some("ssh");
-        for name in PASSED.iter().chain(PASSED_TO_SSH.iter().filter(|_| ssh)) {
+        // Git heeds the variable before the setting.
+        let is_settled =
+            |name: &&&str| **name == "GIT_SSL_CAINFO" && self.settings.iter().any(|(key, _)| key == "http.sslCAInfo");
+        for name in PASSED.iter().filter(|name| !is_settled(name)).chain(PASSED_TO_SSH.iter().filter(|_| ssh)) {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }

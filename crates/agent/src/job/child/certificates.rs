@@ -30,25 +30,28 @@ const BUNDLES: [&str; 4] = [
 ];
 
 /// What a job gets of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Certificates {
+    /// On the machine.
+    pub(super) bundle: Option<PathBuf>,
     pub(super) mount: Option<Mount>,
     pub(super) environment: Vec<(String, String)>,
 }
 
 /// For the job of an order; nothing where no authority is configured.
-pub(super) fn of(order: &JobOrder, place: Where) -> Result<Option<Certificates>, String> {
-    let Some(ca) = &order.settings.trust.ca else { return Ok(None) };
+pub(super) fn of(order: &JobOrder, place: Where) -> Result<Certificates, String> {
+    let Some(ca) = &order.settings.trust.ca else { return Ok(Certificates::default()) };
     let folder = order.settings.data.join("certificates");
     write(&folder, ca)
         .map_err(|error| format!("could not show the job the certificates of {}: {error}", ca.display()))?;
+    let on_machine = folder.join(BUNDLE);
     let (mount, shown) = match place {
         Where::Sandbox => (Some(Mount { host: folder, inside: PathBuf::from(INSIDE) }), PathBuf::from(INSIDE)),
         Where::Host => (None, folder),
     };
     let bundle = shown.join(BUNDLE).to_string_lossy().into_owned();
     let environment = VARIABLES.iter().map(|name| ((*name).to_owned(), bundle.clone())).collect();
-    Ok(Some(Certificates { mount, environment }))
+    Ok(Certificates { bundle: Some(on_machine), mount, environment })
 }
 
 fn write(folder: &Path, ca: &Path) -> io::Result<()> {

@@ -51,12 +51,12 @@ pub(super) fn of(
     ready: ReadyJob,
     ground: Ground,
 ) -> Result<JobRequest, String> {
-    let store = store(&order, ground.token.as_ref(), &ground.stop)?;
-    let checkout = checkout(&order, ground.token.as_ref(), &ground.stop);
-    let mut spec = spec(&order, &ground)?;
     let certificates = certificates::of(&order, ground.place.backend)?;
-    let (mounts, shown) = certificates.map_or_else(Default::default, |shown| (shown.mount, shown.environment));
-    spec.mounts.extend(mounts);
+    let settings = git_settings(&order, certificates.bundle.as_deref());
+    let store = store(&order, ground.token.as_ref(), &ground.stop, &settings)?;
+    let checkout = checkout(&order, ground.token.as_ref(), &ground.stop, settings);
+    let mut spec = spec(&order, &ground)?;
+    spec.mounts.extend(certificates.mount);
     let hooks = hooks(&order)?;
     let own = own(&order);
     let JobOrder { task, settings, runner, forge, .. } = order;
@@ -76,7 +76,14 @@ pub(super) fn of(
         secrets: task.secrets.into_iter().collect(),
         token: ground.token,
         env: settings.env.into_iter().collect(),
-        environment: settings.expose.env.iter().cloned().chain(shown).chain(ground.services.environment).collect(),
+        environment: settings
+            .expose
+            .env
+            .iter()
+            .cloned()
+            .chain(certificates.environment)
+            .chain(ground.services.environment)
+            .collect(),
         action_environment: Vec::new(),
         aliases: services::aliases(forge.dialect),
         runner: RunnerFacts::here(runner),
@@ -103,7 +110,12 @@ fn own(order: &JobOrder) -> Option<ActionRef> {
 }
 
 /// The store of actions: the forge's default place, after the mirrors; the token goes to the forge itself and nowhere else.
-fn store(order: &JobOrder, token: Option<&Secret>, stop: &CancelFlag) -> Result<Arc<Store>, String> {
+fn store(
+    order: &JobOrder,
+    token: Option<&Secret>,
+    stop: &CancelFlag,
+    git: &[(String, String)],
+) -> Result<Arc<Store>, String> {
     let settings = &order.settings;
     let mut options = StoreOptions::at(settings.data.join("store"));
     options.mirrors.clone_from(&settings.mirrors);
@@ -111,19 +123,24 @@ fn store(order: &JobOrder, token: Option<&Secret>, stop: &CancelFlag) -> Result<
     options.server = Some(own.unwrap_or("https://github.com").trim_end_matches('/').to_owned());
     options.access = Access::Online { fresh: Duration::ZERO };
     options.tokens.extend(token.map(|token| (order.forge.url.clone(), token.clone())));
-    options.settings = git_settings(order);
+    options.settings = git.to_vec();
     options.cancel = stop.clone();
     Store::open(options).map(Arc::new).map_err(|error| format!("could not open the store of actions: {error}"))
 }
 
 /// The built-in checkout from the task's forge.
-fn checkout(order: &JobOrder, token: Option<&Secret>, stop: &CancelFlag) -> ForgeCheckout {
+fn checkout(
+    order: &JobOrder,
+    token: Option<&Secret>,
+    stop: &CancelFlag,
+    settings: Vec<(String, String)>,
+) -> ForgeCheckout {
     let context = |name: &str| contexts::text(&order.task.context, &[name]).unwrap_or_default().to_owned();
     let options = ForgeOptions {
         data: order.settings.data.clone(),
         server: order.forge.url.clone(),
         token: token.cloned(),
-        settings: git_settings(order),
+        settings,
         fetch_timeout: FETCH,
         limit: MIRROR,
         cancel: stop.clone(),
@@ -133,16 +150,11 @@ fn checkout(order: &JobOrder, token: Option<&Secret>, stop: &CancelFlag) -> Forg
 }
 
 /// What git needs to reach the forge.
-fn git_settings(order: &JobOrder) -> Vec<(String, String)> {
-    let key = |name: &str| format!("http.{}/.{name}", order.forge.url);
-    let mut settings = Vec::new();
-    if let Some(ca) = &order.settings.trust.ca {
-        settings.push((key("sslCAInfo"), ca.display().to_string()));
-    }
-    if order.settings.trust.check == CertificateCheck::Off {
-        settings.push((key("sslVerify"), "false".to_owned()));
-    }
-    settings
+fn git_settings(order: &JobOrder, bundle: Option<&Path>) -> Vec<(String, String)> {
+    let bundle = bundle.map(|bundle| ("http.sslCAInfo".to_owned(), bundle.display().to_string()));
+    let unchecked = (order.settings.trust.check == CertificateCheck::Off)
+        .then(|| (format!("http.{}/.sslVerify", order.forge.url), "false".to_owned()));
+    bundle.into_iter().chain(unchecked).collect()
 }
 
 fn spec(order: &JobOrder, ground: &Ground) -> Result<SandboxSpec, String> {
