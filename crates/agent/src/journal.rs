@@ -4,7 +4,9 @@
 //! is left out when the file is read. The disk itself is told in the background ([`Journal::unflushed`]): what only a machine that loses
 //! power could forget, the forge's own sweep ends. Called by `slots`, and by `run` at the start.
 
+use crate::job::DialectForm;
 use domain::{Attempt, AttemptChange, RunnerUuid, TaskId, Timestamp};
+use protocol::Dialect;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -25,6 +27,8 @@ pub(crate) struct Open {
     pub(crate) task: TaskId,
     /// How many steps its workflow has.
     pub(crate) steps: usize,
+    /// What the forge is.
+    pub(crate) dialect: Dialect,
     /// When the forge gave it.
     pub(crate) taken: Timestamp,
     /// Where it is.
@@ -38,11 +42,22 @@ enum Line {
     /// The first: whose journal it is. Tasks of another runner mean nothing to this one.
     Head { version: u32, runner: String },
     /// The forge gave a task.
-    Taken { task: i64, steps: usize, at: Timestamp },
+    Taken {
+        task: i64,
+        steps: usize,
+        at: Timestamp,
+        #[serde(default = "usual", with = "DialectForm")]
+        dialect: Dialect,
+    },
     /// Something happened to its attempt.
     Changed { task: i64, at: Timestamp, change: AttemptChange },
     /// A task whose attempt was closed, kept so that it does not run again.
     Known { task: i64, at: Timestamp },
+}
+
+/// Of a task that an agent took which did not write it down.
+const fn usual() -> Dialect {
+    Dialect::Gitea
 }
 
 /// The journal cannot be used.
@@ -109,9 +124,15 @@ impl Journal {
     ///
     /// # Errors
     /// When the file cannot be written: the task must not be run then, since a crash could not be told from a task that never came.
-    pub(crate) fn taken(&mut self, task: TaskId, steps: usize, at: Timestamp) -> Result<(), JournalError> {
-        self.append(&Line::Taken { task: task.0, steps, at })?;
-        self.open.insert(task, Open { task, steps, taken: at, attempt: Attempt::Taken { at } });
+    pub(crate) fn taken(
+        &mut self,
+        task: TaskId,
+        steps: usize,
+        dialect: Dialect,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.append(&Line::Taken { task: task.0, steps, at, dialect })?;
+        self.open.insert(task, Open { task, steps, dialect, taken: at, attempt: Attempt::Taken { at } });
         Ok(())
     }
 
@@ -185,9 +206,9 @@ fn read(bytes: &[u8], runner: &RunnerUuid, now: Timestamp) -> Facts {
         match serde_json::from_slice::<Line>(line) {
             Ok(Line::Head { version, runner: whose }) => is_ours = version == 1 && whose == runner.0,
             Ok(_) if !is_ours => {}
-            Ok(Line::Taken { task, steps, at }) => {
+            Ok(Line::Taken { task, steps, at, dialect }) => {
                 let task = TaskId(task);
-                open.insert(task, Open { task, steps, taken: at, attempt: Attempt::Taken { at } });
+                open.insert(task, Open { task, steps, dialect, taken: at, attempt: Attempt::Taken { at } });
             }
             Ok(Line::Changed { task, at, change }) => {
                 let task = TaskId(task);
@@ -222,7 +243,8 @@ fn write_anew(
         bytes.extend(bytes_of(&Line::Known { task: task.0, at: *at }));
     }
     for one in open.values() {
-        bytes.extend(bytes_of(&Line::Taken { task: one.task.0, steps: one.steps, at: one.taken }));
+        let Open { task, steps, dialect, taken, .. } = one;
+        bytes.extend(bytes_of(&Line::Taken { task: task.0, steps: *steps, at: *taken, dialect: *dialect }));
         for change in changes_to(&one.attempt) {
             bytes.extend(bytes_of(&Line::Changed { task: one.task.0, at: one.taken, change }));
         }

@@ -198,7 +198,8 @@ impl Slots {
         self.attempts
             .insert(id, AttemptStatus { task: id.0, repository, job, taken: now, attempt: Attempt::Taken { at: now } });
         let steps = outline.steps as usize;
-        let fault = self.settings.journal.taken(id, steps, now).err().map(|error| {
+        let dialect = self.settings.supervisor.dialect_of(&task);
+        let fault = self.settings.journal.taken(id, steps, dialect, now).err().map(|error| {
             tracing::error!("{error}; the task is not run");
             error.to_string()
         });

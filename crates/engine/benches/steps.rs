@@ -124,6 +124,11 @@ fn once(runtime: &tokio::runtime::Runtime, plan: &Arc<Plan>, secrets: usize) -> 
     let (_canceller, signal) = cancel::channel();
     let github = serde_json::json!({"event_name": "push", "repository": "o/r", "sha": "0123456789012345678901234567890123456789", "ref": "refs/heads/main", "event": {}});
     let run = LocalRun {
+        ended: Vec::new(),
+        own: None,
+        masked: Vec::new(),
+        aliases: Vec::new(),
+        head: Vec::new(),
         concurrency: None,
         hooks: engine::job::Hooks::default(),
         plan: Arc::clone(plan),

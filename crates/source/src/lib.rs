@@ -9,6 +9,7 @@ pub mod forge;
 mod git;
 pub mod repository;
 pub mod store;
+pub mod text;
 
 pub use changes::{ChangesError, PushFacts, Uncommitted};
 pub use checkout::Checkout;

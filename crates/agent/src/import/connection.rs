@@ -1,6 +1,6 @@
 //! `server.connections` of Forgejo's runner: registrations that stand in the configuration itself.
 
-use super::{Identity, ImportError, value};
+use super::{Identity, ImportError, keys, value};
 use domain::{RunnerLife, Secret};
 use std::io;
 use workflow::yaml::{Node, NodeKind};
@@ -13,6 +13,15 @@ pub(super) struct Connection {
     uuid: String,
     token: Token,
     labels: Vec<String>,
+    /// How often its forge is asked; absent at that runner's default.
+    fetch_interval: Option<String>,
+}
+
+/// What a connection says.
+pub(super) struct Chosen {
+    pub(super) identity: Identity,
+    /// The key that says how often its forge is asked, and what it says.
+    pub(super) fetch_interval: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -37,12 +46,14 @@ fn one(name: String, node: &Node<'_>) -> Result<Connection, (u32, String)> {
     let NodeKind::Mapping(pairs) = &node.kind else {
         return Err((node.span.line, format!("the connection {name} must have url, uuid and token or token_url")));
     };
+    let wrong_key = |node: &Node<'_>, reason: &str| (node.span.line, format!("fetch_interval: {reason}"));
     let mut connection = Connection {
         name,
         url: String::new(),
         uuid: String::new(),
         token: Token::Here(Secret::new("")),
         labels: Vec::new(),
+        fetch_interval: None,
     };
     for (key, node) in pairs.iter() {
         let key = value::text(key).unwrap_or_default();
@@ -56,8 +67,11 @@ fn one(name: String, node: &Node<'_>) -> Result<Connection, (u32, String)> {
                 connection.labels =
                     value::list(node).ok_or((node.span.line, "labels must be a list of texts".to_owned()))?;
             }
-            // Its default adapts; another is said once for all connections.
-            "fetch_interval" => {}
+            "fetch_interval" => {
+                let is_default = value::text(node).is_some_and(|text| keys::FETCH_INTERVAL.contains(&text.as_str()));
+                let interval = keys::time(node).map_err(|reason| wrong_key(node, reason))?;
+                connection.fetch_interval = (!is_default).then_some(interval);
+            }
             other => {
                 return Err((node.span.line, format!("the connection {} has an unknown key {other}", connection.name)));
             }
@@ -71,7 +85,7 @@ pub(super) fn choose(
     connections: &[Connection],
     wanted: Option<&str>,
     read: &impl Fn(&str) -> io::Result<String>,
-) -> Result<Identity, ImportError> {
+) -> Result<Chosen, ImportError> {
     let names = || connections.iter().map(|connection| connection.name.clone()).collect();
     let connection = match (wanted, connections) {
         (_, []) => return Err(ImportError::NoRegistration),
@@ -94,7 +108,9 @@ pub(super) fn choose(
             Secret::new(read(path).map_err(fault)?.trim())
         }
     };
-    Ok(Identity {
+    let key = || format!("server.connections.{}.fetch_interval", connection.name);
+    let fetch_interval = connection.fetch_interval.clone().map(|interval| (key(), interval));
+    let identity = Identity {
         instance: connection.url.clone(),
         // The forge says it when the agent first declares itself.
         id: 0,
@@ -103,5 +119,6 @@ pub(super) fn choose(
         token,
         labels: connection.labels.clone(),
         life: RunnerLife::Lasting,
-    })
+    };
+    Ok(Chosen { identity, fetch_interval })
 }

@@ -40,6 +40,8 @@ pub(super) struct Key {
     pub(super) fate: Fate,
 }
 
+/// How their defaults for it are written.
+pub(super) const FETCH_INTERVAL: &[&str] = &["2s", "0s"];
 const G: Option<Origin> = Some(Origin::Gitea);
 const F: Option<Origin> = Some(Origin::Forgejo);
 
@@ -76,7 +78,7 @@ const KEYS: &[Key] = &[
     key("runner.shutdown_timeout", None, &["0s", "0"], Fate::To("drain_timeout", drain)),
     key("runner.insecure", None, &["false"], Fate::To("insecure", insecure)),
     key("runner.fetch_timeout", None, &["5s", "30s", "0s"], Fate::To("fetch_timeout", fetch_timeout)),
-    key("runner.fetch_interval", None, &["2s", "0s"], Fate::To("fetch_interval", fetch_interval)),
+    key("runner.fetch_interval", None, FETCH_INTERVAL, Fate::To("fetch_interval", fetch_interval)),
     key("runner.fetch_interval_max", G, &["5s", "0s", "0"], Fate::Needless(PACE)),
     key("runner.report_interval", F, &["1s"], Fate::To("report_interval", report)),
     key("runner.log_report_max_latency", G, &["3s"], Fate::To("report_interval", report)),
@@ -286,7 +288,7 @@ fn text(node: &Node<'_>) -> Result<String, &'static str> {
     value::text(node).ok_or(TEXT)
 }
 
-fn time(node: &Node<'_>) -> Result<String, &'static str> {
+pub(super) fn time(node: &Node<'_>) -> Result<String, &'static str> {
     value::time(&text(node)?).map(value::our_time).ok_or(TIME)
 }
 

@@ -177,7 +177,7 @@ struct Identity {
 /// # Errors
 /// When the files are not what they should be, or a label's jobs could not run here.
 pub fn import(foreign: &Foreign<'_>, read: impl Fn(&str) -> io::Result<String>) -> Result<Imported, ImportError> {
-    let config = foreign.config.map(config::read).transpose()?.unwrap_or_default();
+    let mut config = foreign.config.map(config::read).transpose()?.unwrap_or_default();
     let (file_origin, identity) = match foreign.runner {
         Some(text) => {
             let (origin, identity) = runner_file::read(text)?;
@@ -187,7 +187,15 @@ pub fn import(foreign: &Foreign<'_>, read: impl Fn(&str) -> io::Result<String>) 
     };
     let identity = match identity {
         Some(identity) => identity,
-        None => connection::choose(&config.connections, foreign.connection, &read)?,
+        None => {
+            let connection::Chosen { identity, fetch_interval } =
+                connection::choose(&config.connections, foreign.connection, &read)?;
+            if let Some((key, interval)) = fetch_interval {
+                config.carried.fetch_interval = Some(interval);
+                config.keys.push(KeyReport::Carried { key, to: "fetch_interval" });
+            }
+            identity
+        }
     };
     for (value, name) in
         [(identity.instance.as_str(), "address"), (identity.uuid.as_str(), "uuid"), (identity.token.expose(), "token")]

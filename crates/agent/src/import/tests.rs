@@ -200,7 +200,13 @@ runner: {report_interval: 2s}
     assert_eq!(labels(&one), ["x:docker://node:22", "y"]);
     assert_eq!(one.settings.origin, Some(Origin::Forgejo));
     assert_eq!(one.settings.carried.report_interval.as_deref(), Some("2s"));
-    assert_eq!(choose(Some("two")).unwrap().registration.key.uuid.0, "u2");
+    assert_eq!(one.settings.carried.fetch_interval, None);
+    let two = choose(Some("two")).unwrap();
+    assert_eq!(two.registration.key.uuid.0, "u2");
+    // A connection's own word about how often its forge is asked.
+    assert_eq!(two.settings.carried.fetch_interval.as_deref(), Some("30s"));
+    let key = "server.connections.two.fetch_interval".to_owned();
+    assert!(two.settings.keys.contains(&KeyReport::Carried { key, to: "fetch_interval" }));
     assert!(matches!(choose(None), Err(ImportError::Connections(names)) if names == ["one", "two"]));
     assert!(matches!(choose(Some("three")), Err(ImportError::NoConnection { .. })));
     assert_eq!(runner_file_of(config).unwrap(), RunnerFile::Within);

@@ -8,4 +8,5 @@ mod task_form;
 pub mod wire;
 
 pub use settings::{CacheReach, CertificateCheck, ExposedPaths, Forks, HookFiles, JobSettings, ToolCache, Trust};
+pub(crate) use wire::DialectForm;
 pub use wire::{Ahead, Ended, ForgeFacts, FromJob, JobOrder, ToJob};

@@ -67,7 +67,7 @@ pub struct ForgeFacts {
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Dialect", rename_all = "snake_case")]
-enum DialectForm {
+pub(crate) enum DialectForm {
     Gitea,
     Forgejo,
 }

@@ -1,6 +1,7 @@
 use super::{Journal, MEMORY};
 use domain::{Attempt, AttemptChange, AttemptEnd, Conclusion, Delivery, RunnerUuid, StopCause, TaskId, Timestamp};
 use proptest::prelude::*;
+use protocol::Dialect;
 use std::path::Path;
 
 fn ours() -> RunnerUuid {
@@ -26,22 +27,25 @@ fn what_was_in_hand_is_in_hand_after_a_crash() {
     let data = tempfile::tempdir().unwrap();
     let mut journal = open(data.path(), 0);
     for task in 1..=4 {
-        journal.taken(TaskId(task), 3, Timestamp(5)).unwrap();
+        journal.taken(TaskId(task), 3, Dialect::Forgejo, Timestamp(5)).unwrap();
     }
+    journal.taken(TaskId(5), 3, Dialect::Gitea, Timestamp(5)).unwrap();
     for task in 2..=4 {
         journal.change(TaskId(task), AttemptChange::Started { at: Timestamp(6) }, Timestamp(6)).unwrap();
     }
     journal.change(TaskId(3), AttemptChange::StopAsked { by: StopCause::Forge }, Timestamp(7)).unwrap();
     end(&mut journal, TaskId(4), 8);
     let before = in_hand(&journal);
-    assert_eq!(before.len(), 3);
+    assert_eq!(before.len(), 4);
     drop(journal);
     // Twice: what is written anew says the same.
     for now in [9, 10] {
         let journal = open(data.path(), now);
         assert_eq!(in_hand(&journal), before);
         assert!(journal.knows(TaskId(1), Timestamp(now)) && journal.knows(TaskId(4), Timestamp(now)));
-        assert!(!journal.knows(TaskId(5), Timestamp(now)));
+        assert!(!journal.knows(TaskId(6), Timestamp(now)));
+        let dialects: Vec<_> = journal.in_hand().map(|one| one.dialect).collect();
+        assert_eq!(dialects, [Dialect::Forgejo, Dialect::Forgejo, Dialect::Forgejo, Dialect::Gitea]);
     }
 }
 
@@ -49,7 +53,7 @@ fn what_was_in_hand_is_in_hand_after_a_crash() {
 fn a_task_is_known_for_an_hour() {
     let data = tempfile::tempdir().unwrap();
     let mut journal = open(data.path(), 0);
-    journal.taken(TaskId(1), 0, Timestamp(0)).unwrap();
+    journal.taken(TaskId(1), 0, Dialect::Forgejo, Timestamp(0)).unwrap();
     end(&mut journal, TaskId(1), 1000);
     let hour = u64::try_from(MEMORY.as_millis()).unwrap();
     assert!(journal.knows(TaskId(1), Timestamp(1000 + hour - 1)));
@@ -61,7 +65,7 @@ fn a_task_is_known_for_an_hour() {
 #[test]
 fn another_runners_tasks_mean_nothing() {
     let data = tempfile::tempdir().unwrap();
-    open(data.path(), 0).taken(TaskId(1), 0, Timestamp(0)).unwrap();
+    open(data.path(), 0).taken(TaskId(1), 0, Dialect::Forgejo, Timestamp(0)).unwrap();
     let other = Journal::open(data.path(), &RunnerUuid("other".to_owned()), Timestamp(1)).unwrap();
     assert!(in_hand(&other).is_empty() && !other.knows(TaskId(1), Timestamp(1)));
 }
@@ -70,7 +74,7 @@ fn another_runners_tasks_mean_nothing() {
 fn a_late_change_alters_nothing() {
     let data = tempfile::tempdir().unwrap();
     let mut journal = open(data.path(), 0);
-    journal.taken(TaskId(1), 0, Timestamp(0)).unwrap();
+    journal.taken(TaskId(1), 0, Dialect::Forgejo, Timestamp(0)).unwrap();
     journal.change(TaskId(1), AttemptChange::Closed { delivery: Delivery::Accepted }, Timestamp(1)).unwrap();
     journal.change(TaskId(2), AttemptChange::Started { at: Timestamp(1) }, Timestamp(1)).unwrap();
     assert_eq!(in_hand(&journal), [(1, 0, Attempt::Taken { at: Timestamp(0) })]);
@@ -83,7 +87,7 @@ fn it_does_not_grow_for_ever() {
     let hour = u64::try_from(MEMORY.as_millis()).unwrap();
     for task in 0..6000 {
         let at = u64::try_from(task).unwrap() * hour / 100;
-        journal.taken(TaskId(task), 1, Timestamp(at)).unwrap();
+        journal.taken(TaskId(task), 1, Dialect::Forgejo, Timestamp(at)).unwrap();
         end(&mut journal, TaskId(task), at);
     }
     let size = data.path().join("journal.jsonl").metadata().unwrap().len();
@@ -98,7 +102,7 @@ proptest! {
         let data = tempfile::tempdir().unwrap();
         let mut journal = open(data.path(), 0);
         for task in 1..=3 {
-            journal.taken(TaskId(task), 2, Timestamp(1)).unwrap();
+            journal.taken(TaskId(task), 2, Dialect::Forgejo, Timestamp(1)).unwrap();
             journal.change(TaskId(task), AttemptChange::Started { at: Timestamp(2) }, Timestamp(2)).unwrap();
         }
         end(&mut journal, TaskId(1), 3);
@@ -109,9 +113,19 @@ proptest! {
         let at = (whole.len() as f64 * cut) as usize;
         std::fs::write(&path, [&whole[..at], &noise].concat()).unwrap();
         let mut journal = open(data.path(), 4);
-        journal.taken(TaskId(9), 1, Timestamp(5)).unwrap();
+        journal.taken(TaskId(9), 1, Dialect::Forgejo, Timestamp(5)).unwrap();
         let before = in_hand(&journal);
         drop(journal);
         prop_assert_eq!(in_hand(&open(data.path(), 6)), before);
     }
+}
+
+#[test]
+fn a_journal_of_an_older_agent_is_read() {
+    let data = tempfile::tempdir().unwrap();
+    let lines =
+        "{\"line\":\"head\",\"version\":1,\"runner\":\"ours\"}\n{\"line\":\"taken\",\"task\":1,\"steps\":2,\"at\":5}\n";
+    std::fs::write(data.path().join("journal.jsonl"), lines).unwrap();
+    let journal = open(data.path(), 6);
+    assert_eq!(journal.in_hand().map(|one| (one.task.0, one.dialect)).collect::<Vec<_>>(), [(1, Dialect::Gitea)]);
 }

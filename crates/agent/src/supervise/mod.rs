@@ -58,7 +58,7 @@ pub(crate) struct NewAttempt {
 }
 
 impl Supervisor {
-    fn dialect_of(&self, task: &Task) -> Dialect {
+    pub(crate) fn dialect_of(&self, task: &Task) -> Dialect {
         Dialect::of_context(&task.context).unwrap_or(self.dialect)
     }
 
@@ -140,7 +140,7 @@ pub(crate) async fn abandon(supervisor: Arc<Supervisor>, open: Open, said: Unbou
         say(AttemptChange::Ended { end: AttemptEnd::Fault(text.clone()), at: SystemClock.now() });
     }
     let steps = u32::try_from(open.steps).unwrap_or(u32::MAX);
-    let settings = supervisor.report_settings(open.task, steps, Vec::new(), supervisor.dialect);
+    let settings = supervisor.report_settings(open.task, steps, Vec::new(), open.dialect);
     tokio::select! {
         delivered = crate::report::abandon(settings, &text) => say(AttemptChange::Closed { delivery: delivery_of(delivered) }),
         () = stop.reached(Stop::Cancel) => {}

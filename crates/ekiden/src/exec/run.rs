@@ -82,6 +82,11 @@ impl Ground {
         };
         let concurrency = workflow_concurrency(&plan, &known).map_err(Failure::invalid)?;
         Ok(LocalRun {
+            ended: Vec::new(),
+            own: None,
+            masked: Vec::new(),
+            aliases: Vec::new(),
+            head: Vec::new(),
             plan: Arc::new(plan),
             github: known.github,
             vars: known.vars,

@@ -2,8 +2,9 @@
 
 use super::Target;
 use super::spread::Spread;
-use crate::planning::{plan_with, read_local, read_text};
+use crate::planning::plan_with;
 use crate::workflows::MANIFESTS;
+use source::text::{read_local, read_text};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

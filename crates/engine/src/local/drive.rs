@@ -2,7 +2,7 @@
 
 use super::groups::Word;
 use super::jobs::{self, Shared};
-use super::request::{JobSummary, LocalRun, RunReport};
+use super::request::{JobSummary, LocalRun, RootEnd, RunReport};
 use super::slots::{Slots, Turn};
 use crate::cancel::{self, Cancel, CancelSignal, Canceller};
 use crate::job::JobReport;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use workflow::plan::Plan;
 use workflow::run::{Decision, ReadyJob, Run, RunChange, RunInputs};
 
 /// Runs all jobs of a plan on this machine; every event is on the stream before the future is done. The run enters its workflow's
@@ -23,11 +24,13 @@ pub fn run(run: LocalRun) -> impl Future<Output = RunReport> + Send {
         inputs: run.inputs.clone(),
         cells: run.cells.clone(),
     };
-    let (machine, decisions) = Run::start(Arc::clone(&run.plan), inputs);
+    let plan = Arc::clone(&run.plan);
+    let (machine, decisions) = Run::start_after(Arc::clone(&plan), inputs, run.ended.clone());
     let cancel = run.cancel.clone();
     let (tell, words) = mpsc::unbounded_channel();
     let drive = Drive {
         machine,
+        plan,
         slots: Slots::new(&run.room, tell, run.concurrency.clone()),
         shared: Arc::new(Shared::new(run)),
         running: JoinSet::new(),
@@ -42,6 +45,7 @@ pub fn run(run: LocalRun) -> impl Future<Output = RunReport> + Send {
 
 struct Drive {
     machine: Run,
+    plan: Arc<Plan>,
     /// Its concurrency groups.
     slots: Slots,
     shared: Arc<Shared>,
@@ -84,7 +88,12 @@ impl Drive {
         self.slots.left(None);
         let mut jobs = self.summaries;
         jobs.sort_by_key(|job| self.decided.get(&job.id).copied().unwrap_or(usize::MAX));
-        RunReport { conclusion: self.conclusion.unwrap_or(Conclusion::Failure), jobs }
+        let of = |id: &String| {
+            let (conclusion, outputs) = self.machine.root_end(id)?;
+            Some((id.clone(), RootEnd { conclusion, outputs }))
+        };
+        let root = self.plan.root.workflow.jobs.iter().filter_map(|job| of(&job.id.value)).collect();
+        RunReport { conclusion: self.conclusion.unwrap_or(Conclusion::Failure), jobs, root }
     }
 
     /// Nothing runs, and the machine still waits: what was given out and never ended has failed. False when there is nothing.

@@ -30,7 +30,9 @@ impl Shared {
     pub(super) fn new(run: LocalRun) -> Self {
         let masker = Masker::new();
         let of_actions = run.action_environment.iter().map(|(_, secret)| secret);
-        for secret in run.secrets.iter().map(|(_, secret)| secret).chain(&run.token).chain(of_actions) {
+        for secret in
+            run.secrets.iter().map(|(_, secret)| secret).chain(&run.token).chain(&run.masked).chain(of_actions)
+        {
             masker.add(secret.expose());
         }
         Self { labels: run.labels.clone(), masker, room: run.room.clone(), run }
@@ -68,7 +70,8 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
     let file = file.unwrap_or_else(|| FileReference::Local(ready.workflow.path.clone()));
     let (id, name) = (ready.id.clone(), ready.name.clone());
     let (timeout, cancel_timeout) = (job::minutes(ready.timeout_minutes), job::minutes(ready.cancel_timeout_minutes));
-    let (source, contexts) = job::given(ready, file);
+    let (mut source, contexts) = job::given(ready, file);
+    source.own.clone_from(&run.own);
     // It is closed by nobody.
     let _sandbox = shared.room.sandboxes().acquire().await;
     job::run(JobRequest {
@@ -83,9 +86,9 @@ pub(super) async fn run(shared: &Shared, ready: ReadyJob, cancel: CancelSignal) 
         env: run.env.clone(),
         environment: run.environment.clone(),
         action_environment: run.action_environment.clone(),
-        aliases: Vec::new(),
+        aliases: run.aliases.clone(),
         runner: run.runner.clone(),
-        head: Vec::new(),
+        head: run.head.clone(),
         sandbox: SandboxRequest { backend: Arc::clone(&run.backend), spec: shared.spec(), keep: run.keep },
         actions: Arc::clone(&run.actions),
         hooks: run.hooks.clone(),

@@ -9,16 +9,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use workflow::action_source::ActionSource;
+use workflow::action_source::{ActionRef, ActionSource};
 use workflow::expr::Value;
 use workflow::plan::Plan;
-use workflow::run::ConcurrencyGroup;
+use workflow::run::{ConcurrencyGroup, EndedNeed};
 
 /// Everything a run needs.
 #[derive(Debug)]
 pub struct LocalRun {
     /// What to run.
     pub plan: Arc<Plan>,
+    /// Jobs of the plan's own file that have ended elsewhere.
+    pub ended: Vec<EndedNeed>,
+    /// The run's own repository at its commit, where `$/` in its files comes from; absent: from the checkout's view.
+    pub own: Option<ActionRef>,
     /// `github`, with the payload as `event`, as every job sees it.
     pub github: Value,
     /// `vars`.
@@ -39,6 +43,12 @@ pub struct LocalRun {
     pub environment: Vec<(String, String)>,
     /// Environment for JavaScript actions only.
     pub action_environment: Vec<(String, Secret)>,
+    /// What is masked beside secrets and token.
+    pub masked: Vec<Secret>,
+    /// Words that stand for `GITHUB_` in the names of command files too, beside the usual ones.
+    pub aliases: Vec<&'static str>,
+    /// What the head of each job's log says beside the usual. Whole lines.
+    pub head: Vec<String>,
     /// The machine.
     pub runner: RunnerFacts,
     /// Makes sandboxes.
@@ -83,6 +93,17 @@ pub struct RunReport {
     pub conclusion: Conclusion,
     /// Every job, in the order in which they ended.
     pub jobs: Vec<JobSummary>,
+    /// The jobs of the plan's own file by their ids, those that call others included.
+    pub root: BTreeMap<String, RootEnd>,
+}
+
+/// How a job of the plan's own file ended, all its configurations together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootEnd {
+    /// How.
+    pub conclusion: Conclusion,
+    /// Its outputs; of a caller those of the workflow that it calls.
+    pub outputs: BTreeMap<String, String>,
 }
 
 /// How one job of a run ended.

@@ -143,6 +143,11 @@ impl Play {
         let inputs = RunInputs { github: Value::from_json(&github), ..RunInputs::default() };
         let concurrency = workflow_concurrency(&plan, &inputs).unwrap();
         let run = local::run(LocalRun {
+            ended: Vec::new(),
+            own: None,
+            masked: Vec::new(),
+            aliases: Vec::new(),
+            head: Vec::new(),
             concurrency,
             hooks: self.hooks,
             cells: Vec::new(),

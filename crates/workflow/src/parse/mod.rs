@@ -29,7 +29,7 @@ mod workflow;
 
 pub use crate::lint::LocalActions;
 pub use action::action;
-pub use payload::{Condition, Payload, payload};
+pub use payload::{Condition, Payload, called, payload};
 pub(crate) use trigger::{fits, shown};
 pub(crate) use uses::{Call, call, invalid_call};
 pub(crate) use workflow::workflow_within;

@@ -30,6 +30,8 @@ const JOB: &[&str] = &[
     "with",
     "secrets",
 ];
+/// What a job of a called file has beside these.
+const CALLED_JOB: &[&str] = &["name", "needs"];
 /// The same for a step.
 const STEP: &[&str] = &[
     "name",
@@ -74,7 +76,7 @@ pub fn payload(path: &str, source: &str) -> Parsed<Payload> {
     let (file, limits) = (FileId::default(), Limits::default());
     match yaml::read(file, source, &limits) {
         Ok(mut document) => {
-            document.root = top(&document.root);
+            document.root = top(&document.root, Jobs::One);
             let first = get(&document.root, "jobs").and_then(|jobs| match &jobs.kind {
                 NodeKind::Mapping(jobs) => jobs.first(),
                 _ => None,
@@ -95,14 +97,36 @@ pub fn payload(path: &str, source: &str) -> Parsed<Payload> {
     }
 }
 
-fn top<'a>(node: &Node<'a>) -> Node<'a> {
+/// Parses a reusable workflow that a forge's job calls, as people wrote it: what the forge's own runner overlooks is no fault, and
+/// its jobs run where the caller runs.
+#[must_use]
+pub fn called(file: FileId, path: &str, source: &str) -> Parsed<Workflow> {
+    match yaml::read(file, source, &Limits::default()) {
+        Ok(mut document) => {
+            document.root = top(&document.root, Jobs::All);
+            read_tree(source, &document, &WORKFLOW, |_, _| {}, |root, reading| model(file, path, root, reading))
+        }
+        Err(fault) => super::unreadable(fault),
+    }
+}
+
+/// Which jobs a document holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Jobs {
+    /// The one that the forge decided about.
+    One,
+    /// Those of a file.
+    All,
+}
+
+fn top<'a>(node: &Node<'a>, which: Jobs) -> Node<'a> {
     let mut seen_on = false;
     let mut top = entries(node, TOP, |key, value| match key {
         "on" => {
             seen_on = true;
             Some(on(value))
         }
-        "jobs" => Some(jobs(value)),
+        "jobs" => Some(jobs(value, which)),
         "defaults" => filled(value),
         _ => (value.kind != NodeKind::Null).then(|| value.clone()),
     });
@@ -116,11 +140,17 @@ fn top<'a>(node: &Node<'a>) -> Node<'a> {
 /// Only what declares inputs matters once the job is here.
 fn on<'a>(node: &Node<'a>) -> Node<'a> {
     let declaring = |key: &str| matches!(key, "workflow_dispatch" | "workflow_call");
+    let named = |name: &Node<'a>| {
+        let nothing = || Node { kind: NodeKind::Null, span: name.span };
+        name.as_str().is_some_and(declaring).then(|| (name.clone(), nothing()))
+    };
     let mut pairs: Vec<(Node<'a>, Node<'a>)> = match &node.kind {
         NodeKind::Mapping(pairs) => {
             pairs.iter().filter(|(key, _)| key.as_str().is_some_and(declaring)).cloned().collect()
         }
-        _ => Vec::new(),
+        // `on: workflow_call`, `on: [workflow_call, push]`
+        NodeKind::Sequence(names) => names.iter().filter_map(named).collect(),
+        _ => named(node).into_iter().collect(),
     };
     if pairs.is_empty() {
         pairs.push((string("push", node), Node { kind: NodeKind::Null, span: node.span }));
@@ -128,22 +158,23 @@ fn on<'a>(node: &Node<'a>) -> Node<'a> {
     Node { kind: NodeKind::Mapping(pairs.into()), span: node.span }
 }
 
-fn jobs<'a>(node: &Node<'a>) -> Node<'a> {
+fn jobs<'a>(node: &Node<'a>, which: Jobs) -> Node<'a> {
     let NodeKind::Mapping(pairs) = &node.kind else { return node.clone() };
-    let pairs = pairs.iter().map(|(key, value)| (key.clone(), job(value))).collect();
+    let pairs = pairs.iter().map(|(key, value)| (key.clone(), job(value, which))).collect();
     Node { kind: NodeKind::Mapping(pairs), span: node.span }
 }
 
-fn job<'a>(node: &Node<'a>) -> Node<'a> {
+fn job<'a>(node: &Node<'a>, which: Jobs) -> Node<'a> {
     let calls = get(node, "uses").is_some_and(|uses| uses.as_str().is_some_and(|uses| !uses.is_empty()));
     let wanted = |key: &&&str| match **key {
         "with" | "secrets" | "uses" => calls,
         "if" | "strategy" => true,
         _ => !calls,
     };
-    let keys: Vec<&str> = JOB.iter().filter(wanted).copied().collect();
+    let more = if which == Jobs::All { CALLED_JOB } else { &[] };
+    let keys: Vec<&str> = JOB.iter().filter(wanted).chain(more).copied().collect();
     let mut job = entries(node, &keys, |key, value| match key {
-        // Evaluated already, and matched by the forge; it may be absent or empty there.
+        // Evaluated already, and matched by the forge; it may be absent or empty there. Called jobs run where their caller runs.
         "runs-on" => None,
         "steps" => Some(steps(value)),
         "strategy" => filled(&entries(value, &["matrix", "fail-fast", "max-parallel"], |_, value| scalar(value))),
@@ -249,8 +280,9 @@ fn get<'n, 'a>(node: &'n Node<'a>, name: &str) -> Option<&'n Node<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::payload;
-    use crate::model::{JobKind, NormalJob, StepKind};
+    use super::{called, payload};
+    use crate::model::{JobKind, NormalJob, StepKind, TriggerKind};
+    use crate::yaml::FileId;
 
     fn normal(text: &str) -> NormalJob {
         let parsed = payload("t.yml", text);
@@ -278,6 +310,21 @@ mod tests {
         let workflow = payload("t.yml", text).value.unwrap().workflow;
         assert_eq!(workflow.on.len(), 1);
         assert_eq!(payload("t.yml", "on: push\njobs:\n  a:\n    steps: []\n").value.unwrap().workflow.on.len(), 1);
+    }
+
+    #[test]
+    fn a_called_file_keeps_its_jobs_and_what_it_declares() {
+        let text = "name: x\non:\n  push:\n  workflow_call:\n    inputs: {n: {type: number}}\n    outputs: {o: {value: '${{ jobs.b.outputs.o }}'}}\npermissions: {code: write}\njobs:\n  a:\n    runs-on: ${{ forgejo.x }}\n    steps: [{run: a, unheard: 1}]\n  b:\n    name: of ${{ inputs.n }}\n    needs: [a]\n    outputs: {o: x}\n    steps: [{run: b}]\n";
+        let workflow = called(FileId(3), "t.yml", text).value.unwrap();
+        assert_eq!((workflow.file, workflow.jobs.len(), workflow.jobs[1].needs.len()), (FileId(3), 2, 1));
+        assert!(workflow.jobs[1].name.is_some() && workflow.permissions.is_none());
+        assert!(
+            matches!(&workflow.on[0].kind, TriggerKind::Call { inputs, outputs, .. } if inputs.len() == 1 && outputs.len() == 1)
+        );
+        for on in ["workflow_call", "[push, workflow_call]"] {
+            let workflow = called(FileId(0), "t.yml", &format!("on: {on}\njobs: {{a: {{steps: [{{run: a}}]}}}}\n"));
+            assert!(matches!(workflow.value.unwrap().on[0].kind, TriggerKind::Call { .. }), "{on}");
+        }
     }
 
     #[test]

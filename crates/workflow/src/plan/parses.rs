@@ -32,6 +32,12 @@ impl Parses {
         Some(Parsed { value: workflow.clone(), diagnostics: diagnostics.clone() })
     }
 
+    /// Takes in what was parsed of a file by other rules than those of a repository's own files.
+    pub(crate) fn put(&mut self, file: FileId, parsed: Parsed<Workflow>, bytes: usize) {
+        let Parsed { value, diagnostics } = parsed;
+        self.0.insert(file, Parse { workflow: value.map(Arc::new), diagnostics, bytes });
+    }
+
     /// A file's parse within budgets.
     pub(super) fn get(&mut self, id: FileId, name: &str, text: &str, limits: &Limits) -> &Parse {
         // What was parsed with a larger budget than is left may exceed that; then it is said where.

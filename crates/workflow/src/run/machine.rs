@@ -4,7 +4,7 @@ use super::scope::{JobScope, job_entry};
 use super::state::{
     CellAt, CellState, Course, FailFast, GraphHandle, GraphState, JobEnd, JobState, Order, Phase, Tolerance, Work,
 };
-use super::{ConcurrencyGroup, Decision, RunChange, RunInputs, SecretsView, WantedCell};
+use super::{ConcurrencyGroup, Decision, EndedNeed, RunChange, RunInputs, SecretsView, WantedCell};
 use crate::expr::{Object, Value};
 use crate::plan::Plan;
 use domain::{Conclusion, JobId};
@@ -75,6 +75,29 @@ impl Run {
         });
         let decisions = run.settle();
         (run, decisions)
+    }
+
+    /// As [`Run::start`], with jobs of the plan's own file that have ended elsewhere: of these nothing is decided.
+    #[must_use]
+    pub fn start_after(plan: Arc<Plan>, inputs: RunInputs, ended: Vec<EndedNeed>) -> (Self, Vec<Decision>) {
+        let names: Vec<String> = ended.iter().map(|need| need.id.clone()).collect();
+        let (mut run, mut all) = Self::start(plan, inputs);
+        for EndedNeed { id, result, outputs } in ended {
+            all.extend(run.apply(RunChange::Ended { job: JobId::new(id), conclusion: result, outputs }));
+        }
+        all.retain(|decision| !matches!(decision, Decision::Ready(ready) if names.iter().any(|name| name == ready.id.as_str())));
+        (run, all)
+    }
+
+    /// How a job of the plan's own file ended, once it has; that of all its configurations together.
+    #[must_use]
+    pub fn root_end(&self, id: &str) -> Option<(Conclusion, BTreeMap<String, String>)> {
+        let root = self.graphs.first()?;
+        let at = root.handle.workflow.jobs.iter().position(|job| job.id.value == id)?;
+        let Phase::Ended(end) = &root.jobs.get(at)?.phase else { return None };
+        let Value::Object(outputs) = &end.outputs else { return Some((end.result, BTreeMap::new())) };
+        let outputs = outputs.entries().map(|(name, value)| (name.to_string(), value.to_text().into_owned()));
+        Some((end.result, outputs.collect()))
     }
 
     /// Takes in what happened; gives what follows. A change that does not fit (an unknown job, an end that came already) changes

@@ -8,6 +8,7 @@
 //! which may start others. `machine` holds the states and the queue of what follows from what; `cancel` stops things.
 
 mod call;
+mod calling;
 mod cancel;
 mod cells;
 mod job;
@@ -19,6 +20,7 @@ mod state;
 mod text;
 mod types;
 
+pub use calling::CallingJob;
 pub use cells::workflow_concurrency;
 pub use machine::Run;
 pub use one_job::{EndedNeed, OneJob, one_job};

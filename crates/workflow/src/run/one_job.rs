@@ -1,13 +1,14 @@
 //! The single job of a forge's document, decided as the machine decides a job of a whole run: the jobs that it needed, which the forge
 //! ran elsewhere, stand in it as jobs that have ended. Called by the agent.
 
-use super::{Decision, ReadyJob, Run, RunChange, RunInputs};
+use super::calling::CallingJob;
+use super::{Decision, ReadyJob, Run, RunInputs};
 use crate::model::{Defaults, Job, JobKind, NormalJob, RunsOn};
 use crate::parse::{Condition, Payload};
 use crate::plan::{FileReference, Files, Graph, Plan, PlannedJob};
 use crate::template::{Template, TemplateKind};
 use crate::yaml::{Span, Spanned};
-use domain::Conclusion;
+use domain::{Conclusion, JobId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,12 +28,14 @@ pub struct EndedNeed {
 pub enum OneJob {
     /// It runs.
     Ready(Box<ReadyJob>),
+    /// It calls a reusable workflow, which the forge left to the runner.
+    Calls(Box<CallingJob>),
     /// Its condition is false.
     Skipped {
         /// Why, in words.
         reason: String,
     },
-    /// Something of it cannot be evaluated, or it is none that runs by itself.
+    /// Something of it cannot be evaluated.
     Failed {
         /// Where and what.
         message: String,
@@ -48,9 +51,6 @@ pub fn one_job(payload: Payload, inputs: RunInputs, needs: Vec<EndedNeed>) -> On
         return failed("the forge sent a document that has not exactly one job");
     }
     let Some(job) = workflow.jobs.first_mut() else { return failed("the forge sent a document without a job") };
-    if matches!(job.kind, JobKind::Reusable(_)) {
-        return failed("the forge sent a job that calls a reusable workflow, and not the jobs of that workflow");
-    }
     if condition == Condition::Implied && !needs.is_empty() {
         job.condition.kind = TemplateKind::Bool(true);
     }
@@ -58,6 +58,13 @@ pub fn one_job(payload: Payload, inputs: RunInputs, needs: Vec<EndedNeed>) -> On
     let needs: Vec<EndedNeed> = needs.into_iter().filter(|need| !need.id.eq_ignore_ascii_case(&own)).collect();
     job.needs = needs.iter().map(|need| Spanned::new(need.id.clone(), Span::default())).collect();
     workflow.jobs.extend(needs.iter().map(|need| stub(&need.id)));
+    let id = JobId::new(own.clone());
+    let calls = matches!(workflow.jobs.first().map(|job| &job.kind), Some(JobKind::Reusable(_)));
+    let calling = calls.then(|| Box::new(CallingJob { workflow: workflow.clone(), needs: needs.clone(), id }));
+    // Its condition is decided without the call: the files are not here.
+    if let (true, Some(job)) = (calls, workflow.jobs.first_mut()) {
+        job.kind = stub(&own).kind;
+    }
     let mut files = Files::new();
     files.insert(FileReference::Local(workflow.path.clone()), "");
     let before: Vec<usize> = (1..=needs.len()).collect();
@@ -66,22 +73,17 @@ pub fn one_job(payload: Payload, inputs: RunInputs, needs: Vec<EndedNeed>) -> On
     jobs.extend(needs.iter().map(|_| planned(Vec::new())));
     let plan = Plan { files, root: Graph { workflow: Arc::new(workflow), jobs }, warnings: Vec::new() };
 
-    let (mut run, mut decisions) = Run::start(Arc::new(plan), inputs);
-    let mut needs = needs.into_iter();
-    loop {
-        for decision in decisions {
-            match decision {
-                Decision::Ready(ready) if ready.index == 0 => return OneJob::Ready(ready),
-                Decision::Skipped { job, reason, .. } if job.as_str() == own => return OneJob::Skipped { reason },
-                Decision::Failed { message, .. } => return OneJob::Failed { message },
-                _ => {}
-            }
+    let (_, decisions) = Run::start_after(Arc::new(plan), inputs, needs);
+    for decision in decisions {
+        match (decision, calling.clone()) {
+            (Decision::Ready(_), Some(calling)) => return OneJob::Calls(calling),
+            (Decision::Ready(ready), None) => return OneJob::Ready(ready),
+            (Decision::Skipped { job, reason, .. }, _) if job.as_str() == own => return OneJob::Skipped { reason },
+            (Decision::Failed { message, .. }, _) => return OneJob::Failed { message },
+            _ => {}
         }
-        let Some(EndedNeed { id, result, outputs }) = needs.next() else {
-            return failed("the job could not be decided");
-        };
-        decisions = run.apply(RunChange::Ended { job: domain::JobId::new(id), conclusion: result, outputs });
     }
+    failed("the job could not be decided")
 }
 
 /// A job that ended elsewhere.

@@ -8,10 +8,16 @@ use workflow::expr::Value;
 use workflow::parse;
 use workflow::run::{EndedNeed, OneJob, RunInputs, one_job};
 
+/// What was decided, and what of the run the decision saw.
+pub(super) struct Decided {
+    pub(super) job: OneJob,
+    pub(super) inputs: RunInputs,
+}
+
 /// Decides an order's job.
-pub(super) fn decide(order: &JobOrder) -> OneJob {
+pub(super) fn decide(order: &JobOrder) -> Decided {
     let task = &order.task;
-    let failed = |message: String| OneJob::Failed { message };
+    let failed = |message: String| Decided { job: OneJob::Failed { message }, inputs: RunInputs::default() };
     let Ok(text) = std::str::from_utf8(&task.workflow) else {
         return failed("The forge sent a workflow that is no UTF-8 text".to_owned());
     };
@@ -35,7 +41,7 @@ pub(super) fn decide(order: &JobOrder) -> OneJob {
         },
         outputs: need.outputs.clone(),
     });
-    one_job(payload, inputs, needs.collect())
+    Decided { job: one_job(payload, inputs.clone(), needs.collect()), inputs }
 }
 
 fn faults(path: &str, diagnostics: &[Diagnostic]) -> String {

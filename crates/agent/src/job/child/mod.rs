@@ -2,6 +2,7 @@
 //! [`serve`], with the folders and backends of its machine.
 
 mod ahead;
+mod call;
 mod certificates;
 mod contexts;
 mod decide;

@@ -43,6 +43,29 @@ pub(super) struct Ground {
     pub(super) stop: CancelFlag,
 }
 
+/// What the jobs of an order are run with, the called ones of a caller as well.
+pub(super) struct Means {
+    pub(super) store: Arc<Store>,
+    pub(super) checkout: CheckoutRules,
+    pub(super) spec: SandboxSpec,
+    pub(super) hooks: Hooks,
+    /// What the runner's owner and the forge's authority put into it.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+/// The means of an order; the error says what of the machine is not as the settings say.
+pub(super) fn means(order: &JobOrder, ground: &Ground) -> Result<Means, String> {
+    let certificates = certificates::of(order, ground.place.backend)?;
+    let settings = git_settings(order, certificates.bundle.as_deref());
+    let store = store(order, ground.token.as_ref(), &ground.stop, &settings)?;
+    let checkout = checkout(order, ground.token.as_ref(), &ground.stop, settings);
+    let mut spec = spec(order, ground)?;
+    spec.mounts.extend(certificates.mount);
+    let environment = order.settings.expose.env.iter().cloned().chain(certificates.environment).collect();
+    let checkout = CheckoutRules { source: Arc::new(checkout), when: CheckoutTime::Step };
+    Ok(Means { store, checkout, spec, hooks: hooks(order)?, environment })
+}
+
 /// The request; the error says what of the machine is not as the settings say.
 pub(super) fn of(
     order: JobOrder,
@@ -51,13 +74,7 @@ pub(super) fn of(
     ready: ReadyJob,
     ground: Ground,
 ) -> Result<JobRequest, String> {
-    let certificates = certificates::of(&order, ground.place.backend)?;
-    let settings = git_settings(&order, certificates.bundle.as_deref());
-    let store = store(&order, ground.token.as_ref(), &ground.stop, &settings)?;
-    let checkout = checkout(&order, ground.token.as_ref(), &ground.stop, settings);
-    let mut spec = spec(&order, &ground)?;
-    spec.mounts.extend(certificates.mount);
-    let hooks = hooks(&order)?;
+    let Means { store, checkout, spec, hooks, environment } = means(&order, &ground)?;
     let own = own(&order);
     let JobOrder { task, settings, runner, forge, .. } = order;
     let timeout = settings.timeout.min(job::minutes(ready.timeout_minutes));
@@ -76,21 +93,14 @@ pub(super) fn of(
         secrets: task.secrets.into_iter().collect(),
         token: ground.token,
         env: settings.env.into_iter().collect(),
-        environment: settings
-            .expose
-            .env
-            .iter()
-            .cloned()
-            .chain(certificates.environment)
-            .chain(ground.services.environment)
-            .collect(),
+        environment: environment.into_iter().chain(ground.services.environment).collect(),
         action_environment: Vec::new(),
         aliases: services::aliases(forge.dialect),
         runner: RunnerFacts::here(runner),
         head,
         sandbox: SandboxRequest { backend: ground.backend, spec, keep: Keep::Never },
         actions: store,
-        checkout: Some(CheckoutRules { source: Arc::new(checkout), when: CheckoutTime::Step }),
+        checkout: Some(checkout),
         timeout,
         cancel_timeout,
         events: ground.events,
@@ -100,13 +110,6 @@ pub(super) fn of(
         programs: Arc::new(Programs::default()),
         timing: Timing::default(),
     })
-}
-
-/// The repository of the task at its commit, from the forge.
-fn own(order: &JobOrder) -> Option<ActionRef> {
-    let text = |name: &str| contexts::text(&order.task.context, &[name]).map(str::to_owned);
-    let (repository, reference) = (text("repository")?, text("sha")?);
-    Some(ActionRef { host: Some(order.forge.url.clone()), repository, path: String::new(), reference })
 }
 
 /// The store of actions: the forge's default place, after the mirrors; the token goes to the forge itself and nowhere else.
@@ -126,6 +129,13 @@ fn store(
     options.settings = git.to_vec();
     options.cancel = stop.clone();
     Store::open(options).map(Arc::new).map_err(|error| format!("could not open the store of actions: {error}"))
+}
+
+/// The repository of the task at its commit, from the forge.
+pub(super) fn own(order: &JobOrder) -> Option<ActionRef> {
+    let context = |name: &str| contexts::text(&order.task.context, &[name]).map(str::to_owned);
+    let (repository, reference) = (context("repository")?, context("sha")?);
+    Some(ActionRef { host: Some(order.forge.url.clone()), repository, path: String::new(), reference })
 }
 
 /// The built-in checkout from the task's forge.

@@ -3,10 +3,12 @@
 use super::super::payload::Outline;
 use super::super::{Ended, JobOrder};
 use super::ahead::Bench;
+use super::call::{self, NoCall};
+use super::decide::{self, Decided};
 use super::place;
 use super::request::{self, Ground};
 use super::tier::Cause;
-use super::{contexts, decide, services};
+use super::{contexts, services};
 use domain::{Conclusion, JobEvent, JobEventKind, JobId, SystemClock};
 use engine::cancel::{Cancel, CancelSignal};
 use engine::events::EventSink;
@@ -14,7 +16,7 @@ use engine::job;
 use source::CancelFlag;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use workflow::run::OneJob;
+use workflow::run::{CallingJob, OneJob, ReadyJob};
 
 /// Runs an order; every event is on the channel before this returns.
 pub(super) async fn run(
@@ -33,7 +35,8 @@ pub(super) async fn run(
     let key = outline.as_ref().map(|outline| outline.job.as_str()).unwrap_or_default();
     let key = if key.is_empty() { contexts::text(&order.task.context, &["job"]).unwrap_or("job") } else { key };
     let id = JobId::new(key);
-    let events = EventSink::new(id.clone(), Arc::new(SystemClock), events);
+    let out = events;
+    let events = EventSink::new(id.clone(), Arc::new(SystemClock), out.clone());
     let name = outline.as_ref().ok().and_then(|outline| outline.name.clone()).unwrap_or_else(|| key.to_owned());
     let place = match (refusal, &outline) {
         (Some(refusal), _) => Err(refusal),
@@ -52,8 +55,10 @@ pub(super) async fn run(
         Ok(place) => place,
         Err(message) => return fail(&message, None).await,
     };
-    let ready = match decide::decide(&order) {
-        OneJob::Ready(ready) => ready,
+    let Decided { job, inputs } = decide::decide(&order);
+    let runs = match job {
+        OneJob::Ready(ready) => Runs::Itself(ready),
+        OneJob::Calls(calling) => Runs::Others(calling),
         OneJob::Failed { message } => return fail(&message, None).await,
         OneJob::Skipped { reason } => {
             let mask = |text: &str| masker.mask_text(text).into_owned();
@@ -79,14 +84,30 @@ pub(super) async fn run(
         cancel,
         stop,
     };
-    match request::of(order.clone(), id.clone(), name.clone(), *ready, ground) {
-        Ok(request) => {
-            let report = job::run(request).await;
-            stopper.abort();
-            Ended { conclusion: report.conclusion, fault: report.fault }
-        }
-        Err(message) => fail(&message, Some(of_machine(message.clone()))).await,
+    let (order, id, name) = (order.clone(), id.clone(), name.clone());
+    let ended = match runs {
+        Runs::Itself(ready) => match request::of(order, id, name, *ready, ground) {
+            Ok(request) => {
+                let report = job::run(request).await;
+                Ok(Ended { conclusion: report.conclusion, fault: report.fault })
+            }
+            Err(message) => Err(NoCall::Machine(message)),
+        },
+        Runs::Others(calling) => call::run(order, (id, name), *calling, inputs, ground, out).await,
+    };
+    stopper.abort();
+    match ended {
+        Ok(ended) => ended,
+        Err(NoCall::Files(message)) => fail(&message, None).await,
+        Err(NoCall::Machine(message)) => fail(&message, Some(of_machine(message.clone()))).await,
     }
+}
+
+/// What a task's job is.
+enum Runs {
+    Itself(Box<ReadyJob>),
+    /// It calls a workflow.
+    Others(Box<CallingJob>),
 }
 
 /// Git knows nothing of signals: it is stopped when the job is.
