@@ -103,7 +103,10 @@ fn crates(layers: &Layers, packages: &[Package]) -> Vec<String> {
             if dependency.path.is_some() {
                 let target = layers.crates.get(used);
                 let is_test_help = is_dev && target.is_some_and(|target| target.dev_only);
-                if target.is_some_and(|target| target.dev_only) && !is_dev {
+                if target.is_some_and(|target| target.dev_only)
+                    && !is_dev
+                    && !rules.uses.iter().any(|name| name == used)
+                {
                     faults.push(format!("`{name}` uses `{used}`, which only tests may use"));
                 } else if !is_test_help && !rules.may_use(used) {
                     faults.push(format!("`{name}` uses `{used}`; it may use: {}", list(&rules.uses)));

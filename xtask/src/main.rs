@@ -2,8 +2,11 @@
 
 mod bench;
 mod codegen;
+mod compare;
 mod layers;
 mod packages;
+mod record;
+mod runner;
 mod stress;
 mod tests_run;
 mod workspace;
@@ -17,7 +20,11 @@ const USAGE: &str = "usage: cargo xtask <task>
   test [ARGS…]      install what tests need, run all tests, sum them up; ARGS go to `cargo test`
   codegen [--check] make the protocol's types from its .proto files (`cargo run -p xtask --features codegen -- codegen`)
   bench [NAME…]     run the benches (all, or those whose name holds NAME), medians and ratios
-  stress --gitea BIN --assets DIR --ekiden BIN [--jobs N]
+  compare-logs --gitea BIN [--assets DIR] --act-runner BIN --ekiden BIN [--label lab]
+                    the same workflows with Gitea's own runner and with ours, logs line by line
+  record --forge BIN [--assets DIR] --runner BIN [--version V] [--out DIR]
+                    what a runner (ours, act_runner, forgejo-runner) and a real forge say, as fixtures of crates/protocol
+  stress --gitea BIN --assets DIR --ekiden BIN [--label lab|lab:host] [--jobs N]
                     a real Gitea, and an agent and jobs that are killed at every change of state (1000 jobs)";
 
 fn main() -> ExitCode {
@@ -29,6 +36,8 @@ fn main() -> ExitCode {
         Some("codegen") => codegen::run(&rest),
         Some("test") => tests_run::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("compare-logs") => compare::run(&rest),
+        Some("record") => record::run(&rest),
         Some("stress") => stress::run(&rest),
         _ => {
             tell(USAGE);

@@ -1,8 +1,16 @@
 //! What the agent has in hand, on disk: so that a crash at any moment leaves no attempt without an end, and none runs twice.
 //!
 //! A line of JSON for each change, written with one call: a process that is killed loses nothing that it wrote, and a torn last line
-//! is left out when the file is read. The disk itself is told in the background ([`Journal::unflushed`]): what only a machine that loses
-//! power could forget, the forge's own sweep ends. Called by `slots`, and by `run` at the start.
+//! is left out when the file is read. Called by `slots`, and by `run` at the start.
+//!
+//! What is guaranteed when the agent is killed at any moment: a task stands here before its process is started, that the process was started
+//! before it is given its order. So one that was only taken ran nothing, and the forge is told so; one that is not here never came, and the
+//! forge's own sweep ends it. That a job ended, the folder of its task knows before (`report::abandon`).
+//!
+//! When the machine loses power: the disk is told in the background ([`Journal::unflushed`]), within the time of one write to it, and not before the
+//! job starts; waiting would cost each job milliseconds. The last lines may be gone then. No task runs twice by it: the forges hand a
+//! task out once (Forgejo repeats an answer only to the request key of the process that asked). One that is forgotten is ended by the
+//! forge's sweep, and one whose end is forgotten is told as failed, which a forge that knows the end does not take.
 
 use crate::job::DialectForm;
 use domain::{Attempt, AttemptChange, RunnerUuid, TaskId, Timestamp};

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
 /// Something that happened to an attempt.
@@ -23,6 +23,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 pub(crate) struct Said {
     pub(crate) task: TaskId,
     pub(crate) change: AttemptChange,
+    /// Dropped when it stands in the journal.
+    pub(crate) noted: Option<oneshot::Sender<()>>,
 }
 
 /// What the loop is made from.
@@ -211,7 +213,8 @@ impl Slots {
     }
 
     fn hear(&mut self, said: Said) {
-        let Said { task, change } = said;
+        // `_noted` tells whoever waits when this is through.
+        let Said { task, change, noted: _noted } = said;
         let now = SystemClock.now();
         let Some(status) = self.attempts.get_mut(&task) else { return };
         let next = match status.attempt.after(change.clone()) {
@@ -272,7 +275,7 @@ impl Slots {
         let Some(task) = self.ids.remove(&id) else { return };
         if let Some(panic) = panicked {
             let end = AttemptEnd::Fault(format!("the agent's own part for this job failed: {panic}"));
-            self.hear(Said { task, change: AttemptChange::Ended { end, at: SystemClock.now() } });
+            self.hear(Said { task, change: AttemptChange::Ended { end, at: SystemClock.now() }, noted: None });
             // Still in the journal: it is swept like what a crash leaves.
             if let Some(open) = self.settings.journal.in_hand().find(|open| open.task == task).cloned() {
                 let (supervisor, said) = (Arc::clone(&self.settings.supervisor), self.said.clone());

@@ -77,11 +77,15 @@ pub fn is_bad_credentials(refusal: &Refusal) -> bool {
     refusal.code == Code::Unauthenticated || TEXTS.iter().any(|text| refusal.message.contains(text))
 }
 
-/// Whether a refusal of log rows says that the log was filed away: 409 from Forgejo, `unknown` with the code in the text from Gitea.
+/// Whether a refusal of log rows says that the log was filed away: 409 from Forgejo, `unknown` with the code in the text from Gitea. A Gitea
+/// (1.27.3) whose caller goes away while it files a log has removed the file and does not know it: it never takes a row again.
 #[must_use]
 pub fn is_log_closed(refusal: &Refusal) -> bool {
-    refusal.message.contains("log file has been archived")
-        && (refusal.code == Code::AlreadyExists || refusal.message.contains("AlreadyExists"))
+    let is_filed = refusal.message.contains("log file has been archived")
+        && (refusal.code == Code::AlreadyExists || refusal.message.contains("AlreadyExists"));
+    let is_gone =
+        ["dbfs.OpenFile", "actions_log/", "file does not exist"].iter().all(|part| refusal.message.contains(part));
+    is_filed || is_gone
 }
 
 /// The last batch of a log. Gitea before 1.26.2 and every Forgejo return early from a last call without rows and never file the log away, so

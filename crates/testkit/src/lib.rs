@@ -1,25 +1,37 @@
 //! Real parts for tests: temporary repositories and servers for them, scrubbed commands, a clock moved by hand.
 //!
-//! A dev-dependency only. The feature `forge` adds a forge that speaks the runner protocol, and can misbehave; `tls` an end of TLS to put
-//! before any of the servers.
+//! For tests and developer tasks only. The feature `forge` adds a forge that speaks the runner protocol, and can misbehave; `gitea` a real one
+//! that is driven, and a proxy that shows what an agent and it say; `tls` an end of TLS to put before any of the servers.
 
 mod command;
 mod daemon;
 #[cfg(feature = "forge")]
 mod forge;
+#[cfg(feature = "gitea")]
+mod gitea;
 mod http;
+#[cfg(feature = "gitea")]
+mod relay;
 mod repository;
 mod shelf;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "gitea")]
+mod web;
 
 pub use command::scrubbed;
 pub use daemon::GitDaemon;
 pub use domain::ManualClock;
 #[cfg(feature = "forge")]
 pub use forge::{FakeForge, Mischief, bare_task};
+#[cfg(feature = "gitea")]
+pub use gitea::{Gitea, GiteaProgram, Job, Run, Sweeps};
 pub use http::GitHttp;
+#[cfg(feature = "gitea")]
+pub use relay::{Exchange, Moment, Relay, Watcher};
 pub use repository::TempRepository;
 pub use shelf::Shelf;
 #[cfg(feature = "tls")]
 pub use tls::TlsEnd;
+#[cfg(feature = "gitea")]
+pub use web::Message;

@@ -1,30 +1,44 @@
-//! `cargo xtask stress`: a real Gitea, an agent, and kills at every change of state. None of the jobs may run twice, every one must reach
-//! an end that the forge shows, and nothing may be left on the machine.
+//! `cargo xtask stress`: a real Gitea, an agent, and kill -9 of the agent and of jobs' processes at every change of state. None of the jobs may
+//! run twice, every one must reach an end that the forge shows, those told as successful must have run once and whole, and nothing may be
+//! left on the machine.
 //!
-//! Agent and job processes are killed in turns, each time one of the agent's journal lines of the wanted kind appears: a task was taken, its
-//! process started, it ended, the forge knows. `gitea` is the forge; it sweeps what was handed to an agent that died before it knew.
+//! Jobs come in rounds. Before each a few long ones are cancelled, for the states on the way to a stop. `points` says when something is
+//! killed, `witness` what really ran, `judge` and `machine` what must hold at the end. The forge sweeps what was handed to an agent that
+//! died before it knew.
 
-mod gitea;
+mod agent;
+mod judge;
+mod machine;
+mod points;
+mod witness;
 
 use crate::{Outcome, say};
-use anyhow::{Context, Result, bail, ensure};
-use gitea::Gitea;
+use agent::{Agent, Program};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use judge::Table;
+use machine::Machine;
+use points::{Line, POINTS, Point, STOPS, Trigger, Victim};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use testkit::{Exchange, Gitea, GiteaProgram, Moment, Relay, Sweeps};
+use witness::Witness;
 
-/// The lines of the journal at which something is killed.
-const STATES: [&str; 4] =
-    ["\"line\":\"taken\"", "\"change\":\"started\"", "\"change\":\"ended\"", "\"change\":\"closed\""];
-/// Jobs of one run: what one matrix may hold.
-const MATRIX: usize = 250;
+const REPOSITORY: &str = "stress";
+/// Jobs of a round, long ones of a round, kills of a round beside those of the long ones.
+const ROUND: usize = 50;
+const LONG: usize = 4;
+const KILLS: usize = 8;
+/// How long something that shall happen is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What was asked for.
 struct Wanted {
-    gitea: PathBuf,
-    assets: PathBuf,
+    gitea: GiteaProgram,
     ekiden: PathBuf,
+    label: String,
     jobs: usize,
 }
 
@@ -36,12 +50,32 @@ fn wanted(args: &[String]) -> Result<Wanted> {
     }
     let mut path = |name: &str| -> Result<PathBuf> {
         let value = values.remove(name).with_context(|| format!("{name} PATH is wanted"))?;
-        Ok(std::path::absolute(value)?)
+        Ok(Path::new(&value).canonicalize().with_context(|| value)?)
     };
-    let (gitea, assets, ekiden) = (path("--gitea")?, path("--assets")?, path("--ekiden")?);
+    let gitea = GiteaProgram { program: path("--gitea")?, assets: Some(path("--assets")?) };
+    let ekiden = path("--ekiden")?;
     let jobs = values.remove("--jobs").map_or(Ok(1000), |jobs| jobs.parse())?;
+    let label = values.remove("--label").unwrap_or_else(|| "lab".to_owned());
     ensure!(values.is_empty(), "unknown: {:?}", values.keys());
-    Ok(Wanted { gitea, assets, ekiden, jobs })
+    Ok(Wanted { gitea, ekiden, label, jobs })
+}
+
+/// What the threads of the relay and the run share: the agent, and the point at which somebody is to be killed.
+#[derive(Debug)]
+struct Stage {
+    agent: Agent,
+    armed: Option<Point>,
+}
+
+/// A run.
+struct Stress {
+    program: Program,
+    stage: Arc<Mutex<Stage>>,
+    table: Table,
+}
+
+fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs it. The work lies in a folder that is removed when all went well.
@@ -49,155 +83,229 @@ pub(crate) fn run(args: &[String]) -> Result<Outcome> {
     let wanted = wanted(args)?;
     let work = std::env::temp_dir().join(format!("ekiden-stress-{}", std::process::id()));
     std::fs::create_dir_all(&work)?;
-    let seen = work.join("seen");
-    std::fs::create_dir_all(&seen)?;
-    let mut forge = Gitea::start(&wanted.gitea, &wanted.assets, &work.join("gitea"))?;
-    forge.repository("stress")?;
-    // Each job leaves a mark when it begins, in a file of its own, outside of any sandbox.
-    let workflow = workflow(&seen, MATRIX);
-    forge.put("stress", ".gitea/workflows/s.yml", &workflow)?;
+    let forge = Gitea::start(&wanted.gitea, &work.join("gitea"), Sweeps::Quick)?;
+    let witness = Witness::start()?;
+    // Jobs that nobody cancelled would hold the run up; the number tells their processes from others'.
+    let nap = format!("sleep 120.{}", std::process::id());
+    forge.repository(REPOSITORY)?;
+    forge.put(REPOSITORY, ".gitea/workflows/s.yml", &short(&witness))?;
+    forge.put(REPOSITORY, ".gitea/workflows/l.yml", &long(&witness, &nap))?;
+
+    let stage: Arc<Mutex<Option<Arc<Mutex<Stage>>>>> = Arc::default();
+    let watched = Arc::clone(&stage);
+    let watcher = move |moment: Moment, exchange: &Exchange| {
+        let stage = watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(stage) = stage {
+            let mut stage = lock(&stage);
+            if let Some(point) = stage.armed.filter(|point| point.is_now(moment, exchange)) {
+                // A job that is gone by itself leaves the point armed.
+                if stage.agent.kill_at(&point).unwrap_or(false) {
+                    stage.armed = None;
+                }
+            }
+        }
+    };
+    let relay = Relay::start(forge.address(), Arc::new(watcher))?;
     let data = work.join("agent");
-    let token = forge.token()?;
+    let machine = Machine::look();
     let registered = Command::new(&wanted.ekiden)
         .args(["agent", "register", "--data"])
         .arg(&data)
-        .args(["--instance", &forge.url, "--token", &token, "--name", "stress", "--labels", "lab:host"])
+        .args(["--instance", &relay.url(), "--token", &forge.token()?, "--name", "stress", "--labels", &wanted.label])
         .stdout(Stdio::null())
         .status()?;
     ensure!(registered.success(), "the agent cannot be registered");
-    let runs = wanted.jobs.div_ceil(MATRIX);
-    for _ in 0..runs {
-        forge.dispatch("stress", "s.yml")?;
+    let program = Program { ekiden: wanted.ekiden.clone(), data: data.clone(), witness: witness.port };
+    let first = Arc::new(Mutex::new(Stage { agent: program.start()?, armed: None }));
+    *stage.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&first));
+    say(&format!("label {}, work in {}", wanted.label, work.display()));
+
+    let mut stress = Stress { program, stage: first, table: Table::default() };
+    let (rounds, began) = (wanted.jobs.div_ceil(ROUND), Instant::now());
+    let mut runs = Vec::new();
+    let mut points = POINTS.iter().cycle();
+    for round in 0..rounds {
+        runs.extend(stress.round(&forge, &witness, round, &mut points)?);
+        say(&format!(
+            "round {} of {rounds}: {} kills, {:.0} s",
+            round + 1,
+            stress.table.kills(),
+            began.elapsed().as_secs_f64()
+        ));
     }
-    let jobs = runs * MATRIX;
-    say(&format!("{jobs} jobs wait; work in {}", work.display()));
-    let kills = kill_until_done(&wanted.ekiden, &data, &mut forge, jobs)?;
-    let mut faults = judge(&mut forge, &seen, jobs)?;
-    faults.extend(left(&data)?);
-    say(&format!("{jobs} jobs, {kills} kills, {} faults", faults.len()));
+    stress.finish(&forge, &runs)?;
+    let took = began.elapsed();
+    let mut faults = judge::judge(&forge, REPOSITORY, &runs, &witness, rounds * (ROUND + LONG), &mut stress.table)?;
+    faults.extend(machine.left(&wanted.ekiden, &data, &[data.to_string_lossy().into_owned(), nap])?);
+    faults.extend(stress.table.never_hit());
+    say(&stress.table.markdown());
+    say(&format!(
+        "label {}: {} jobs, {} kills, {:.0} s, {} faults",
+        wanted.label,
+        rounds * (ROUND + LONG),
+        stress.table.kills(),
+        took.as_secs_f64(),
+        faults.len()
+    ));
     for fault in &faults {
         say(fault);
     }
-    drop(forge);
+    drop((relay, forge));
     if faults.is_empty() {
         std::fs::remove_dir_all(&work)?;
     }
     Ok(Outcome::of(faults.is_empty()))
 }
 
-/// A job that marks its beginning: the number of its task, and a line for each time that it runs.
-fn workflow(seen: &Path, jobs: usize) -> String {
+fn matrix(jobs: usize, steps: &str) -> String {
     let numbers: Vec<String> = (0..jobs).map(|number| number.to_string()).collect();
+    let numbers = numbers.join(", ");
     format!(
-        "on: workflow_dispatch\njobs:\n  j:\n    runs-on: lab\n    strategy: {{fail-fast: false, matrix: {{n: [{}]}}}}\n    steps:\n      - run: echo x >> \"{}/${{{{ github.run_id }}}}-${{{{ matrix.n }}}}\"\n",
-        numbers.join(", "),
-        seen.display()
+        "on: workflow_dispatch\njobs:\n  j:\n    runs-on: lab\n    strategy: {{fail-fast: false, matrix: {{n: [{numbers}]}}}}\n    defaults: {{run: {{shell: bash}}}}\n    steps:\n{steps}"
     )
 }
 
-fn start(ekiden: &Path, data: &Path) -> Result<Child> {
-    let log = std::fs::File::options().create(true).append(true).open(data.join("stress.log"))?;
-    Ok(Command::new(ekiden)
-        .args(["agent", "start", "--capacity", "4", "--data"])
-        .arg(data)
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()?)
+/// Jobs that say that they begin, do something, and say that they end.
+fn short(witness: &Witness) -> String {
+    let (begin, end) = (witness.step("begin"), witness.step("end"));
+    matrix(
+        ROUND,
+        &format!(
+            "      - run: |\n          {begin}\n      - run: seq 100; sleep 0.1\n      - run: |\n          {end}\n"
+        ),
+    )
 }
 
-/// Kills the agent and jobs' processes in turns until no job waits or runs. Answers how often.
-fn kill_until_done(ekiden: &Path, data: &Path, forge: &mut Gitea, jobs: usize) -> Result<usize> {
-    let end = Instant::now() + Duration::from_secs(60 * 60);
-    let (mut agent, mut kills) = (start(ekiden, data)?, 0);
-    let mut asked = Instant::now();
-    loop {
-        ensure!(Instant::now() < end, "not done within an hour");
-        let state = STATES[kills % STATES.len()];
-        // A few lines further each time, so that many places are met.
-        let is_there = wait_for(data, state, 1 + kills % 7, Duration::from_secs(20));
-        if is_there {
-            kills += 1;
-            if kills % 3 == 0 {
-                kill_a_job(agent.id())?;
-            } else {
-                agent.kill()?;
-                agent.wait()?;
-                agent = start(ekiden, data)?;
-            }
+/// Jobs that go on until somebody ends them, and take a moment to do so.
+fn long(witness: &Witness, nap: &str) -> String {
+    let begin = witness.step("begin");
+    matrix(
+        LONG,
+        &format!(
+            "      - run: |\n          {begin}\n      - run: {nap}\n      - if: cancelled()\n        run: sleep 0.3\n"
+        ),
+    )
+}
+
+impl Stress {
+    /// One round; answers its runs.
+    fn round<'a>(
+        &mut self,
+        forge: &Gitea,
+        witness: &Witness,
+        round: usize,
+        points: &mut impl Iterator<Item = &'a Point>,
+    ) -> Result<[i64; 2]> {
+        let long = forge.dispatch(REPOSITORY, "l.yml")?;
+        let prefix = format!("{long}-");
+        let end = Instant::now() + PATIENCE;
+        while witness.seen().keys().filter(|key| key.starts_with(&prefix)).count() < 2 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
         }
-        if asked.elapsed() > Duration::from_secs(10) {
-            asked = Instant::now();
-            let done = forge.jobs("stress")?.values().filter(|status| *status == "completed").count();
-            say(&format!("{done} of {jobs} done, {kills} kills"));
-            if done >= jobs {
+        let short = forge.dispatch(REPOSITORY, "s.yml")?;
+        self.hit(&STOPS[round % STOPS.len()], 1, || Ok(forge.cancel(REPOSITORY, long)?))?;
+        for kill in 0..KILLS {
+            if !is_waiting(forge, short)? {
                 break;
             }
+            let Some(point) = points.next() else { break };
+            self.hit(point, 1 + (round + kill) % 4, || Ok(()))?;
         }
+        let end = Instant::now() + Duration::from_secs(120);
+        while is_waiting(forge, short)? {
+            ensure!(Instant::now() < end, "run {short} still has waiting jobs");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok([long, short])
     }
-    let told = Command::new("kill").args(["-TERM", &agent.id().to_string()]).status()?;
-    ensure!(told.success(), "the agent is gone by itself");
-    ensure!(agent.wait()?.success(), "the agent did not end well");
-    Ok(kills)
+
+    /// Kills at a point; `more`: at the how manieth line. Whatever happens, an agent runs afterwards.
+    fn hit(&mut self, point: &Point, more: usize, then: impl FnOnce() -> Result<()>) -> Result<()> {
+        let is_hit = match point.trigger {
+            Trigger::Line(line) => {
+                let mut tail = self.program.tail()?;
+                then()?;
+                tail.wait(line, more, PATIENCE)? && lock(&self.stage).agent.kill_at(point)?
+            }
+            Trigger::Call(points::Call::Declare, _) => {
+                // Only one that starts declares itself; the one that is killed for it leaves something to sweep.
+                lock(&self.stage).agent.kill()?;
+                let next = {
+                    let mut stage = lock(&self.stage);
+                    stage.armed = Some(*point);
+                    self.program.start()?
+                };
+                lock(&self.stage).agent = next;
+                self.wait_disarmed()
+            }
+            Trigger::Call(..) => {
+                lock(&self.stage).armed = Some(*point);
+                self.wait_disarmed()
+            }
+            Trigger::Draining => {
+                let mut stage = lock(&self.stage);
+                stage.agent.drain()?;
+                std::thread::sleep(Duration::from_millis(3));
+                !stage.agent.is_gone()? && stage.agent.kill_at(point)?
+            }
+            Trigger::Retired => {
+                let mut tail = self.program.tail()?;
+                lock(&self.stage).agent.drain()?;
+                let end = Instant::now() + PATIENCE;
+                while self.program.has_open() && Instant::now() < end {
+                    let _closed = tail.wait(Line::Closed, 1, Duration::from_millis(100))?;
+                }
+                let mut stage = lock(&self.stage);
+                !stage.agent.is_gone()? && stage.agent.kill_at(point)?
+            }
+        };
+        self.table.note(*point, is_hit, self.program.states());
+        let mut stage = lock(&self.stage);
+        if is_hit && point.victim == Victim::Agent || stage.agent.is_gone()? {
+            stage.agent = self.program.start()?;
+        }
+        Ok(())
+    }
+
+    fn wait_disarmed(&self) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if lock(&self.stage).armed.is_none() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        lock(&self.stage).armed.take().is_none()
+    }
+
+    /// Lets the agent end by itself, and the forge sweep what nobody knows of.
+    fn finish(&mut self, forge: &Gitea, runs: &[i64]) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(120);
+        for run in runs {
+            while forge.jobs(REPOSITORY, *run)?.iter().any(|job| job.status != "completed") {
+                if Instant::now() > end {
+                    // What is not over by now is told as a fault.
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        }
+        lock(&self.stage).agent.drain()?;
+        // Not waited for under the lock, which the relay needs for what the agent still says.
+        let end = Instant::now() + Duration::from_secs(180);
+        while !lock(&self.stage).agent.is_gone()? {
+            ensure!(
+                Instant::now() < end,
+                "the agent does not end; see {}",
+                self.program.data.join("stress.log").display()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = self.program.data.join("stress.log");
+        lock(&self.stage).agent.end().map_err(|error| anyhow!("{error:#}; see {}", log.display()))
+    }
 }
 
-/// Waits until so many more lines of a kind stand in the journal.
-fn wait_for(data: &Path, state: &str, more: usize, patience: Duration) -> bool {
-    let journal = data.join("journal.jsonl");
-    let count = || std::fs::read_to_string(&journal).map_or(0, |text| text.matches(state).count());
-    let (before, end) = (count(), Instant::now() + patience);
-    while Instant::now() < end {
-        // Written anew meanwhile, it may hold fewer.
-        if count() >= before + more {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    false
-}
-
-/// Kills the first child of the agent that there is.
-fn kill_a_job(agent: u32) -> Result<()> {
-    let children = std::fs::read_to_string(format!("/proc/{agent}/task/{agent}/children")).unwrap_or_default();
-    if let Some(child) = children.split_whitespace().next() {
-        // It may be gone by itself.
-        let _ = Command::new("kill").args(["-KILL", child]).stderr(Stdio::null()).status()?;
-    }
-    Ok(())
-}
-
-/// What must hold at the end.
-fn judge(forge: &mut Gitea, seen: &Path, jobs: usize) -> Result<Vec<String>> {
-    let mut faults = Vec::new();
-    let known = forge.jobs("stress")?;
-    if known.len() != jobs {
-        faults.push(format!("the forge shows {} jobs instead of {jobs}", known.len()));
-    }
-    for (job, status) in known.iter().filter(|(_, status)| *status != "completed") {
-        faults.push(format!("job {job} is {status}"));
-    }
-    for entry in std::fs::read_dir(seen)? {
-        let entry = entry?;
-        let times = std::fs::read_to_string(entry.path())?.lines().count();
-        if times != 1 {
-            faults.push(format!("{} ran {times} times", entry.file_name().display()));
-        }
-    }
-    Ok(faults)
-}
-
-/// What is left on the machine: processes of jobs, spools, attempts without an end.
-fn left(data: &Path) -> Result<Vec<String>> {
-    let mut faults = Vec::new();
-    let spools = data.join("spool");
-    for entry in std::fs::read_dir(&spools).into_iter().flatten() {
-        faults.push(format!("{} is left", entry?.path().display()));
-    }
-    for process in std::fs::read_dir("/proc")? {
-        let process = process?.path();
-        let command = std::fs::read(process.join("environ")).unwrap_or_default();
-        if String::from_utf8_lossy(&command).contains(&*data.to_string_lossy()) {
-            faults.push(format!("the process {} is left", process.display()));
-        }
-    }
-    Ok(faults)
+fn is_waiting(forge: &Gitea, run: i64) -> Result<bool> {
+    Ok(forge.jobs(REPOSITORY, run)?.iter().any(|job| job.status == "queued" || job.status == "waiting"))
 }

@@ -8,6 +8,7 @@ use protocol::BatchWriter;
 use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// A row adds so many bytes to its line at most.
 const ROW_COST: usize = 40;
@@ -35,6 +36,8 @@ pub(super) struct Backlog {
     /// Rows that were left out since the last that were taken.
     left_out: u64,
     shifts: Vec<Shift>,
+    /// What of memory was last saved: the rows between these two.
+    saved: Option<(u64, u64)>,
 }
 
 /// How much there may be.
@@ -83,6 +86,7 @@ impl Backlog {
             limits,
             left_out: 0,
             shifts: Vec::new(),
+            saved: None,
         }
     }
 
@@ -173,6 +177,25 @@ impl Backlog {
         self.spool.flush()
     }
 
+    /// Puts a copy of the rows that are only in memory into a file of their own, for the agent that starts after a crash. What is in the file
+    /// already is not written again.
+    pub(super) fn save(&mut self, path: &Path) -> io::Result<()> {
+        let rows = (self.acked, self.spooled_from);
+        if self.saved == Some(rows) {
+            return Ok(());
+        }
+        let unsent = self.chunks.iter().skip(self.kept_chunks);
+        if unsent.len() > 0 {
+            let new = path.with_extension("new");
+            let mut copy = Spool::new(new.clone());
+            unsent.clone().try_for_each(|(first, chunk)| copy.push(*first, chunk))?;
+            copy.flush()?;
+            fs_err::rename(new, path)?;
+        }
+        self.saved = Some(rows);
+        Ok(())
+    }
+
     /// The next rows that the forge wants, in a body of at most so many bytes, but one row at least.
     pub(super) fn pack(&mut self, task: TaskId, most: usize, at: Timestamp) -> BatchWriter {
         self.load(most, at);
@@ -230,6 +253,7 @@ impl Backlog {
     /// Puts one row in the place of rows that are gone. None of them is in `chunks`.
     fn lose(&mut self, from: u64, to: u64, at: Timestamp, why: &str) {
         let shift = Shift { from, to };
+        self.saved = None;
         let place = self.chunks.partition_point(|(first, _)| *first < from);
         for (first, _) in self.chunks.range_mut(place..) {
             *first = shift.moved(*first);

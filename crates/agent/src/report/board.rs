@@ -144,7 +144,7 @@ impl Board {
             };
             StepRecord { began, ended, log_index: step.log_index, log_length: step.log_length }
         };
-        Record { started: self.started, rows, steps: self.steps.iter().map(step).collect() }
+        Record { started: self.started, rows, steps: self.steps.iter().map(step).collect(), end: None }
     }
 
     /// The board that a record was made of.

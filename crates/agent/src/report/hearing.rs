@@ -69,6 +69,11 @@ impl Actor {
                 self.log_done(None);
                 None
             }
+            // A dead agent's last batch was taken, and nothing was said since.
+            Fault::Filed(_) if is_ending && self.intake.backlog.is_empty() => {
+                self.log_done(None);
+                None
+            }
             Fault::Filed(message) => self.closed(message),
             Fault::TooLarge(message) if self.batch <= LEAST_BATCH => self.closed(message),
             Fault::TooLarge(_) => {

@@ -22,6 +22,8 @@ const EVENTS_AHEAD: usize = 32;
 const KEPT: usize = 512 * 1024;
 /// The file of rows in the spool's folder.
 pub(super) const ROWS_FILE: &str = "rows";
+/// The file of rows that are otherwise only in memory.
+pub(super) const MEMORY_FILE: &str = "rows-in-memory";
 
 /// Starts reporting.
 #[derive(Debug)]
@@ -31,8 +33,28 @@ pub struct Reporter;
 #[derive(Debug)]
 pub struct ReportHandle {
     halt: watch::Receiver<Option<Halt>>,
-    end: oneshot::Sender<End>,
+    end: oneshot::Sender<Asked>,
     reporter: JoinHandle<Delivered>,
+}
+
+/// A task whose job has ended and is on its way to the forge. Goes on by itself when this is dropped.
+#[derive(Debug)]
+pub struct Delivering(JoinHandle<Delivered>);
+
+/// How the job ended, and who wants to know when that is on disk.
+#[derive(Debug)]
+struct Asked {
+    end: End,
+    noted: oneshot::Sender<()>,
+}
+
+/// What the folder of the task is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notes {
+    /// It is kept up to date, for the agent that starts after a crash.
+    Kept,
+    /// It holds what a dead agent left, and stays so until all is delivered.
+    Left,
 }
 
 impl Reporter {
@@ -42,7 +64,7 @@ impl Reporter {
     pub fn start(settings: ReportSettings) -> (mpsc::Sender<JobEvent>, ReportHandle) {
         let board = Board::new(settings.task, settings.steps, settings.clock.now());
         let backlog = Backlog::after(0, Spool::new(settings.spool.join(ROWS_FILE)), limits(&settings));
-        start(settings, board, backlog)
+        start(settings, board, backlog, Notes::Kept)
     }
 }
 
@@ -55,6 +77,7 @@ pub(super) fn start(
     settings: ReportSettings,
     board: Board,
     backlog: Backlog,
+    notes: Notes,
 ) -> (mpsc::Sender<JobEvent>, ReportHandle) {
     let (events, receiver) = mpsc::channel(EVENTS_AHEAD);
     let (halted, halt) = watch::channel(None);
@@ -70,6 +93,7 @@ pub(super) fn start(
         stage: Stage::Running,
         log: Log::Known,
         recorded: None,
+        notes,
     };
     (events, ReportHandle { halt, end, reporter: tokio::spawn(actor.run(receiver, asked)) })
 }
@@ -88,9 +112,25 @@ impl ReportHandle {
     /// Says how the job ended and waits until the forge knows it: what was sent before, the rest of the log, the result, the outputs.
     /// Goes on by itself when this is not waited for.
     pub async fn finish(self, end: End) -> Delivered {
+        self.end(end).await.delivered().await
+    }
+
+    /// Says how the job ended and waits until that is on disk with all that the forge does not have yet, so that whoever starts after a crash
+    /// can tell it as it was. A disk that takes nothing is not waited for.
+    pub async fn end(self, end: End) -> Delivering {
+        let (noted, is_noted) = oneshot::channel();
         // The reporter may be over: then it says so itself.
-        let _over = self.end.send(end);
-        self.reporter.await.unwrap_or(Delivered::Stopped)
+        if self.end.send(Asked { end, noted }).is_ok() {
+            let _over = is_noted.await;
+        }
+        Delivering(self.reporter)
+    }
+}
+
+impl Delivering {
+    /// Waits until the forge knows the whole end.
+    pub async fn delivered(self) -> Delivered {
+        self.0.await.unwrap_or(Delivered::Stopped)
     }
 }
 
@@ -108,13 +148,14 @@ pub(super) struct Actor {
     pub(super) log: Log,
     /// What the folder says of the task.
     pub(super) recorded: Option<TaskState>,
+    pub(super) notes: Notes,
 }
 
 /// What the reporter waits for.
 #[expect(clippy::large_enum_variant, reason = "it lives for one turn of the loop")]
 enum Heard {
     Event(Option<JobEvent>),
-    End(Option<End>),
+    End(Option<Asked>),
     Rows(Result<u64, CallError>),
     State(Result<Reported, CallError>),
     Time,
@@ -128,7 +169,7 @@ enum Source {
 }
 
 impl Actor {
-    async fn run(mut self, mut events: mpsc::Receiver<JobEvent>, mut asked: oneshot::Receiver<End>) -> Delivered {
+    async fn run(mut self, mut events: mpsc::Receiver<JobEvent>, mut asked: oneshot::Receiver<Asked>) -> Delivered {
         let mut rows_call: Option<Call<u64>> = None;
         let mut state_call: Option<Call<Reported>> = None;
         let mut source = Source::Open;
@@ -165,7 +206,7 @@ impl Actor {
                     None
                 }
                 Heard::End(None) => Some(Delivered::Stopped),
-                Heard::End(Some(end)) => {
+                Heard::End(Some(Asked { end, noted })) => {
                     // What was sent before the end belongs to the job.
                     events.close();
                     while let Some(event) = events.recv().await {
@@ -173,6 +214,8 @@ impl Actor {
                     }
                     source = Source::Closed;
                     self.end(end);
+                    // Whoever asked may be gone.
+                    let _gone = noted.send(());
                     None
                 }
                 Heard::Rows(result) => {

@@ -3,7 +3,8 @@
 use super::calls::{self, Call};
 use super::end::End;
 use super::links::Waiting;
-use super::reporter::Actor;
+use super::record::JobEnd;
+use super::reporter::{Actor, MEMORY_FILE, Notes};
 use super::stage::{Ending, Log, Sent, Stage};
 use domain::{Conclusion, LogEnd, TaskState};
 use protocol::{PackedBatch, Reported, quirks};
@@ -27,13 +28,14 @@ impl Actor {
     pub(super) fn end(&mut self, end: End) {
         let at = self.settings.clock.now();
         let mut last = String::new();
-        let (conclusion, outputs) = match end {
-            End::Concluded { conclusion } => (conclusion, std::mem::take(&mut self.intake.outputs)),
+        let concluded = match end {
+            End::Concluded { conclusion } => Some(conclusion),
             End::Fault { text } => {
                 last.extend(text.lines().flat_map(|line| ["##[error]", line, "\n"]));
-                (Conclusion::Failure, BTreeMap::new())
+                None
             }
         };
+        let outputs = concluded.map(|_| std::mem::take(&mut self.intake.outputs)).unwrap_or_default();
         let (outputs, dropped) = quirks::storable_outputs(outputs);
         for name in dropped {
             let name = name.get(..name.floor_char_boundary(80)).unwrap_or_default();
@@ -42,6 +44,11 @@ impl Actor {
             last.push_str("' is not stored: the forge takes names up to 255 bytes and values up to 1 MiB.\n");
         }
         self.intake.say_last(at, last);
+        self.record_end(match concluded {
+            Some(conclusion) => JobEnd::Concluded { conclusion, outputs: outputs.clone() },
+            None => JobEnd::Fault,
+        });
+        let conclusion = concluded.unwrap_or(Conclusion::Failure);
         self.stage = Stage::Log(Ending { conclusion, at, outputs, cut: None });
         if let Log::Closed { message } = &self.log {
             let message = message.clone();
@@ -123,13 +130,34 @@ impl Actor {
 
     /// Notes on disk what the forge is about to hear. A disk that takes nothing costs the steps of a task whose agent crashes, no more.
     fn record(&mut self, state: &TaskState) {
-        let _unused = self.intake.backlog.flush();
+        if self.notes == Notes::Left {
+            return;
+        }
         if self.recorded.as_ref() != Some(state) {
             let record = self.intake.board.record(self.intake.backlog.end());
             if record.write(&self.settings.spool).is_ok() {
                 self.recorded = Some(state.clone());
             }
         }
+        self.save_rows();
+    }
+
+    /// Notes on disk how the job ended, with all that the forge does not have yet.
+    fn record_end(&mut self, end: JobEnd) {
+        if self.notes == Notes::Left {
+            return;
+        }
+        let mut record = self.intake.board.record(self.intake.backlog.end());
+        record.end = Some(end);
+        // The first writes make the folder. One that cannot be written costs the log's rest and the result of a job whose agent crashes now.
+        let _unused = record.write(&self.settings.spool);
+        self.save_rows();
+    }
+
+    /// Puts onto disk what is in memory of the rows that the forge does not have.
+    fn save_rows(&mut self) {
+        let _unused = self.intake.backlog.flush();
+        let _unused = self.intake.backlog.save(&self.settings.spool.join(MEMORY_FILE));
     }
 
     /// Rows may have new numbers, because others are lost.

@@ -33,9 +33,10 @@ impl Spool {
         Self { path, file: None, pending: Vec::new(), written: 0, read: 0 }
     }
 
-    /// What another process left; answers the number of its first row too. `None`: nothing.
+    /// What another process left; answers the number of its first row too. `None`: nothing. It is read and stays as it is, in case this process
+    /// ends before it is done with it.
     pub(super) fn open(path: &Path) -> io::Result<Option<(Self, u64)>> {
-        let file = match fs_err::OpenOptions::new().read(true).write(true).open(path) {
+        let file = match fs_err::File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),

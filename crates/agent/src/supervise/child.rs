@@ -4,6 +4,7 @@
 use super::Supervisor;
 use super::lines::Lines;
 use super::process::{self, Started};
+use super::voice::Voice;
 use crate::job::JobOrder;
 use crate::job::child::ahead_of;
 use crate::job::payload::Outline;
@@ -62,7 +63,7 @@ pub(super) async fn run(
     (order, outline): (JobOrder, Outline),
     events: mpsc::Sender<JobEvent>,
     halted: impl Future<Output = StopCause>,
-    say: &impl Fn(AttemptChange),
+    voice: &Voice,
     stop: &Stopper,
 ) -> ChildEnd {
     let task = order.task.id;
@@ -83,7 +84,8 @@ pub(super) async fn run(
             return ChildEnd::Fault(format!("the job's process {program} cannot be started: {error}"));
         }
     };
-    say(AttemptChange::Started { at: SystemClock.now() });
+    // It has no order yet: before the first instruction of the job, the journal knows that there may have been one.
+    voice.notes(AttemptChange::Started { at: SystemClock.now() }).await;
     let Started { mut child, stdin, stdout, stderr } = started;
     let talk = tokio::spawn(async move {
         let mut lines = Lines::new(BufReader::new(stderr));
@@ -118,7 +120,7 @@ pub(super) async fn run(
                 }
             }, if !is_asked => {
                 is_asked = true;
-                say(AttemptChange::StopAsked { by });
+                voice.says(AttemptChange::StopAsked { by });
                 if let Ok(line) = wire::line(&ToJob::Cancel) {
                     let _ = to_job.try_send(line);
                 }

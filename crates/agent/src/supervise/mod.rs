@@ -6,12 +6,13 @@ mod child;
 mod lines;
 mod process;
 mod standby;
+mod voice;
 
 use crate::Label;
 use crate::job::payload::Outline;
 use crate::job::{ForgeFacts, JobOrder, JobSettings};
 use crate::journal::Open;
-use crate::report::{Delivered, End, ReportSettings, Reporter, Timing};
+use crate::report::{self, Delivered, End, ReportSettings, Reporter, Timing};
 use crate::settings::{AfterJob, JobProgram};
 use crate::slots::Said;
 use crate::stop::{Stop, Stopper};
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+use voice::Voice;
 
 /// What all attempts of an agent have in common.
 #[derive(Debug)]
@@ -94,8 +96,7 @@ pub(crate) async fn attempt(supervisor: Arc<Supervisor>, new: NewAttempt, said: 
     let repository = task.context.get("repository").and_then(|name| name.as_str()).unwrap_or_default().to_owned();
     let (events, handle) =
         Reporter::start(supervisor.report_settings(id, outline.steps, outline.background.clone(), dialect));
-    // Nobody listens any more when the agent was killed.
-    let say = |change| drop(said.send(Said { task: id, change }));
+    let voice = Voice { task: id, said };
     let end = match fault {
         Some(text) => ChildEnd::Fault(text),
         None => {
@@ -103,7 +104,7 @@ pub(crate) async fn attempt(supervisor: Arc<Supervisor>, new: NewAttempt, said: 
                 handle.cancelled().await;
                 StopCause::Forge
             };
-            child::run(&supervisor, (supervisor.order(task, dialect), outline), events, halted, &say, &stop).await
+            child::run(&supervisor, (supervisor.order(task, dialect), outline), events, halted, &voice, &stop).await
         }
     };
     let (end, told) = match end {
@@ -115,16 +116,20 @@ pub(crate) async fn attempt(supervisor: Arc<Supervisor>, new: NewAttempt, said: 
     if let Some(after) = &supervisor.after_job {
         after::run(after, &supervisor.program, id, &repository, &end).await;
     }
-    say(AttemptChange::Ended { end, at: SystemClock.now() });
+    // The end and the rest of the log are on disk before the journal says that it is over.
+    let delivering = handle.end(told).await;
+    voice.says(AttemptChange::Ended { end, at: SystemClock.now() });
     tokio::select! {
-        delivered = handle.finish(told) => say(AttemptChange::Closed { delivery: delivery_of(delivered) }),
+        delivered = delivering.delivered() => voice.says(AttemptChange::Closed { delivery: delivery_of(delivered) }),
         () = stop.reached(Stop::Kill) => {}
     }
 }
 
 /// Tells the forge of an attempt that a killed agent left.
 pub(crate) async fn abandon(supervisor: Arc<Supervisor>, open: Open, said: UnboundedSender<Said>, stop: Stopper) {
-    let say = |change| drop(said.send(Said { task: open.task, change }));
+    let voice = Voice { task: open.task, said };
+    let steps = u32::try_from(open.steps).unwrap_or(u32::MAX);
+    let settings = supervisor.report_settings(open.task, steps, Vec::new(), open.dialect);
     let text = match &open.attempt {
         Attempt::Taken { .. } => "the agent was killed before the job began; the job was not run".to_owned(),
         Attempt::Running { .. } | Attempt::Stopping { .. } => {
@@ -137,12 +142,11 @@ pub(crate) async fn abandon(supervisor: Arc<Supervisor>, open: Open, said: Unbou
         Attempt::Closed { .. } => return,
     };
     if !matches!(open.attempt, Attempt::Ended { .. }) {
-        say(AttemptChange::Ended { end: AttemptEnd::Fault(text.clone()), at: SystemClock.now() });
+        let end = report::left_end(&settings).map_or_else(|| AttemptEnd::Fault(text.clone()), AttemptEnd::Concluded);
+        voice.says(AttemptChange::Ended { end, at: SystemClock.now() });
     }
-    let steps = u32::try_from(open.steps).unwrap_or(u32::MAX);
-    let settings = supervisor.report_settings(open.task, steps, Vec::new(), open.dialect);
     tokio::select! {
-        delivered = crate::report::abandon(settings, &text) => say(AttemptChange::Closed { delivery: delivery_of(delivered) }),
+        delivered = report::abandon(settings, &text) => voice.says(AttemptChange::Closed { delivery: delivery_of(delivered) }),
         () = stop.reached(Stop::Cancel) => {}
     }
 }

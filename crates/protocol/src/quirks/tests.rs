@@ -32,6 +32,8 @@ fn a_closed_log_is_known_in_both_dialects() {
     let gitea = refusal(Code::Unknown, "rpc error: code = AlreadyExists desc = log file has been archived");
     let forgejo = refusal(Code::AlreadyExists, "log file has been archived");
     assert!(is_log_closed(&gitea) && is_log_closed(&forgejo));
+    let half_filed = "rpc error: code = Internal desc = unable to append logs to dbfs file: dbfs.OpenFile \"actions_log/a/b/c6/454.log.zst\" for write-only: file does not exist";
+    assert!(is_log_closed(&refusal(Code::Unknown, half_filed)));
     assert!(!is_log_closed(&refusal(Code::AlreadyExists, "something else")));
 }
 

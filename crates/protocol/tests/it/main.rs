@@ -10,6 +10,7 @@ mod calls;
 mod faults;
 mod gitea;
 mod mischief;
+mod recorded;
 mod tls;
 mod wire;
 

@@ -26,7 +26,7 @@ pub(super) struct Shared {
     rules: Mutex<Rules>,
     plan: Mutex<Plan>,
     calls: Mutex<Vec<String>>,
-    clock_ahead: Mutex<Duration>,
+    clock: Mutex<Skew>,
     presence: Mutex<Presence>,
     changed: watch::Sender<u64>,
 }
@@ -38,6 +38,19 @@ enum Presence {
     UpTo(usize),
     /// Nothing does: every connection closes.
     Away,
+}
+
+/// How the forge's clock goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Skew {
+    Ahead(Duration),
+    Behind(Duration),
+}
+
+impl Default for Skew {
+    fn default() -> Self {
+        Self::Ahead(Duration::ZERO)
+    }
 }
 
 impl Default for Presence {
@@ -70,7 +83,10 @@ impl Shared {
     }
 
     pub(super) fn now(&self) -> SystemTime {
-        SystemTime::now() + *lock(&self.clock_ahead)
+        match *lock(&self.clock) {
+            Skew::Ahead(by) => SystemTime::now() + by,
+            Skew::Behind(by) => SystemTime::now() - by,
+        }
     }
 }
 
@@ -102,7 +118,7 @@ impl FakeForge {
             rules: Mutex::new(Rules::new(dialect, Self::TOKEN.to_owned())),
             plan: Mutex::default(),
             calls: Mutex::default(),
-            clock_ahead: Mutex::default(),
+            clock: Mutex::default(),
             presence: Mutex::default(),
             changed: watch::Sender::new(0),
         });
@@ -200,7 +216,12 @@ impl FakeForge {
 
     /// Sets the forge's clock ahead, which its header `Date` shows.
     pub fn set_clock_ahead(&self, by: Duration) {
-        *lock(&self.shared.clock_ahead) = by;
+        *lock(&self.shared.clock) = Skew::Ahead(by);
+    }
+
+    /// Sets the forge's clock back.
+    pub fn set_clock_behind(&self, by: Duration) {
+        *lock(&self.shared.clock) = Skew::Behind(by);
     }
 
     /// The method of every call that arrived, in order.

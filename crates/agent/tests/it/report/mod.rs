@@ -1,5 +1,6 @@
 //! Reporting a task: whatever happens on the way, one result and the whole log arrive.
 
+mod left;
 mod mischief;
 mod outage;
 mod stand;

@@ -150,10 +150,9 @@ async fn what_a_dead_agent_kept_is_sent_by_the_next() {
         stand.assert_ended(Conclusion::Failure);
         let lines = stand.lines();
         assert_eq!((lines[0].as_str(), lines.last().unwrap().as_str()), ("sent", "##[error]The agent ended."));
-        let (rows, _) = lines[1].strip_prefix("##[warning]").unwrap().split_once(" rows are missing here").unwrap();
         let all: Vec<String> =
             (0..20).flat_map(|number| page(number).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
-        assert_eq!(lines[2..lines.len() - 1], all[rows.parse().unwrap()..]);
+        assert_eq!(lines[1..lines.len() - 1], all[..]);
         let end = stand.results().remove(0);
         let results = [Conclusion::Success, Conclusion::Failure].map(|result| Some(TaskResult::Concluded(result)));
         assert_eq!([0, 1].map(|step: usize| end.steps[step].phase.result()), results);

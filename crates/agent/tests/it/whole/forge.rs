@@ -2,7 +2,7 @@
 
 use super::stand::{Running, Stand, good, waits};
 use agent::{AgentEnd, AgentError, Stop};
-use domain::{Conclusion, RunnerLife, TaskId};
+use domain::{Clock, Conclusion, RunnerLife, SystemClock, TaskId, TaskPhase, Timestamp};
 use protocol::Dialect;
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -86,6 +86,48 @@ async fn a_slow_forge_counts_as_one_without_work() {
     agent.stop.ask(Stop::Drain);
     agent.end().await.unwrap();
     assert_eq!(stand.runs(), [1]);
+}
+
+#[tokio::test]
+async fn a_forge_whose_clock_is_an_hour_off_changes_no_time_of_a_job() {
+    let hour = Duration::from_secs(3600);
+    for ahead in [true, false] {
+        let stand = Stand::new(Dialect::Gitea).await;
+        stand.register(RunnerLife::Lasting).await;
+        match ahead {
+            true => stand.forge.set_clock_ahead(hour),
+            false => stand.forge.set_clock_behind(hour),
+        }
+        // Tokens of a task hold times of the forge's clock. They are the forge's to judge, and pass as they are.
+        let mut task = testkit::bare_task(1, super::stand::WORKFLOW);
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.c2lnbmF0dXJl";
+        task.context.insert("gitea_runtime_token".to_owned(), token.into());
+        stand.forge.add(task, &["linux"]);
+        stand.add([2]);
+        let body = format!(
+            "if [ $task = 1 ]; then case \"$order\" in *{token}*) ;; *) exit 7;; esac\n{}\nelse {} kill -9 $$; fi",
+            good(),
+            super::stand::begins()
+        );
+        let before = SystemClock.now();
+        let agent = Running::start(stand.settings(1, &body));
+        assert_eq!(stand.ended(1).await, Conclusion::Success);
+        assert_eq!(stand.ended(2).await, Conclusion::Failure);
+        agent.stop.ask(Stop::Drain);
+        agent.end().await.unwrap();
+        let after = SystemClock.now();
+        // What the job said has the job's times, and what the agent says this machine's.
+        let rows = stand.forge.log(TaskId(2));
+        assert_eq!(rows[0].at, Timestamp(1_700_000_000_000));
+        assert!(rows[1].content.contains("signal: 9") && (before..=after).contains(&rows[1].at), "{rows:?}");
+        for task in 1..=2 {
+            stand.assert_one_end(task, if task == 1 { Conclusion::Success } else { Conclusion::Failure });
+            for state in stand.forge.reports(TaskId(task)) {
+                let TaskPhase::Ended { started: Some(started), stopped, .. } = state.phase else { continue };
+                assert!(before <= started && started <= stopped && stopped <= after, "{state:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

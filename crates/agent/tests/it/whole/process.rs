@@ -7,6 +7,7 @@ use protocol::Dialect;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use testkit::Mischief;
 
 /// Names the folder of the agent that this test binary becomes.
 const DATA: &str = "EKIDEN_TEST_AGENT_DATA";
@@ -75,6 +76,42 @@ async fn a_job_never_outlives_its_agent_and_the_next_start_reports_it_once() {
 }
 
 #[tokio::test]
+async fn a_job_that_had_ended_is_told_as_it_ended_by_the_next_start() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    super::stand::script(stand.data.path(), &good());
+    stand.forge.misbehave("UpdateTask", Mischief::Status(503), 10_000);
+    stand.add([1]);
+    let process = Process::start(&stand);
+    stand.until(|forge| forge.is_log_filed(TaskId(1))).await;
+    process.signal("-KILL");
+    drop(process);
+    stand.forge.behave();
+    let agent = Running::start(stand.settings(1, &good()));
+    assert_eq!(stand.ended(1).await, Conclusion::Success);
+    agent.stop.ask(Stop::Drain);
+    assert_eq!(agent.end().await.unwrap(), AgentEnd::Stopped);
+    stand.assert_one_end(1, Conclusion::Success);
+    assert_eq!((stand.log(1).trim_end(), stand.runs()), ("hello from the job", vec![1]));
+}
+
+#[tokio::test]
+async fn a_job_gets_no_order_before_the_journal_knows_of_its_process() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add(1..=20);
+    // The script has read its order by now.
+    let knows =
+        format!("grep -q \"\\\"task\\\":$task,.*started\" '{}' || exit 7", stand.path("journal.jsonl").display());
+    let agent = Running::start(stand.settings(4, &format!("{knows}\n{}", good())));
+    for task in 1..=20 {
+        assert_eq!(stand.ended(task).await, Conclusion::Success);
+    }
+    agent.stop.ask(Stop::Drain);
+    agent.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn signals_drain_and_then_cancel() {
     let stand = Stand::new(Dialect::Gitea).await;
     stand.register(RunnerLife::Lasting).await;
@@ -123,7 +160,7 @@ async fn killed_at_any_moment_each_task_has_one_end() {
         let reports = stand.forge.reports(TaskId(task));
         let ends: Vec<_> = reports.iter().filter_map(|state| state.phase.result()).collect();
         // What was handed to an agent that died before it knew is the forge's to sweep. An end whose answer was lost with the agent is
-        // followed by the failure that the next start tells; the forge keeps the first.
+        // told again by the next start.
         let was_heard_of = !reports.is_empty() || runs.contains(&task);
         assert_eq!(stand.forge.result(TaskId(task)), ends.first().copied(), "{task}");
         assert_eq!(was_heard_of, !ends.is_empty(), "{task}");

@@ -1,0 +1,183 @@
+//! The agent that is killed, and its journal.
+
+use super::points::{Line, Point, Victim};
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often the journal is looked at.
+const LOOK: Duration = Duration::from_micros(200);
+
+/// How an agent is started.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    pub(super) ekiden: PathBuf,
+    pub(super) data: PathBuf,
+    pub(super) witness: u16,
+}
+
+/// An agent.
+#[derive(Debug)]
+pub(super) struct Agent(Child);
+
+impl Program {
+    /// Starts one and waits until it has read its journal.
+    pub(super) fn start(&self) -> Result<Agent> {
+        let journal = self.data.join("journal.jsonl");
+        let number = || std::fs::metadata(&journal).map_or(0, |meta| meta.ino());
+        let before = number();
+        let log = File::options().create(true).append(true).open(self.data.join("stress.log"))?;
+        let mut command = Command::new(&self.ekiden);
+        command.args([
+            "agent",
+            "start",
+            "--capacity",
+            "4",
+            "--allow",
+            &format!("127.0.0.1:{}", self.witness),
+            "--data",
+        ]);
+        let child = command.arg(&self.data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
+        let end = Instant::now() + Duration::from_secs(20);
+        while number() == before {
+            ensure!(Instant::now() < end, "the agent does not start; see {}", self.data.join("stress.log").display());
+            std::thread::sleep(LOOK);
+        }
+        Ok(Agent(child))
+    }
+
+    /// The end of the journal as it is now.
+    pub(super) fn tail(&self) -> Result<Tail> {
+        let mut file = File::open(self.data.join("journal.jsonl"))?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Tail { file, rest: String::new() })
+    }
+
+    /// How many attempts stand where, by the journal.
+    pub(super) fn states(&self) -> BTreeMap<&'static str, usize> {
+        let text = std::fs::read_to_string(self.data.join("journal.jsonl")).unwrap_or_default();
+        let mut tasks: BTreeMap<i64, &'static str> = BTreeMap::new();
+        for line in text.lines() {
+            let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+            let Some(task) = line["task"].as_i64() else { continue };
+            let state = match (line["line"].as_str(), line["change"]["change"].as_str()) {
+                (Some("taken"), _) => "taken",
+                (_, Some("started")) => "running",
+                (_, Some("stop_asked")) => "stopping",
+                (_, Some("ended")) => "ended",
+                _ => "closed",
+            };
+            tasks.insert(task, state);
+        }
+        let mut states = BTreeMap::new();
+        for state in tasks.into_values().filter(|state| *state != "closed") {
+            *states.entry(state).or_default() += 1;
+        }
+        states
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        !self.states().is_empty()
+    }
+}
+
+/// The journal from a place on.
+#[derive(Debug)]
+pub(super) struct Tail {
+    file: File,
+    rest: String,
+}
+
+impl Tail {
+    /// Waits until so many more lines of a kind were written.
+    pub(super) fn wait(&mut self, line: Line, mut more: usize, patience: Duration) -> Result<bool> {
+        let end = Instant::now() + patience;
+        while Instant::now() < end {
+            self.file.read_to_string(&mut self.rest)?;
+            while let Some((whole, rest)) = self.rest.split_once('\n') {
+                more -= usize::from(whole.contains(line.text()));
+                self.rest = rest.to_owned();
+                if more == 0 {
+                    return Ok(true);
+                }
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(false)
+    }
+}
+
+impl Agent {
+    /// Kills it and waits until it is gone.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    /// Kills the newest process of a job, once there is one. Answers whether there was.
+    pub(super) fn kill_a_job(&self) -> Result<bool> {
+        let end = Instant::now() + Duration::from_millis(100);
+        let pid = self.0.id();
+        while Instant::now() < end {
+            if let Some(child) = children(pid).into_iter().max() {
+                // It may be gone by itself.
+                return Ok(Command::new("kill")
+                    .args(["-KILL", &child.to_string()])
+                    .stderr(Stdio::null())
+                    .status()?
+                    .success());
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(false)
+    }
+
+    /// Kills whom a point names.
+    pub(super) fn kill_at(&mut self, point: &Point) -> Result<bool> {
+        match point.victim {
+            Victim::Agent => self.kill().map(|()| true),
+            Victim::Job => self.kill_a_job(),
+        }
+    }
+
+    /// Tells it to drain.
+    pub(super) fn drain(&self) -> Result<()> {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        ensure!(told.success(), "the agent is gone by itself");
+        Ok(())
+    }
+
+    /// Whether it is gone by itself.
+    pub(super) fn is_gone(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_some())
+    }
+
+    /// Waits for its end.
+    pub(super) fn end(&mut self) -> Result<()> {
+        let status = self.0.wait().context("the agent cannot be waited for")?;
+        ensure!(status.success(), "the agent did not end well: {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The children of all threads of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"));
+    let of =
+        |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("children")).ok();
+    let texts: Vec<String> = tasks.into_iter().flatten().filter_map(of).collect();
+    texts.iter().flat_map(|text| text.split_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
+}
