@@ -50,7 +50,7 @@ fn wanted(args: &[String]) -> Result<Wanted> {
     }
     let mut path = |name: &str| -> Result<PathBuf> {
         let value = values.remove(name).with_context(|| format!("{name} PATH is wanted"))?;
-        Ok(Path::new(&value).canonicalize().with_context(|| value)?)
+        Path::new(&value).canonicalize().with_context(|| value)
     };
     let gitea = GiteaProgram { program: path("--gitea")?, assets: Some(path("--assets")?) };
     let ekiden = path("--ekiden")?;
