@@ -120,18 +120,17 @@ impl Agent {
         Ok(())
     }
 
-    /// Kills the newest process of a job, once there is one. Answers whether there was.
+    /// Kills the two newest processes of jobs, once there is one: the newest may be one that only waits for the next job. Answers whether
+    /// there was any.
     pub(super) fn kill_a_job(&self) -> Result<bool> {
         let end = Instant::now() + Duration::from_millis(100);
-        let pid = self.0.id();
         while Instant::now() < end {
-            if let Some(child) = children(pid).into_iter().max() {
-                // It may be gone by itself.
-                return Ok(Command::new("kill")
-                    .args(["-KILL", &child.to_string()])
-                    .stderr(Stdio::null())
-                    .status()?
-                    .success());
+            let mut children = children(self.0.id());
+            children.sort_unstable();
+            let newest: Vec<String> = children.iter().rev().take(2).map(u32::to_string).collect();
+            if !newest.is_empty() {
+                // They may be gone by themselves.
+                return Ok(Command::new("kill").arg("-KILL").args(newest).stderr(Stdio::null()).status()?.success());
             }
             std::thread::sleep(LOOK);
         }
