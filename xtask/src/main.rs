@@ -20,7 +20,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   test [ARGS…]      install what tests need, run all tests, sum them up; ARGS go to `cargo test`
   codegen [--check] make the protocol's types from its .proto files (`cargo run -p xtask --features codegen -- codegen`)
   bench [NAME…]     run the benches (all, or those whose name holds NAME), medians and ratios
-  compare-logs --gitea BIN [--assets DIR] --act-runner BIN --ekiden BIN [--label lab]
+  compare-logs [--gitea BIN --assets DIR] [--act-runner BIN] [--ekiden BIN] [--label lab|lab:host]
                     the same workflows with Gitea's own runner and with ours, logs line by line
   record --forge BIN [--assets DIR] --runner BIN [--version V] [--out DIR]
                     what a runner (ours, act_runner, forgejo-runner) and a real forge say, as fixtures of crates/protocol

@@ -4,6 +4,7 @@
 mod lines;
 
 use crate::runner::Runner;
+use crate::workspace::Workspace;
 use crate::{Outcome, say};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -40,14 +41,18 @@ pub(crate) fn run(args: &[String]) -> Result<Outcome> {
         let [name, value] = pair else { bail!("{} wants a value", pair[0]) };
         values.insert(name.as_str(), PathBuf::from(value));
     }
-    let mut value = |name: &str| values.remove(name).with_context(|| format!("{name} PATH is wanted"));
-    let program = value("--gitea")?.canonicalize()?;
-    let (theirs, ours) = (Runner::of(&value("--act-runner")?)?, Runner::of(&value("--ekiden")?)?);
-    let assets = values.remove("--assets");
+    let program = match values.remove("--gitea") {
+        Some(program) => GiteaProgram { program: program.canonicalize()?, assets: values.remove("--assets") },
+        None => GiteaProgram::from_env()?.context("--gitea PATH is wanted, or EKIDEN_GITEA")?,
+    };
+    let theirs = values.remove("--act-runner").or_else(|| std::env::var_os("EKIDEN_ACT_RUNNER").map(PathBuf::from));
+    let theirs = Runner::of(&theirs.context("--act-runner PATH is wanted, or EKIDEN_ACT_RUNNER")?)?;
+    let built = || Ok::<_, anyhow::Error>(Workspace::load()?.target_directory.join("debug/ekiden"));
+    let ours = Runner::of(&values.remove("--ekiden").map_or_else(built, Ok)?)?;
     let label = values.remove("--label").map_or_else(|| "lab".to_owned(), |label| label.display().to_string());
     ensure!(values.is_empty(), "unknown: {:?}", values.keys());
     let work = std::env::temp_dir().join(format!("ekiden-compare-{}", std::process::id()));
-    let forge = Gitea::start(&GiteaProgram { program, assets }, &work.join("forge"), Sweeps::Usual)?;
+    let forge = Gitea::start(&program, &work.join("forge"), Sweeps::Usual)?;
     // There is no network to get the real one from; ours is built in and looks at neither.
     forge.action("actions", "checkout", "v4", &CHECKOUT)?;
     forge.repository(REPOSITORY)?;
