@@ -1,6 +1,6 @@
 //! `ekiden agent job`: processes that are made ready before their order comes, and what the jobs of a forge find around them.
 
-use crate::agent_job::{Play, with_files};
+use crate::agent_job::{Play, at_forge, with_files};
 use agent::Label;
 use agent::job::child::Where;
 use agent::job::{Ahead, CertificateCheck, ToJob, ToolCache, wire};
@@ -9,7 +9,7 @@ use sandbox::{Expected, Network};
 use serde_json::json;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use testkit::TlsEnd;
+use testkit::{TempRepository, TlsEnd};
 
 /// What the play's job wants.
 fn ahead(play: &Play, place: Where) -> ToJob {
@@ -132,4 +132,32 @@ fn git_of_agent_and_job_believes_the_authority_that_was_given() {
     // Nobody checks for the agent; a job's own git does.
     let said = over_tls(|play, _| play.order.settings.trust.check = CertificateCheck::Off);
     assert_eq!(said.steps, [(0, Conclusion::Success), (1, Conclusion::Failure)], "{}", said.log);
+}
+
+#[test]
+fn submodules_come_with_the_token() {
+    let inner = TempRepository::with(&[("inner.txt", "inner\n")]);
+    let modules = "[submodule \"sub\"]\n\tpath = sub\n\turl = ../sub\n";
+    let repository = TempRepository::with(&[(".gitmodules", modules), ("data.txt", "data\n")]);
+    let link = format!("160000,{},sub", inner.git(["rev-parse", "HEAD"]));
+    repository.git(["update-index", "--add", "--cacheinfo", &link]);
+    repository.git(["commit", "-q", "-m", "with a submodule"]);
+    let commit = repository.git(["rev-parse", "HEAD"]);
+    let bare = repository.around().join("owner/sub").display().to_string();
+    repository.git(["init", "-q", "--bare", &bare]);
+    inner.git(["push", "-q", "--mirror", &format!("file://{bare}")]);
+    let steps = "      - uses: actions/checkout@v4\n        with: {submodules: true, persist-credentials: false}\n      - run: cat sub/inner.txt; git status --short\n";
+    let (play, _server) = at_forge(steps, &repository, &commit);
+    play.run().ends(Conclusion::Success).says("\ninner\n").never_says("eC1hY2Nlc3M");
+}
+
+#[test]
+fn files_of_lfs_are_asked_for_where_git_knows_it() {
+    if !Command::new("git").args(["lfs", "version"]).output().is_ok_and(|known| known.status.success()) {
+        println!("SKIP: git-lfs is not installed");
+        return;
+    }
+    let steps = "      - uses: actions/checkout@v4\n        with: {lfs: true}\n      - run: cat data.txt; git config filter.lfs.smudge\n";
+    let (play, _server, _repository, _) = with_files(steps, &[("data.txt", "plain\n")]);
+    play.run().ends(Conclusion::Success).says("\nplain\ngit-lfs smudge");
 }

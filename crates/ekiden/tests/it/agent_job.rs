@@ -342,13 +342,19 @@ fn with_repository(steps: &str) -> (Play, GitHttp, TempRepository, String) {
 pub(crate) fn with_files(steps: &str, files: &[(&str, &str)]) -> (Play, GitHttp, TempRepository, String) {
     let repository = TempRepository::with(&[("data.txt", "first\n")]);
     let commit = repository.commit("second", files);
+    let (play, server) = at_forge(steps, &repository, &commit);
+    (play, server, repository, commit)
+}
+
+/// A forge with a repository as it is now, and an order for a commit of it.
+pub(crate) fn at_forge(steps: &str, repository: &TempRepository, commit: &str) -> (Play, GitHttp) {
     let _url = repository.mirror("owner/repo");
     // `x-access-token:TOKEN`
     let authorization = "basic eC1hY2Nlc3MtdG9rZW46MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nw==";
     let server = GitHttp::start(repository.around(), Some(authorization));
     let mut play = Play::new(steps).context("sha", json!(commit));
     play.order.forge.url = server.url();
-    (play, server, repository, commit)
+    (play, server)
 }
 
 #[test]
