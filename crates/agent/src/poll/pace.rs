@@ -10,6 +10,9 @@ use tokio::time::Instant;
 const HOT: Duration = Duration::from_millis(334);
 /// Pause between fetches otherwise.
 const COLD: Duration = Duration::from_secs(2);
+/// How long after the first job for a while the next one is asked for: a forge on the same machine takes some 20 ms of a processor to say that
+/// there is none, which that job needs to begin.
+const BREATH: Duration = Duration::from_millis(20);
 /// How long after a start or after work more work is likely.
 const WARMTH: Duration = Duration::from_secs(60);
 /// The first pause after a failure; each further one doubles it.
@@ -40,12 +43,28 @@ pub(crate) struct Pace {
     not_before: Instant,
     /// When the forge last looked.
     looked: Option<Instant>,
+    last: Last,
     failures: u32,
+}
+
+/// What the last fetch that was answered brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    Work,
 }
 
 impl Pace {
     pub(crate) fn new(limits: PaceLimits, now: Instant) -> Self {
-        Self { limits, hot_until: now + WARMTH, due: now, not_before: now, looked: None, failures: 0 }
+        Self {
+            limits,
+            hot_until: now + WARMTH,
+            due: now,
+            not_before: now,
+            looked: None,
+            last: Last::Nothing,
+            failures: 0,
+        }
     }
 
     /// When to fetch next.
@@ -72,13 +91,16 @@ impl Pace {
     pub(crate) fn brought(&mut self, sent: Instant, now: Instant) {
         self.failures = 0;
         self.hot_until = now + WARMTH;
-        self.due = self.limits.least.map_or(now, |least| sent + least);
+        let breath = if self.last == Last::Nothing { BREATH } else { Duration::ZERO };
+        self.last = Last::Work;
+        self.due = (now + breath).max(sent + self.limits.least.unwrap_or_default());
         self.not_before = self.due;
     }
 
     /// The fetch that was sent at `sent` brought nothing, or no answer in time.
     pub(crate) fn empty(&mut self, sent: Instant, now: Instant) {
         self.failures = 0;
+        self.last = Last::Nothing;
         let usual = if now < self.hot_until { HOT } else { COLD };
         let least = self.limits.least.unwrap_or_default();
         self.due = sent + self.limits.interval.unwrap_or(usual).max(least);
@@ -131,7 +153,9 @@ mod tests {
         assert_eq!(empties(&mut pace, start + Duration::from_secs(60), Duration::from_secs(60)), 30);
         let later = pace.due();
         pace.brought(later, later + MS);
-        assert_eq!(pace.due(), later + MS);
+        assert_eq!(pace.due(), later + 21 * MS);
+        pace.brought(later + 21 * MS, later + 30 * MS);
+        assert_eq!(pace.due(), later + 30 * MS);
         assert!(empties(&mut pace, later, Duration::from_secs(10)) >= 29);
     }
 
@@ -147,9 +171,9 @@ mod tests {
         configured.empty(now, now + MS);
         configured.nudge(now + 2 * MS);
         assert_eq!(configured.due(), now + Duration::from_secs(5));
-        // Work in hand is followed at once; only the instance's own minimum holds there.
+        // Work in hand is followed soon; only the instance's own minimum holds there.
         configured.brought(now, now + MS);
-        assert_eq!(configured.due(), now + MS);
+        assert_eq!(configured.due(), now + 21 * MS);
         let mut asked = Pace::new(PaceLimits { interval: None, least: Some(Duration::from_secs(30)) }, now);
         asked.brought(now, now + MS);
         asked.nudge(now + 2 * MS);

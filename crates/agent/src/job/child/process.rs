@@ -14,8 +14,6 @@ use tokio::sync::{mpsc, oneshot};
 
 /// So many bytes of events go out at once.
 const CHUNK: usize = 256 << 10;
-/// An event waits this long for others: each write wakes the agent, which shares the processors with the job.
-const GATHER: Duration = Duration::from_micros(500);
 /// How long a job whose agent is gone may take to clean up; what is left then is the zygote's to end.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -131,7 +129,6 @@ fn start_writer<W: Write + Send + 'static>(
     std::thread::Builder::new().name("to agent".to_owned()).spawn(move || {
         let mut buffer = Vec::with_capacity(CHUNK);
         while let Some(event) = incoming.blocking_recv() {
-            std::thread::sleep(GATHER);
             let mut next = Some(event);
             while let Some(event) = next {
                 // Events are plain data: they always have a form.
