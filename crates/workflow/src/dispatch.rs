@@ -1,8 +1,8 @@
 //! The inputs of a `workflow_dispatch`: what was given, checked against what is declared (`execution-semantics` 2.3).
 
-use crate::expr::{Object, Value};
-use crate::model::{DispatchInput, InputType};
-use crate::template::TemplateKind;
+use crate::expr::{EvaluationError, Object, Scope, Value};
+use crate::model::{CallInput, DispatchInput, InputType};
+use crate::template::{Template, TemplateKind};
 use std::collections::BTreeMap;
 
 /// More than this in all is refused, as GitHub does.
@@ -33,6 +33,14 @@ pub enum DispatchError {
     Missing {
         /// The input.
         name: String,
+    },
+    /// Its default cannot be evaluated.
+    #[error("the default of the input '{name}' cannot be evaluated: {source}")]
+    Default {
+        /// The input.
+        name: String,
+        /// Why.
+        source: EvaluationError,
     },
     /// The value is not of its type.
     #[error("the input '{name}' must be {expected}; it is '{value}'")]
@@ -95,6 +103,40 @@ pub fn inputs(
     if errors.is_empty() { Ok(DispatchInputs { typed: Value::object(typed), texts }) } else { Err(errors) }
 }
 
+/// The inputs of a workflow that others call, when a person starts it by itself: checked as [`inputs`] does. Defaults may hold
+/// expressions over the `github` and `vars` of the scope.
+///
+/// # Errors
+/// As [`inputs`], and when a default cannot be evaluated.
+pub fn called(
+    declared: &[CallInput],
+    given: &BTreeMap<String, String>,
+    scope: &dyn Scope,
+) -> Result<Value, Vec<DispatchError>> {
+    let mut errors = Vec::new();
+    let mut literal = Vec::with_capacity(declared.len());
+    for input in declared {
+        let default = match input.default.as_ref().map(|template| (template.evaluate_text(scope), template.span)) {
+            Some((Ok(text), span)) => Some(Template { kind: TemplateKind::String(text), span }),
+            Some((Err(source), _)) => {
+                errors.push(DispatchError::Default { name: input.id.value.clone(), source });
+                None
+            }
+            None => None,
+        };
+        let CallInput { id, kind, required, span, .. } = input.clone();
+        literal.push(DispatchInput { id, kind, required, default, options: Vec::new(), description: None, span });
+    }
+    match inputs(&literal, given) {
+        Ok(inputs) if errors.is_empty() => Ok(inputs.typed),
+        Ok(_) => Err(errors),
+        Err(more) => {
+            errors.extend(more);
+            Err(errors)
+        }
+    }
+}
+
 fn default(input: &DispatchInput) -> Option<String> {
     match &input.default.as_ref()?.kind {
         TemplateKind::Bool(value) => Some(value.to_string()),
@@ -139,7 +181,8 @@ fn value(input: &DispatchInput, text: Option<&str>) -> Result<Value, DispatchErr
 
 #[cfg(test)]
 mod tests {
-    use super::{DispatchError, inputs};
+    use super::{DispatchError, called, inputs};
+    use crate::expr::{MapScope, Object, Value};
     use crate::model::{DispatchInput, TriggerKind};
     use crate::yaml::FileId;
     use std::collections::BTreeMap;
@@ -163,6 +206,26 @@ mod tests {
         let found = inputs(&declared(), &given(&[("WHO", "me"), ("loud", "true")])).unwrap();
         assert_eq!(found.typed.to_json(), serde_json::json!({ "who": "me", "loud": true, "count": 3, "level": "low" }));
         assert_eq!(found.texts, given(&[("who", "me"), ("loud", "true"), ("count", "3"), ("level", "low")]));
+    }
+
+    #[test]
+    fn a_called_workflow_can_be_started_by_itself() {
+        let text = "on:\n  workflow_call:\n    inputs:\n      who: {required: true, type: string}\n      n: {type: number, default: 3}\n      where: {type: string, default: 'on ${{ github.ref_name }}'}\n      loud: {type: boolean}\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n";
+        let parsed = crate::parse::workflow(FileId::default(), "ci.yml", text);
+        let workflow = parsed.value.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let Some(TriggerKind::Call { inputs: declared, .. }) = workflow.on.into_iter().next().map(|on| on.kind) else {
+            panic!("it has another trigger");
+        };
+        let github: Object = [("ref_name", Value::from("main"))].into_iter().collect();
+        let scope = MapScope::new().with("github", github);
+        let found = called(&declared, &given(&[("who", "me"), ("LOUD", "true")]), &scope).unwrap();
+        assert_eq!(found.to_json(), serde_json::json!({ "who": "me", "n": 3, "where": "on main", "loud": true }));
+        let errors = called(&declared, &given(&[("n", "x")]), &scope).unwrap_err();
+        let texts: Vec<String> = errors.iter().map(DispatchError::to_string).collect();
+        assert_eq!(
+            texts,
+            ["the input 'who' is required and was not given", "the input 'n' must be a number; it is 'x'"]
+        );
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(crate) struct EventArgs {
     /// A JSON file with the event's payload.
     #[arg(short, long, value_name = "FILE", alias = "eventpath", value_hint = ValueHint::FilePath)]
     pub(crate) event_path: Option<PathBuf>,
-    /// An input of `workflow_dispatch`.
+    /// An input of `workflow_dispatch` or `workflow_call`.
     #[arg(long, value_name = "NAME=VALUE", value_parser = Pair::parse_equals)]
     pub(crate) input: Vec<Pair>,
     /// A file of inputs, a NAME=VALUE a line.

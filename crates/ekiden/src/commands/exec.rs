@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::style::{self, Palette};
 use crate::view::{self, Closing, View};
 use domain::{Clock, Conclusion, JobEvent, JobId, SystemClock};
-use engine::local::{Room, RunReport};
+use engine::local::{JobWeight, Room, RunReport};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -142,6 +142,8 @@ fn execute(
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let conclusion = conclusion(&reports);
     read.record.arrange(|job| ranks(&reports, job));
+    let told = |job: &JobId| reports.iter().flat_map(|report| &report.jobs).find(|told| told.id == *job);
+    read.record.weigh(|job| told(job).map_or_else(JobWeight::default, |job| job.weight));
     let summary = view::summary_json(&read.record, conclusion, micros);
     if let Some((path, file)) = summary_file {
         write_summary(path, file, &summary)?;

@@ -67,12 +67,9 @@ fn walk(graph: &Graph, caller: &str, list: &mut Vec<Listed>) {
 /// A value as it is written, more or less.
 pub(super) fn text(template: &Template) -> String {
     match &template.kind {
-        TemplateKind::Null => String::new(),
-        TemplateKind::Bool(value) => value.to_string(),
-        TemplateKind::Number(_, text) | TemplateKind::String(text) => text.to_string(),
-        TemplateKind::Expression(expression) => format!("${{{{ {} }}}}", expression.text),
         TemplateKind::Sequence(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
         TemplateKind::Mapping(_) | TemplateKind::Insert => "{…}".to_owned(),
+        _ => template.as_written(),
     }
 }
 

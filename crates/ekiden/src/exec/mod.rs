@@ -20,5 +20,6 @@ pub(crate) mod select;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod stores;
+pub(crate) mod trigger;
 pub(crate) mod trust;
 pub(crate) mod values;

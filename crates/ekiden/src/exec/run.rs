@@ -5,6 +5,7 @@ use super::facts::Facts;
 use super::github::{WorkflowFacts, github};
 use super::labels;
 use super::settings::Settings;
+use super::trigger::{self, Inputs};
 use super::values::Values;
 use crate::args::{BackendName, SandboxArgs};
 use crate::commands::whoami::RECEIPT;
@@ -19,7 +20,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use workflow::expr::Value;
-use workflow::model::TriggerKind;
 use workflow::plan::Plan;
 use workflow::run::{RunInputs, WantedCell, workflow_concurrency};
 
@@ -59,10 +59,17 @@ impl Ground {
     ) -> Result<LocalRun, Failure> {
         let workflow = Arc::clone(&plan.root.workflow);
         let mut occasion = self.occasion.clone();
-        let inputs = dispatch_inputs(&plan, &self.inputs, &mut occasion)?;
+        trigger::complete(&workflow, &mut occasion);
+        let given = trigger::inputs(&workflow, &self.inputs, &mut occasion)?;
         let name = workflow.name.as_ref().map_or(workflow.path.as_str(), |name| name.value.as_str());
         let run_id = self.clock.now().0 / 1000;
         let context = github(&self.facts, &occasion, WorkflowFacts { name, path: &workflow.path }, run_id);
+        let github = Value::from_json(&context);
+        let vars = Value::from_json(&serde_json::json!(self.values.vars));
+        let inputs = match given {
+            Inputs::Known(inputs) => inputs,
+            Inputs::Called(called) => called.evaluate(&workflow, &github, &vars)?,
+        };
         let (mut secrets, mut token) = (Vec::new(), None);
         for (name, value) in &self.values.secrets {
             if name == "GITHUB_TOKEN" {
@@ -74,12 +81,7 @@ impl Ground {
         let checkout = self.checkout(args, &occasion)?;
         let mut environment = self.settings.exposed.env.clone();
         environment.push((RECEIPT.to_owned(), self.receipt(args).to_string()));
-        let known = RunInputs {
-            github: Value::from_json(&context),
-            vars: Value::from_json(&serde_json::json!(self.values.vars)),
-            inputs,
-            cells: self.cells.clone(),
-        };
+        let known = RunInputs { github, vars, inputs, cells: self.cells.clone() };
         let concurrency = workflow_concurrency(&plan, &known).map_err(Failure::invalid)?;
         Ok(LocalRun {
             ended: Vec::new(),
@@ -172,38 +174,4 @@ impl Ground {
             tool_cache: None,
         }
     }
-}
-
-/// The `inputs` context; the texts go into the payload.
-fn dispatch_inputs(plan: &Plan, given: &BTreeMap<String, String>, occasion: &mut Occasion) -> Result<Value, Failure> {
-    let declared = plan.root.workflow.on.iter().find_map(|trigger| match &trigger.kind {
-        TriggerKind::Dispatch(inputs) if occasion.name == "workflow_dispatch" => Some(inputs),
-        _ => None,
-    });
-    let Some(declared) = declared else {
-        if given.is_empty() {
-            return Ok(Value::Null);
-        }
-        return Err(Failure::usage(format!("{} takes no inputs from this event", plan.root.workflow.path))
-            .fact(format!("inputs belong to workflow_dispatch; the event is {}", occasion.name))
-            .fix("ekiden exec workflow_dispatch --input NAME=VALUE"));
-    };
-    // A payload file may hold inputs too; those of the command line win.
-    let mut all: BTreeMap<String, String> = BTreeMap::new();
-    if let Some(serde_json::Value::Object(inputs)) = occasion.payload.get("inputs") {
-        for (name, value) in inputs {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            all.insert(name.clone(), text);
-        }
-    }
-    all.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let inputs = workflow::dispatch::inputs(declared, &all).map_err(|errors| {
-        let mut failure = Failure::usage(format!("the inputs of {} are not right", plan.root.workflow.path));
-        failure.facts = errors.iter().map(ToString::to_string).collect();
-        failure.fix("ekiden exec workflow_dispatch --input NAME=VALUE")
-    })?;
-    if let serde_json::Value::Object(payload) = &mut occasion.payload {
-        payload.insert("inputs".to_owned(), serde_json::json!(inputs.texts));
-    }
-    Ok(inputs.typed)
 }

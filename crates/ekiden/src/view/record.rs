@@ -1,6 +1,7 @@
 //! What is known of a run so far: the fold of its events. Every view reads it; the summary is made of it.
 
 use domain::{Annotation, Conclusion, JobEvent, JobEventKind, JobId, Outcome, Receipt, StepPhase, StepRef, Timestamp};
+use engine::local::JobWeight;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ pub(crate) struct RunRecord {
     /// In the order in which they were first heard of.
     pub(crate) jobs: Vec<JobRecord>,
     by_id: HashMap<JobId, usize>,
-    first_failure: Option<(usize, usize)>,
+    /// The first step of each job that failed, in the order in which they did.
+    failures: Vec<(JobId, usize)>,
 }
 
 /// A job.
@@ -25,6 +27,8 @@ pub(crate) struct JobRecord {
     pub(crate) name: String,
     /// Where it is.
     pub(crate) state: JobState,
+    /// What its failure means for the run; known when the run has ended.
+    pub(crate) weight: JobWeight,
     /// Its steps, in the order in which they were first heard of.
     pub(crate) steps: Vec<StepRecord>,
     /// The first annotations.
@@ -185,7 +189,9 @@ impl RunRecord {
                 known.state = state;
                 name.clone_into(&mut known.name);
                 if *conclusion == Conclusion::Failure {
-                    self.first_failure.get_or_insert((index, place));
+                    if !self.failures.iter().any(|(job, _)| *job == event.job) {
+                        self.failures.push((event.job.clone(), place));
+                    }
                 } else {
                     known.tail = Tail::default();
                 }
@@ -208,6 +214,7 @@ impl RunRecord {
                 id: id.clone(),
                 name: id.to_string(),
                 state: JobState::Running { since: at },
+                weight: JobWeight::Counts,
                 steps: Vec::new(),
                 annotations: Vec::new(),
                 more_annotations: 0,
@@ -221,10 +228,15 @@ impl RunRecord {
 
     /// Puts the jobs into the order of their ranks; those of one rank stay in the order in which they were heard of.
     pub(crate) fn arrange<R: Ord>(&mut self, rank: impl Fn(&JobId) -> R) {
-        let first = self.first_failure.map(|(job, step)| (self.jobs[job].id.clone(), step));
         self.jobs.sort_by_key(|job| rank(&job.id));
         self.by_id = self.jobs.iter().enumerate().map(|(place, job)| (job.id.clone(), place)).collect();
-        self.first_failure = first.and_then(|(job, step)| Some((*self.by_id.get(&job)?, step)));
+    }
+
+    /// Takes in what the failures of jobs mean for their runs.
+    pub(crate) fn weigh(&mut self, weight: impl Fn(&JobId) -> JobWeight) {
+        for job in &mut self.jobs {
+            job.weight = weight(&job.id);
+        }
     }
 
     /// A job by its id.
@@ -232,10 +244,46 @@ impl RunRecord {
         self.by_id.get(id).and_then(|index| self.jobs.get(*index))
     }
 
-    /// The step that failed first, with its job.
+    /// The step that failed first, with its job: of those that made the run fail, or else of those that may fail.
     pub(crate) fn first_failure(&self) -> Option<(&JobRecord, &StepRecord)> {
-        let (job, step) = self.first_failure?;
-        let job = self.jobs.get(job)?;
-        Some((job, job.steps.get(step)?))
+        let counts = |job: &JobId| self.job(job).is_some_and(|job| job.weight == JobWeight::Counts);
+        let (job, step) = self.failures.iter().find(|(job, _)| counts(job)).or_else(|| self.failures.first())?;
+        let job = self.job(job)?;
+        Some((job, job.steps.get(*step)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JobWeight, RunRecord};
+    use domain::{Conclusion, JobEvent, JobEventKind, JobId, StepPhase, StepRef, Timestamp};
+
+    #[test]
+    fn the_first_failure_is_one_that_counts() {
+        let mut record = RunRecord::default();
+        for name in ["may", "fine", "bad", "bad-too"] {
+            let conclusion = if name == "fine" { Conclusion::Success } else { Conclusion::Failure };
+            let kind = JobEventKind::StepFinished {
+                step: StepRef(1),
+                name: format!("step of {name}"),
+                phase: StepPhase::Main,
+                index: None,
+                outcome: conclusion,
+                conclusion,
+                micros: 1,
+            };
+            record.apply(&JobEvent { job: JobId::new(name), at: Timestamp(0), kind });
+        }
+        let first = |record: &RunRecord| record.first_failure().unwrap().1.name.clone();
+        assert_eq!(first(&record), "step of may");
+        let tolerated = |job: &JobId| match job.as_str() {
+            "may" => JobWeight::Tolerated,
+            _ => JobWeight::Counts,
+        };
+        record.weigh(tolerated);
+        record.arrange(|job| std::cmp::Reverse(job.as_str().len()));
+        assert_eq!(first(&record), "step of bad");
+        record.weigh(|_| JobWeight::Tolerated);
+        assert_eq!(first(&record), "step of may");
     }
 }

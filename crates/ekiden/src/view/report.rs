@@ -6,10 +6,13 @@ use super::record::{JobRecord, JobState, StepRecord, StepState};
 use crate::style::{Ink, Palette};
 use crate::text;
 use domain::{Annotation, AnnotationLevel, Conclusion, Enforcement, Isolation, Receipt};
+use engine::local::JobWeight;
 use std::fmt::Write as _;
 
 /// Lines of the failed step that are shown again.
 const TAIL_LINES: usize = 12;
+/// Lines of an error's message that are shown below its first.
+const MESSAGE_LINES: usize = 5;
 /// Jobs that are listed one by one; of more, those that went well are counted.
 const LISTED_JOBS: usize = 40;
 
@@ -76,6 +79,10 @@ fn first_error(out: &mut String, palette: Palette, job: &JobRecord, step: &StepR
     let errors = job.annotations.iter().filter(|(at, a)| *at == step.step && a.level == AnnotationLevel::Error);
     for (_, annotation) in errors.take(5) {
         push(out, format_args!("  {}", annotation_line(palette, annotation)));
+        // The head of a message says where, the lines below it say what.
+        for line in annotation.message.lines().skip(1).take(MESSAGE_LINES) {
+            push(out, format_args!("    {}", super::clean::clean(line)));
+        }
     }
     out.push('\n');
 }
@@ -93,9 +100,9 @@ fn annotation_line(palette: Palette, annotation: &Annotation) -> String {
             let _never = write!(place, ":{column}");
         }
     }
-    let mut text = annotation.message.lines().next().unwrap_or_default().to_owned();
+    let mut text = super::clean::clean(annotation.message.lines().next().unwrap_or_default());
     if let Some(title) = &annotation.title {
-        text = format!("{title}: {text}");
+        text = format!("{}: {text}", super::clean::clean(title));
     }
     let head = palette.paint(ink, format_args!("{word}:"));
     if place.is_empty() { format!("{head} {text}") } else { format!("{head} {place}: {text}") }
@@ -121,6 +128,9 @@ fn jobs(out: &mut String, palette: Palette, record: &RunRecord) {
                     .find(|step| matches!(step.state, StepState::Finished { conclusion: Conclusion::Failure, .. }));
                 if let Some(step) = failed {
                     let _never = write!(told, "  {}", step.name);
+                }
+                if (*conclusion, job.weight) == (Conclusion::Failure, JobWeight::Tolerated) {
+                    told.push_str(", failed, and may");
                 }
                 (mark(palette, *conclusion), told)
             }

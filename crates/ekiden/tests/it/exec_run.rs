@@ -55,6 +55,44 @@ fn a_failure_comes_first_in_the_summary_and_dependants_are_skipped() {
 }
 
 #[test]
+fn a_job_that_may_fail_is_not_the_first_error_of_a_run_that_failed_for_another() {
+    let text = "on: push\njobs:\n  soft:\n    runs-on: ubuntu-latest\n    continue-on-error: true\n    steps: [{run: exit 1}]\n  hard:\n    needs: soft\n    runs-on: ubuntu-latest\n    steps: [{uses: ./nothing}]\n";
+    let repository = Repository::with(&[
+        (".github/workflows/ci.yml", &text.replace("steps: [{uses", "steps: [{uses: actions/checkout@v4}, {uses")),
+        ("nothing/action.yml", "runs: {using: composite, steps: [{run: x}]}\n"),
+    ]);
+    let ran = repository.ekiden(&["exec"]).exits(1);
+    let closing = ran.stdout.split_once("\nfirst error: ").unwrap().1;
+    assert!(closing.starts_with("hard › Run ./nothing\n"), "{closing}");
+    assert!(closing.contains("action.yml is not valid:\n    /"), "{closing}");
+    assert!(closing.contains("Required property is missing: shell"), "{closing}");
+    assert!(closing.contains("  Run exit 1, failed, and may\n"), "{closing}");
+    let alone = repository.ekiden(&["exec", "-j", "soft"]).exits(0);
+    assert!(alone.stdout.contains("\nfirst error: soft › Run exit 1\n"), "{}", alone.stdout);
+}
+
+#[test]
+fn a_workflow_that_others_call_is_started_by_hand() {
+    let text = "on:\n  workflow_call:\n    inputs:\n      n: {type: number, required: true}\n      ref: {type: string, default: 'on ${{ github.ref_name }}'}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo ${{ inputs.n }} ${{ inputs.ref }}'}]\n";
+    let repository = Repository::ci(text);
+    let file = ".github/workflows/ci.yml";
+    for event in [&["exec", "workflow_call"][..], &["exec", "-W", file]] {
+        let mut line = event.to_vec();
+        let refused = repository.ekiden(&line).exits(2);
+        assert!(refused.stderr.contains("the input 'n' is required and was not given"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("fix   ekiden exec workflow_call -W"), "{}", refused.stderr);
+        line.extend(["--input", "n=5"]);
+        repository.ekiden(&line).exits(0).says("\n5 on main\n");
+    }
+}
+
+#[test]
+fn a_schedule_names_its_line() {
+    let text = "on: {schedule: [{cron: '5 4 * * 1'}]}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo \"[${{ github.event.schedule }}]\"'}]\n";
+    Repository::ci(text).ekiden(&["exec", "schedule"]).exits(0).says("\n[5 4 * * 1]\n");
+}
+
+#[test]
 fn a_job_comes_with_what_it_needs_and_nothing_else() {
     let ran = Repository::ci(FOUR).ekiden(&["exec", "-j", "good", "-o", "json"]).exits(0);
     assert_eq!(ran.json()["jobs"].as_array().unwrap().len(), 1);

@@ -30,17 +30,16 @@ pub(crate) async fn outputs(job: &Job, log: &StepLog) -> BTreeMap<String, String
     let scope = StepScope::new(job, &frame, Phase::Post, &env, &github);
     if let Some(template) = &normal.outputs {
         log.say("Evaluate and set job outputs").await;
-        match scope.evaluate(|scope| template.evaluate_mapping(scope)).await {
+        match scope.evaluate(|scope| template.evaluate_texts(scope)).await {
             Ok(pairs) => {
                 for (name, value) in pairs {
-                    let value = value.to_text();
                     if value.is_empty() {
                         log.debug(|| format!("Skip output '{name}' since it's empty")).await;
                     } else if job.masker.holds_secret(&value) {
                         log.warning(&format!("Skip output '{name}' since it may contain secret.")).await;
                     } else {
                         log.say(&format!("Set output '{name}'")).await;
-                        outputs.insert(name, value.into_owned());
+                        outputs.insert(name, value.to_string());
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! What steps are called in the log. Pure.
 
 use workflow::model::Uses;
-use workflow::template::{Template, TemplateKind};
+use workflow::template::Template;
 
 /// The first line of a text that is not blank before it, with the word that the reference puts before generated names.
 pub(crate) fn generated(text: &str) -> String {
@@ -15,16 +15,9 @@ pub(crate) fn first_line(text: &str) -> &str {
     text.split(['\r', '\n']).next().unwrap_or_default()
 }
 
-/// A text as it is written, for when it cannot be evaluated.
+/// The first line of a text as it is written, for when it cannot be evaluated.
 pub(crate) fn raw(template: &Template) -> String {
-    match &template.kind {
-        TemplateKind::String(text) | TemplateKind::Number(_, text) => first_line(text).to_owned(),
-        TemplateKind::Bool(value) => value.to_string(),
-        TemplateKind::Expression(expression) => format!("${{{{ {} }}}}", first_line(&expression.text)),
-        TemplateKind::Null | TemplateKind::Insert | TemplateKind::Sequence(_) | TemplateKind::Mapping(_) => {
-            String::new()
-        }
-    }
+    first_line(&template.as_written()).to_owned()
 }
 
 /// An action as names and groups of the log write it.

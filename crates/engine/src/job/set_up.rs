@@ -315,9 +315,8 @@ async fn evaluate(job: &mut Job, log: &StepLog) -> Result<(), SetUpError> {
     for template in [workflow.env.as_ref(), normal.env.as_ref()].into_iter().flatten() {
         let env = job.state.env();
         let scope = StepScope::new(job, &frame, Phase::Main, &env, &github);
-        let pairs = scope.evaluate(|scope| template.evaluate_mapping(scope)).await?;
-        job.state
-            .apply(pairs.into_iter().map(|(name, value)| (name, value.to_text().into_owned())).collect(), Vec::new());
+        let pairs = scope.evaluate(|scope| template.evaluate_texts(scope)).await?;
+        job.state.apply(pairs.into_iter().map(|(name, value)| (name, value.to_string())).collect(), Vec::new());
     }
     let env: EnvMap = job.state.env();
     let scope = StepScope::new(job, &frame, Phase::Main, &env, &github);

@@ -2,7 +2,7 @@
 
 use super::groups::Word;
 use super::jobs::{self, Shared};
-use super::request::{JobSummary, LocalRun, RootEnd, RunReport};
+use super::request::{JobSummary, JobWeight, LocalRun, RootEnd, RunReport};
 use super::slots::{Slots, Turn};
 use crate::cancel::{self, Cancel, CancelSignal, Canceller};
 use crate::job::JobReport;
@@ -49,7 +49,8 @@ struct Drive {
     /// Its concurrency groups.
     slots: Slots,
     shared: Arc<Shared>,
-    running: JoinSet<(String, JobReport)>,
+    /// With the name that people see and what a failure means.
+    running: JoinSet<((String, JobWeight), JobReport)>,
     cancellers: HashMap<JobId, Canceller>,
     summaries: Vec<JobSummary>,
     /// The place of each job in the order in which the machine decided about them.
@@ -120,11 +121,12 @@ impl Drive {
         }
     }
 
-    async fn ended(&mut self, name: String, report: JobReport) {
+    async fn ended(&mut self, (name, weight): (String, JobWeight), report: JobReport) {
         self.cancellers.remove(&report.id);
         self.slots.left(Some(&report.id));
         let JobReport { id, conclusion, outputs, receipt, fault, wall } = report;
         self.summaries.push(JobSummary {
+            weight,
             outputs: outputs.clone(),
             receipt,
             fault,
@@ -252,8 +254,8 @@ impl Drive {
         let (canceller, signal) = cancel::channel();
         self.cancellers.insert(ready.id.clone(), canceller);
         let decisions = self.machine.apply(RunChange::Started { job: ready.id.clone() });
-        let (shared, name) = (Arc::clone(&self.shared), ready.name.clone());
-        self.running.spawn(async move { (name, jobs::run(&shared, *ready, signal).await) });
+        let (shared, known) = (Arc::clone(&self.shared), (ready.name.clone(), JobWeight::from(&*ready)));
+        self.running.spawn(async move { (known, jobs::run(&shared, *ready, signal).await) });
         decisions
     }
 
@@ -265,5 +267,5 @@ impl Drive {
 
 fn summary(id: JobId, name: String, conclusion: Conclusion, reason: Option<String>) -> JobSummary {
     let (outputs, receipt, fault, wall) = (BTreeMap::new(), None, None, Duration::ZERO);
-    JobSummary { id, name, conclusion, reason, fault, outputs, receipt, wall }
+    JobSummary { id, name, conclusion, weight: JobWeight::Counts, reason, fault, outputs, receipt, wall }
 }

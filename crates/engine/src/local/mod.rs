@@ -11,5 +11,5 @@ mod room;
 mod slots;
 
 pub use drive::run;
-pub use request::{JobSummary, Labels, LocalRun, RootEnd, RunReport};
+pub use request::{JobSummary, JobWeight, Labels, LocalRun, RootEnd, RunReport};
 pub use room::Room;

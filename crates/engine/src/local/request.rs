@@ -115,6 +115,8 @@ pub struct JobSummary {
     pub name: String,
     /// How.
     pub conclusion: Conclusion,
+    /// What its failure means for the run.
+    pub weight: JobWeight,
     /// Why it did not run, or what the platform did wrong.
     pub reason: Option<String>,
     /// What the platform, not the job, did wrong.
@@ -125,4 +127,20 @@ pub struct JobSummary {
     pub receipt: Option<Receipt>,
     /// How long it took.
     pub wall: Duration,
+}
+
+/// What the failure of a job means for its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JobWeight {
+    /// The run has failed.
+    #[default]
+    Counts,
+    /// Nothing: the job's own `continue-on-error` holds.
+    Tolerated,
+}
+
+impl From<&workflow::run::ReadyJob> for JobWeight {
+    fn from(job: &workflow::run::ReadyJob) -> Self {
+        if job.continue_on_error { Self::Tolerated } else { Self::Counts }
+    }
 }

@@ -160,6 +160,36 @@ async fn wrong_conditions_and_environments_fail_whatever_continue_on_error_says(
     played.lacks(&["\nnever"]);
 }
 
+/// The reference unravels an expression before it looks at the type: "A mapping was not expected".
+#[tokio::test]
+async fn lists_and_mappings_are_no_texts() {
+    let played = Play::new(
+        r#"
+on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    outputs: {event: '${{ github.event }}'}
+    steps:
+      - {id: env, run: echo never-env, env: {X: '${{ github.event }}'}, continue-on-error: true}
+      - {id: with, if: always(), uses: o/r@v1, with: {x: "${{ fromJSON('[1]') }}"}, continue-on-error: true}
+      - if: always()
+        run: echo "${{ steps.env.outcome }}-${{ steps.with.outcome }}"
+  b:
+    runs-on: ubuntu-latest
+    env: {Y: "${{ fromJSON('[]') }}"}
+    steps: [{run: echo never-job}]
+"#,
+    )
+    .action("o/r", "action.yml", "inputs: {x: {}}\nruns: {using: composite, steps: [{run: echo never-with, shell: sh}]}")
+    .run()
+    .await;
+    played.has(&["while reading 'X'", "while reading 'x'", "while reading 'Y'", "while reading 'event'"]);
+    played.has(&["\nfailure-failure\n", "Fail to evaluate job outputs"]);
+    played.lacks(&["\nnever-"]);
+    assert_eq!(played.report.jobs.iter().map(|job| job.conclusion).collect::<Vec<_>>(), [Failure, Failure]);
+}
+
 #[tokio::test]
 async fn command_files_are_read_after_the_step_and_after_a_failed_one() {
     let played = Play::steps(
@@ -245,13 +275,14 @@ async fn names_are_evaluated_and_masked() {
 
     echo ${{ github.actor }}
 - {name: 'skipped ${{ github.ref_name }}', if: false, run: 'true'}
+- {name: "it's [${{ fromJSON(github.actor) }}] {x}", run: 'true'}
 "#,
     )
     .secret("WORD", "very-secret-word")
     .run()
     .await;
     let names: Vec<String> = played.ends().into_iter().map(|(name, ..)| name).collect();
-    assert_eq!(names, ["to somebody and ***", "Run echo somebody", "skipped main"]);
+    assert_eq!(names, ["to somebody and ***", "Run echo somebody", "skipped main", "it's [${{ fromJSON(github.actor) }}] {x}"]);
 }
 
 #[tokio::test]

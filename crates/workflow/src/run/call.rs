@@ -97,7 +97,7 @@ fn typed(input: &CallInput, value: &Value) -> Result<Value, EvaluationError> {
     let wrong = |expected: &'static str| EvaluationError::Value {
         key: input.id.value.clone(),
         value: value.to_text().into_owned(),
-        problem: format!("the input is a {expected}, the value is a {}", value.kind().as_str().to_lowercase()),
+        problem: format!("the input is a {expected}, the value is {} {}", article(value), value.kind().as_str().to_lowercase()),
     };
     match (input.kind, value) {
         (InputType::Boolean, Value::Bool(_)) | (InputType::Number, Value::Number(_)) => Ok(value.clone()),
@@ -106,6 +106,10 @@ fn typed(input: &CallInput, value: &Value) -> Result<Value, EvaluationError> {
         (_, Value::Array(_) | Value::Object(_)) => Err(wrong("string")),
         (_, value) => Ok(Value::String(value.to_shared_text())),
     }
+}
+
+fn article(value: &Value) -> &'static str {
+    if matches!(value, Value::Array(_) | Value::Object(_)) { "an" } else { "a" }
 }
 
 impl Run {

@@ -63,9 +63,9 @@ impl SecretsView {
                 let secrets: Object = outer.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
                 let scope = given.scope.with_secrets(Value::object(secrets));
                 let mut seen = Vec::new();
-                for (name, value) in given.mapping.evaluate_mapping(&scope)? {
+                for (name, value) in given.mapping.evaluate_texts(&scope)? {
                     if !is_token(&name) {
-                        seen.push((name, Secret::new(value.to_text())));
+                        seen.push((name, Secret::new(value.to_string())));
                     }
                 }
                 seen.extend(token());

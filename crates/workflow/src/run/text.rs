@@ -3,50 +3,13 @@
 use super::state::JobEnd;
 use crate::expr::EvaluationError;
 use crate::model::{Job, Workflow};
-use crate::template::{ExpressionText, Template, TemplateKind};
+use crate::template::{Template, TemplateKind};
 use crate::yaml::Span;
 use domain::Conclusion;
 
-/// The text of a scalar as it was written, with its `${{ }}`.
-pub(super) fn as_written(template: &Template) -> String {
-    match &template.kind {
-        TemplateKind::String(text) | TemplateKind::Number(_, text) => text.to_string(),
-        TemplateKind::Bool(value) => value.to_string(),
-        TemplateKind::Expression(expression) => expression_as_written(expression),
-        _ => String::new(),
-    }
-}
-
-fn expression_as_written(expression: &ExpressionText) -> String {
-    let inner = |part: usize| format!("${{{{ {} }}}}", expression.parts[part].expression.text());
-    if expression.parts.len() == 1 && expression.parts[0].expression == expression.expression {
-        return inner(0);
-    }
-    // `format('…{0}…', …)`: the text was escaped for it.
-    let Some(format) = expression.text.strip_prefix("format('") else { return expression.text.to_string() };
-    let mut written = String::new();
-    let mut part = 0;
-    let mut chars = format.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' | '{' | '}' => match chars.next() {
-                Some(same) if same == c => written.push(c),
-                Some(digit) if c == '{' && digit.is_ascii_digit() && part < expression.parts.len() => {
-                    written.push_str(&inner(part));
-                    part += 1;
-                    chars.by_ref().find(|c| *c == '}');
-                }
-                _ => break,
-            },
-            _ => written.push(c),
-        }
-    }
-    written
-}
-
 /// The name of a job before anything is evaluated.
 pub(super) fn raw_name(job: &Job) -> String {
-    job.name.as_ref().map(as_written).filter(|name| !name.is_empty()).unwrap_or_else(|| job.id.value.clone())
+    job.name.as_ref().map(Template::as_written).filter(|name| !name.is_empty()).unwrap_or_else(|| job.id.value.clone())
 }
 
 /// `file (Line: L, Col: C): message`, with the key that was read.
@@ -93,6 +56,6 @@ fn condition_as_written(condition: &Template) -> String {
             [only] => only.expression.text().to_string(),
             _ => expression.text.to_string(),
         },
-        _ => as_written(condition),
+        _ => condition.as_written(),
     }
 }

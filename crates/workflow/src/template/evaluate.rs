@@ -82,6 +82,24 @@ impl Template {
             other => Err(wrong_type("Object", &other)),
         }
     }
+
+    /// The entries of a mapping of texts (`env`, `with`, outputs, secrets), in order; `null` has none.
+    ///
+    /// # Errors
+    /// As [`Template::evaluate_mapping`], and when a value is a list or a mapping, or a key is empty.
+    pub fn evaluate_texts(&self, scope: &dyn Scope) -> Result<Vec<(String, Arc<str>)>, EvaluationError> {
+        let text = |(key, value): (String, Value)| {
+            if key.is_empty() {
+                let problem = "a name may not be empty".to_owned();
+                return Err(EvaluationError::Value { key, value: String::new(), problem });
+            }
+            if value.is_primitive() {
+                return Ok((key, value.to_shared_text()));
+            }
+            Err(EvaluationError::Type { key, expected: "String", found: value.kind() })
+        };
+        self.evaluate_mapping(scope)?.into_iter().map(text).collect()
+    }
 }
 
 fn wrong_type(expected: &'static str, found: &Value) -> EvaluationError {
@@ -278,6 +296,20 @@ mod tests {
         assert_eq!(scalar("${{ inputs.n }}").evaluate_text(&scope).as_deref(), Ok("5"));
         assert!(scalar("${{ inputs.o }}").evaluate_text(&scope).is_err());
         assert_eq!(scalar("${{ inputs.o }}").evaluate_mapping(&scope), Ok(vec![("a".to_owned(), Value::Number(1.0))]));
+    }
+
+    #[test]
+    fn a_mapping_of_texts_holds_no_lists() {
+        let scope = scope(r#"{"inputs":{"list":["a"],"o":{"k":true},"n":1.5,"none":null}}"#);
+        let fine = mapping(vec![("n", scalar("${{ inputs.n }}")), ("none", scalar("${{ inputs.none }}"))]);
+        let texts = fine.evaluate_texts(&scope).unwrap();
+        assert_eq!(texts, [("n".to_owned(), "1.5".into()), ("none".to_owned(), "".into())]);
+        for (value, kind) in [("${{ inputs.list }}", "Array"), ("${{ inputs.o }}", "Object")] {
+            let message = mapping(vec![("A", scalar(value))]).evaluate_texts(&scope).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("Unexpected type '{kind}'")) && message.contains("'A'"), "{message}");
+        }
+        let nameless = mapping(vec![("${{ inputs.none }}", scalar("x"))]);
+        assert!(nameless.evaluate_texts(&scope).unwrap_err().to_string().starts_with("Unexpected value ''"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod evaluate;
 mod scan;
 mod types;
+mod written;
 
 pub use evaluate::MAX_DEPTH;
 pub(crate) use scan::opening;

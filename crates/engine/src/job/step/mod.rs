@@ -124,12 +124,12 @@ pub(crate) async fn with_own_env(
     let Some(template) = &step.env else { return Ok(env) };
     let github = facts(at, step);
     let scope = StepScope::new(at.job, at.frame, at.phase, &env.all, &github);
-    let pairs = scope.evaluate(|scope| template.evaluate_mapping(scope)).await;
+    let pairs = scope.evaluate(|scope| template.evaluate_texts(scope)).await;
     drop(scope);
     match pairs {
         Ok(pairs) => {
             for (name, value) in pairs {
-                let (name, value): (Arc<str>, Arc<str>) = (name.into(), value.to_shared_text());
+                let name: Arc<str> = name.into();
                 env.all.insert(name.clone(), value.clone());
                 env.own.insert(name, value);
             }

@@ -197,8 +197,8 @@ async fn given_inputs(
     let Some(with) = with else { return Ok(Inputs::new()) };
     let github = facts(at, step);
     let scope = StepScope::new(at.job, at.frame, at.phase, &env.all, &github);
-    let pairs = scope.evaluate(|scope| with.evaluate_mapping(scope)).await?;
-    Ok(pairs.into_iter().map(|(name, value)| (name.to_string(), value.to_text().into_owned())).collect())
+    let pairs = scope.evaluate(|scope| with.evaluate_texts(scope)).await?;
+    Ok(pairs.into_iter().map(|(name, value)| (name, value.to_string())).collect())
 }
 
 /// The inputs given, and the defaults of those that were not; says what is wrong with them.
