@@ -7,6 +7,30 @@
 use domain::{Secret, View, ViewFile};
 use std::path::{Component, Path, PathBuf};
 
+/// The inputs that actions/checkout v4 declares.
+pub const CHECKOUT_INPUTS: [&str; 20] = [
+    "repository",
+    "ref",
+    "token",
+    "ssh-key",
+    "ssh-known-hosts",
+    "ssh-strict",
+    "ssh-user",
+    "persist-credentials",
+    "path",
+    "clean",
+    "filter",
+    "sparse-checkout",
+    "sparse-checkout-cone-mode",
+    "fetch-depth",
+    "fetch-tags",
+    "show-progress",
+    "lfs",
+    "submodules",
+    "set-safe-directory",
+    "github-server-url",
+];
+
 /// Whether submodules are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Submodules {

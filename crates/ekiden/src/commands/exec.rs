@@ -5,7 +5,7 @@ use crate::exec::event::{Occasion, read_payload};
 use crate::exec::facts::Facts;
 use crate::exec::reader::{self, Reader};
 use crate::exec::run::Ground;
-use crate::exec::{cells, interrupt, listing, machine, select, session, stores, values};
+use crate::exec::{cells, findings, interrupt, listing, machine, select, session, stores, values};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Palette};
@@ -69,8 +69,8 @@ pub(crate) fn run(args: &ExecArgs, zygote: Option<sandbox_local::Zygote>) -> Res
     if args.pick.dry_run {
         return dry_run(&plans, &occasion);
     }
-    for warning in plans.iter().flat_map(|plan| &plan.warnings) {
-        style::warn(&warning.message);
+    for (plan, warning) in plans.iter().flat_map(|plan| plan.warnings.iter().map(move |warning| (plan, warning))) {
+        style::warn(findings::line(warning, plan));
     }
     if settings.limits.disk == machine_limits.disk {
         machine::warn_of_a_full_disk(&machine_limits);

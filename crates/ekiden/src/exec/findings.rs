@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::style::Palette;
 use workflow::diagnostic::{Colours, Diagnostic, Severity, render};
-use workflow::plan::{FileReference, Files};
+use workflow::plan::{FileReference, Files, Plan};
 
 /// The failure that an invalid workflow becomes: every error with its place and the line it is about.
 pub(crate) fn refuse(path: &str, files: &Files, diagnostics: &[Diagnostic]) -> Failure {
@@ -21,13 +21,21 @@ pub(crate) fn show(finding: &Diagnostic, path: &str, files: &Files) -> String {
         Palette::Plain => Colours::None,
     };
     match files.get(finding.span.file) {
-        Some(file) => {
-            let name = match &file.reference {
-                FileReference::Local(path) => path.clone(),
-                remote @ FileReference::Remote(_) => remote.to_string(),
-            };
-            render(finding, &name, file.text.as_deref().unwrap_or_default(), colours)
-        }
+        Some(file) => render(finding, &named(&file.reference), file.text.as_deref().unwrap_or_default(), colours),
         None => format!("{path}: {}", finding.message),
+    }
+}
+
+/// One finding in one line, for what does not stop a run.
+pub(crate) fn line(finding: &Diagnostic, plan: &Plan) -> String {
+    let file = plan.files.get(finding.span.file);
+    let name = file.map_or_else(|| plan.root.workflow.path.clone(), |file| named(&file.reference));
+    format!("{name}:{}:{}: {}", finding.span.line, finding.span.column, finding.message)
+}
+
+fn named(reference: &FileReference) -> String {
+    match reference {
+        FileReference::Local(path) => path.clone(),
+        remote @ FileReference::Remote(_) => remote.to_string(),
     }
 }

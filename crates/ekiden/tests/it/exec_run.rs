@@ -87,6 +87,17 @@ fn a_workflow_that_others_call_is_started_by_hand() {
 }
 
 #[test]
+fn what_is_odd_but_runs_is_told_with_its_place() {
+    let text = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - {if: '${{ true }} && false', run: 'echo ran'}\n";
+    let ran = Repository::ci(text).ekiden(&["exec"]).exits(0).says("\nran\n");
+    assert!(
+        ran.stderr.starts_with("warning: .github/workflows/ci.yml:6:14: This condition is always true"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_schedule_names_its_line() {
     let text = "on: {schedule: [{cron: '5 4 * * 1'}]}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: [{run: 'echo \"[${{ github.event.schedule }}]\"'}]\n";
     Repository::ci(text).ekiden(&["exec", "schedule"]).exits(0).says("\n[5 4 * * 1]\n");

@@ -220,6 +220,8 @@ async fn a_checkout_that_cannot_be_says_why() {
     assert_eq!(played.report.conclusion, Failure);
     let played = Play::steps("- {uses: actions/checkout@v4, with: {path: ../out}}").run().await;
     played.has(&["is not under the workspace"]);
+    let played = Play::steps("- {uses: actions/checkout@v4, with: {Path: x, depth: 1}}").run().await;
+    played.has(&["##[warning]Unexpected input(s) 'depth', valid inputs are ['repository', 'ref', 'token'"]);
 }
 
 #[tokio::test]

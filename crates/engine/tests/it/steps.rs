@@ -181,7 +181,11 @@ jobs:
     steps: [{run: echo never-job}]
 "#,
     )
-    .action("o/r", "action.yml", "inputs: {x: {}}\nruns: {using: composite, steps: [{run: echo never-with, shell: sh}]}")
+    .action(
+        "o/r",
+        "action.yml",
+        "inputs: {x: {}}\nruns: {using: composite, steps: [{run: echo never-with, shell: sh}]}",
+    )
     .run()
     .await;
     played.has(&["while reading 'X'", "while reading 'x'", "while reading 'Y'", "while reading 'event'"]);
@@ -282,7 +286,10 @@ async fn names_are_evaluated_and_masked() {
     .run()
     .await;
     let names: Vec<String> = played.ends().into_iter().map(|(name, ..)| name).collect();
-    assert_eq!(names, ["to somebody and ***", "Run echo somebody", "skipped main", "it's [${{ fromJSON(github.actor) }}] {x}"]);
+    assert_eq!(
+        names,
+        ["to somebody and ***", "Run echo somebody", "skipped main", "it's [${{ fromJSON(github.actor) }}] {x}"]
+    );
 }
 
 #[tokio::test]

@@ -97,7 +97,11 @@ fn typed(input: &CallInput, value: &Value) -> Result<Value, EvaluationError> {
     let wrong = |expected: &'static str| EvaluationError::Value {
         key: input.id.value.clone(),
         value: value.to_text().into_owned(),
-        problem: format!("the input is a {expected}, the value is {} {}", article(value), value.kind().as_str().to_lowercase()),
+        problem: format!(
+            "the input is a {expected}, the value is {} {}",
+            article(value),
+            value.kind().as_str().to_lowercase()
+        ),
     };
     match (input.kind, value) {
         (InputType::Boolean, Value::Bool(_)) | (InputType::Number, Value::Number(_)) => Ok(value.clone()),

@@ -2,7 +2,7 @@
 //! through commands that run inside the sandbox. What to do is decided by a [`workflow::checkout::CheckoutSource`].
 
 use super::leaf::{self, Program};
-use super::uses::{Inputs, head, with_outputs};
+use super::uses::{Inputs, head, warn_of_unexpected, with_outputs};
 use super::{At, Attempt, Running, StepEnv, StepError, condition, describe, facts};
 use crate::job::actions::ActionError;
 use crate::job::environment::ActionExtras;
@@ -16,7 +16,9 @@ use sandbox::InsideFile;
 use sandbox::SandboxError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use workflow::checkout::{CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutUnavailable, CheckoutView, Inside};
+use workflow::checkout::{
+    CHECKOUT_INPUTS, CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutUnavailable, CheckoutView, Inside,
+};
 use workflow::model::{Step, Uses};
 
 /// Where a job sees the folder of other repositories.
@@ -36,6 +38,9 @@ pub(super) fn run<'a>(
     env: &'a StepEnv,
 ) -> BoxFuture<'a, Result<Attempt, StepError>> {
     Box::pin(async move {
+        let unknown = |name: &&str| !CHECKOUT_INPUTS.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let unexpected: Vec<&str> = given.keys().map(String::as_str).filter(unknown).collect();
+        warn_of_unexpected(&at, &unexpected, &CHECKOUT_INPUTS).await;
         at.log.say(&head(&naming::action(uses), &given, env, &IndexMap::new())).await;
         let input = |wanted: &str| {
             given.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())

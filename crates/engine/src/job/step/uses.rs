@@ -221,15 +221,9 @@ async fn all_inputs(
             None => unexpected.push(name),
         }
     }
-    if !unexpected.is_empty() && at.phase == Phase::Main {
+    if at.phase == Phase::Main {
         let valid: Vec<&str> = manifest.inputs.iter().map(|input| input.id.value.as_str()).collect();
-        at.log
-            .warning(&format!(
-                "Unexpected input(s) '{}', valid inputs are ['{}']",
-                unexpected.join("', '"),
-                valid.join("', '")
-            ))
-            .await;
+        warn_of_unexpected(at, &unexpected, &valid).await;
     }
     let github = facts(at, step);
     let scope = StepScope::new(at.job, at.frame, at.phase, &env.all, &github);
@@ -245,6 +239,14 @@ async fn all_inputs(
         inputs.insert(input.id.value.clone(), value);
     }
     Ok(inputs)
+}
+
+/// Inputs that the action does not know are given to it all the same.
+pub(super) async fn warn_of_unexpected(at: &At<'_>, unexpected: &[&str], valid: &[&str]) {
+    if !unexpected.is_empty() {
+        let (unexpected, valid) = (unexpected.join("', '"), valid.join("', '"));
+        at.log.warning(&format!("Unexpected input(s) '{unexpected}', valid inputs are ['{valid}']")).await;
+    }
 }
 
 /// The folded head of an action's log.
