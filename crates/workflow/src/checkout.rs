@@ -7,29 +7,11 @@
 use domain::{Secret, View, ViewFile};
 use std::path::{Component, Path, PathBuf};
 
-/// The inputs that actions/checkout v4 declares.
-pub const CHECKOUT_INPUTS: [&str; 20] = [
-    "repository",
-    "ref",
-    "token",
-    "ssh-key",
-    "ssh-known-hosts",
-    "ssh-strict",
-    "ssh-user",
-    "persist-credentials",
-    "path",
-    "clean",
-    "filter",
-    "sparse-checkout",
-    "sparse-checkout-cone-mode",
-    "fetch-depth",
-    "fetch-tags",
-    "show-progress",
-    "lfs",
-    "submodules",
-    "set-safe-directory",
-    "github-server-url",
-];
+/// The inputs that actions/checkout declares, as lint knows them.
+#[must_use]
+pub fn known_inputs() -> Vec<&'static str> {
+    crate::lint::input_names("actions/checkout")
+}
 
 /// Whether submodules are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,7 +7,7 @@ use crate::job::{Ahead, ToJob};
 use crate::settings::{JobProgram, StandbyTimes};
 use crate::stop::{Stop, Stopper};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 /// Where a process that waits is asked for. The loop ends when all of these are gone.
@@ -62,6 +62,8 @@ impl Standby {
 
 async fn serve(program: JobProgram, times: StandbyTimes, stop: Stopper, mut asked: mpsc::UnboundedReceiver<Ask>) {
     let mut state = State::Nothing;
+    // Nobody who asks waits for one that is leaving.
+    let mut leaving = JoinSet::new();
     loop {
         let wake = match &state {
             State::Nothing => None,
@@ -80,7 +82,7 @@ async fn serve(program: JobProgram, times: StandbyTimes, stop: Stopper, mut aske
             (Some(Ask::Take(to)), State::Waits { mut started, .. }) => {
                 let alive = started.is_there().then_some(*started);
                 if let Err(Some(unwanted)) = to.send(alive) {
-                    unwanted.dismiss().await;
+                    leaving.spawn(unwanted.dismiss());
                 }
                 State::Nothing
             }
@@ -93,7 +95,7 @@ async fn serve(program: JobProgram, times: StandbyTimes, stop: Stopper, mut aske
             }
             (Some(Ask::Expect(ahead)), State::Due { at, .. }) => State::Due { at, ahead },
             (Some(Ask::Expect(ahead)), state) => {
-                dismiss(state).await;
+                dismiss(state, &mut leaving);
                 State::Due { at: Instant::now() + times.pause, ahead }
             }
             (None, State::Due { ahead, .. }) => match make_ready(&program, &ahead).await {
@@ -104,12 +106,14 @@ async fn serve(program: JobProgram, times: StandbyTimes, stop: Stopper, mut aske
                 }
             },
             (None, state) => {
-                dismiss(state).await;
+                dismiss(state, &mut leaving);
                 State::Nothing
             }
         };
+        while leaving.try_join_next().is_some() {}
     }
-    dismiss(state).await;
+    dismiss(state, &mut leaving);
+    while leaving.join_next().await.is_some() {}
 }
 
 async fn make_ready(program: &JobProgram, ahead: &Ahead) -> std::io::Result<Started> {
@@ -119,9 +123,9 @@ async fn make_ready(program: &JobProgram, ahead: &Ahead) -> std::io::Result<Star
     Ok(started)
 }
 
-async fn dismiss(state: State) {
+fn dismiss(state: State, leaving: &mut JoinSet<()>) {
     if let State::Waits { started, .. } = state {
-        started.dismiss().await;
+        leaving.spawn(started.dismiss());
     }
 }
 

@@ -29,7 +29,7 @@ impl Play {
     }
 
     /// Of the text of a job, without its `runs-on`.
-    fn of_job(job: &str) -> Self {
+    pub(crate) fn of_job(job: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("ekiden-job-").tempdir().unwrap();
         let context = json!({
             "event_name": "push", "event": {"ref": "refs/heads/main"}, "repository": "owner/repo", "ref": "refs/heads/main",
@@ -85,7 +85,7 @@ impl Play {
         self
     }
 
-    fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         self.start_after(&[])
     }
 
@@ -131,7 +131,7 @@ pub(crate) struct Said {
     /// Of the steps of the file: place and end.
     pub(crate) steps: Vec<(u32, Conclusion)>,
     skipped: Option<String>,
-    outputs: BTreeMap<String, String>,
+    pub(crate) outputs: BTreeMap<String, String>,
     ended: Option<Ended>,
 }
 
@@ -159,7 +159,7 @@ impl Running {
         true
     }
 
-    fn until(&mut self, text: &str) {
+    pub(crate) fn until(&mut self, text: &str) {
         while !self.said.log.contains(text) {
             assert!(self.next(), "it ended before {text:?}: {:?}", self.said);
         }
@@ -171,7 +171,7 @@ impl Running {
         self.said
     }
 
-    fn cancel(&mut self) {
+    pub(crate) fn cancel(&mut self) {
         self.input.as_mut().unwrap().write_all(&wire::line(&ToJob::Cancel).unwrap()).unwrap();
     }
 }
@@ -334,7 +334,7 @@ fn without_an_agent_the_job_ends_and_leaves_nothing() {
 }
 
 /// A forge on loopback with `owner/repo` behind the job's token, and an order for its last commit.
-fn with_repository(steps: &str) -> (Play, GitHttp, TempRepository, String) {
+pub(crate) fn with_repository(steps: &str) -> (Play, GitHttp, TempRepository, String) {
     with_files(steps, &[("data.txt", "second\n"), ("a/deep", "d\n"), ("b/deep", "d\n")])
 }
 
@@ -444,61 +444,4 @@ fn what_a_killed_job_left_goes_with_the_next() {
     again.order.task.workflow = b"jobs:\n  a:\n    steps: [{uses: actions/checkout@v4}]\n".to_vec();
     again.run().ends(Conclusion::Success);
     assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0);
-}
-
-const CALLED: &str = "on:\n  workflow_call:\n    inputs: {word: {type: string, required: true}}\n    secrets: {HUSH: {required: false}}\n    outputs: {said: {value: '${{ jobs.build.outputs.said }}'}}\njobs:\n  build:\n    runs-on: nobody-has-this\n    strategy: {max-parallel: 1, matrix: {n: [1, 2]}}\n    outputs: {said: '${{ steps.s.outputs.said }}'}\n    steps:\n      - uses: actions/checkout@v4\n      - uses: $/act\n      - id: s\n        run: |\n          echo \"said=${{ inputs.word }}-$(cat data.txt)\" >> $GITEA_OUTPUT\n          echo \"hush: ${{ secrets.HUSH }} n=${{ matrix.n }} caller=$GITHUB_JOB\"\n  after:\n    needs: build\n    steps: [{run: 'echo after ${{ needs.build.outputs.said }}'}]\n  never:\n    if: false\n    steps: [{run: 'exit 1'}]\n";
-const ACTION: &str = "runs:\n  using: composite\n  steps: [{run: 'echo of the own repository', shell: bash}]\n";
-
-/// A task whose job calls a workflow of its repository, as older forges send it.
-fn calling(job: &str, files: &[(&str, &str)]) -> (Play, GitHttp, TempRepository) {
-    let (_, server, repository, _) = with_repository("");
-    let commit = repository.commit("third", files);
-    let target = format!("file://{}/owner/repo", repository.around().display());
-    repository.git(["push", "-q", "--mirror", &target]);
-    let mut play = Play::of_job(job).context("sha", json!(commit));
-    play.order.forge.url = server.url();
-    (play, server, repository)
-}
-
-#[test]
-fn a_reusable_workflow_that_the_forge_left_to_the_runner_runs_within_the_task() {
-    let (play, _server, _repository) = calling(
-        "    uses: ./.gitea/workflows/c.yml\n    with: {word: '${{ vars.V }}'}\n    secrets: inherit\n",
-        &[(".gitea/workflows/c.yml", CALLED), ("act/action.yml", ACTION)],
-    );
-    let said = play
-        .run()
-        .ends(Conclusion::Success)
-        .says("of the own repository\n")
-        .says("hush: *** n=1 caller=build\n")
-        .says("hush: *** n=2 caller=build\n")
-        .says("\nafter of-vars-second\n")
-        .says("never' does not run: ")
-        .never_says("very-secret");
-    // The forge knows no step of them; their outputs are the caller's.
-    assert!(said.steps.is_empty(), "{said:?}");
-    assert_eq!(said.outputs, BTreeMap::from([("said".to_owned(), "of-vars-second".to_owned())]));
-    let order: Vec<usize> = ["(1)' begins", "(1)' has ended: success", "(2)' begins", "after' begins"]
-        .iter()
-        .map(|line| said.log.find(line).unwrap_or_else(|| panic!("no {line}: {}", said.log)))
-        .collect();
-    assert!(order.is_sorted(), "{}", said.log);
-}
-
-#[test]
-fn a_called_job_that_fails_fails_its_caller_and_a_missing_file_is_told() {
-    let failing = "on: workflow_call\njobs: {a: {steps: [{run: 'exit 3'}]}}\n";
-    let (play, _server, _repository) =
-        calling("    uses: ./.gitea/workflows/c.yml\n", &[(".gitea/workflows/c.yml", failing)]);
-    play.run().ends(Conclusion::Failure).says("a' has ended: failure");
-    let (play, _server, _repository) = calling("    uses: ./.gitea/workflows/none.yml\n", &[]);
-    let told = "Cannot get the workflow '.gitea/workflows/none.yml': there is no such file";
-    play.run().ends(Conclusion::Failure).says(told);
-    let running = "on: workflow_call\njobs: {a: {steps: [{run: 'echo begun; sleep 60'}]}}\n";
-    let (play, _server, _repository) =
-        calling("    uses: ./.gitea/workflows/c.yml\n", &[(".gitea/workflows/c.yml", running)]);
-    let mut job = play.start();
-    job.until("begun\n");
-    job.cancel();
-    job.read_out().ends(Conclusion::Cancelled);
 }

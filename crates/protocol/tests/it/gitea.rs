@@ -3,98 +3,20 @@
 use crate::{anything, registration};
 use domain::{RunnerLife, Secret};
 use protocol::{CallError, Client, ClientSettings, Codec, Compression, Declaration, Fetch, Registration};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-struct Gitea {
-    url: String,
-    folder: tempfile::TempDir,
-    program: PathBuf,
-    server: Child,
-}
-
-impl Drop for Gitea {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-fn command(program: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(folder).env("GITEA_WORK_DIR", folder).env("HOME", folder);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-fn link(assets: &Path, folder: &Path) {
-    for name in ["options", "templates", "public"] {
-        if assets.join(name).is_dir() {
-            std::os::unix::fs::symlink(assets.join(name), folder.join(name)).unwrap();
-        }
-    }
-}
-
-impl Gitea {
-    /// `None` when no program is named.
-    async fn start() -> Option<Self> {
-        let Some(program) = std::env::var_os("EKIDEN_GITEA").map(PathBuf::from) else {
-            println!("SKIP: EKIDEN_GITEA does not name a Gitea to test against");
-            return None;
-        };
-        assert!(program.is_file(), "EKIDEN_GITEA names {}, which is no file", program.display());
-        let folder = tempfile::tempdir().unwrap();
-        let work = folder.path();
-        if let Some(assets) = std::env::var_os("EKIDEN_GITEA_ASSETS") {
-            link(Path::new(&assets), work);
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let url = format!("http://127.0.0.1:{port}");
-        let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
-        let config = format!(
-            "RUN_MODE = prod\nRUN_USER = {}\nI_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true\nWORK_PATH = {w}\n\
-             [server]\nHTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = {url}/\nDISABLE_SSH = true\nOFFLINE_MODE = true\n\
-             [database]\nDB_TYPE = sqlite3\nPATH = {w}/gitea.db\n[security]\nINSTALL_LOCK = true\nSECRET_KEY = testtesttest\n\
-             [actions]\nENABLED = true\n[log]\nMODE = console\nLEVEL = Error\n[repository]\nROOT = {w}/repos\n",
-            user.trim(),
-            w = work.display()
-        );
-        std::fs::write(work.join("app.ini"), config).unwrap();
-        let server = command(&program, work).args(["web", "--config", "app.ini"]).spawn().unwrap();
-        let gitea = Self { url, folder, program, server };
-        // There is nothing to wait on but the port of another program.
-        let begun = Instant::now();
-        let client = gitea.client(Codec::Proto, Compression::None);
-        while let Err(error) = client.ping("x").await {
-            assert!(begun.elapsed() < Duration::from_secs(60), "the Gitea did not start: {error}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Some(gitea)
-    }
-
-    fn client(&self, codec: Codec, compression: Compression) -> Client {
-        Client::new(&ClientSettings { codec, compression, ..ClientSettings::new(&self.url, "0.0.0") }).unwrap()
-    }
-
-    fn token(&self) -> Secret {
-        let mut command = command(&self.program, self.folder.path());
-        let output = command
-            .args(["actions", "generate-runner-token", "--config", "app.ini"])
-            .stdout(Stdio::piped())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "no registration token: {}", output.status);
-        Secret::new(String::from_utf8(output.stdout).unwrap().lines().last().unwrap_or_default().trim())
-    }
-}
+use testkit::{Gitea, GiteaProgram, Sweeps};
 
 #[tokio::test]
 async fn a_real_gitea_answers_each_call() {
-    let Some(gitea) = Gitea::start().await else { return };
-    let token = gitea.token();
+    let Some(program) = GiteaProgram::from_env().unwrap() else {
+        println!("SKIP: EKIDEN_GITEA does not name a Gitea to test against");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let gitea = Gitea::start(&program, folder.path(), Sweeps::Usual).unwrap();
+    let token = Secret::new(gitea.token().unwrap());
     for (codec, compression) in [(Codec::Proto, Compression::None), (Codec::Json, Compression::Gzip)] {
-        let client = gitea.client(codec, compression);
+        let settings = ClientSettings { codec, compression, ..ClientSettings::new(gitea.url(), "0.0.0") };
+        let client = Client::new(&settings).unwrap();
         assert_eq!(client.ping("r1").await.unwrap().greeting, "Hello, r1!");
 
         let wanted = Registration { token: token.clone(), ..registration("", RunnerLife::Ephemeral) };

@@ -1,10 +1,6 @@
 //! The client over real sockets: against the fake forge, against a server that breaks off, over TLS, and against a real Gitea.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot go on panics, one that cannot begin says so, in helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, in helpers too")]
 
 mod calls;
 mod faults;

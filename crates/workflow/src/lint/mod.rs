@@ -27,3 +27,4 @@ mod zones;
 
 pub use linter::LocalActions;
 pub(crate) use linter::warnings;
+pub(crate) use popular::input_names;

@@ -59,6 +59,12 @@ pub(crate) fn action(name: &str) -> Option<&'static PopularAction> {
     line.read.get_or_init(|| read(line.facts)).as_ref()
 }
 
+/// The names of its known inputs; none where it takes any.
+pub(crate) fn input_names(name: &str) -> Vec<&'static str> {
+    let inputs = action(name).and_then(|action| action.inputs.as_deref()).unwrap_or_default();
+    inputs.iter().map(|input| input.name).collect()
+}
+
 fn read(facts: &'static str) -> Option<PopularAction> {
     let mut columns = facts.split('|').map(str::trim);
     let oldest = columns.next()?.rsplit(' ').next()?.parse().ok()?;

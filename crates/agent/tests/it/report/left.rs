@@ -58,15 +58,21 @@ fn whole_job() -> Vec<JobEvent> {
     events
 }
 
+/// A job ended well while the forge was away, and the agent died before it came back.
+async fn ended_unheard(dialect: Dialect) -> Stand {
+    let stand = Stand::new(dialect).await;
+    stand.forge.go_away();
+    let mortal = Mortal::new();
+    mortal.reports(stand.settings(2), whole_job(), Some(concluded(Conclusion::Success))).await;
+    mortal.die().await;
+    stand.forge.come_back();
+    stand
+}
+
 #[tokio::test]
 async fn a_job_that_had_ended_is_told_as_it_ended() {
     for dialect in BOTH {
-        let stand = Stand::new(dialect).await;
-        stand.forge.go_away();
-        let mortal = Mortal::new();
-        mortal.reports(stand.settings(2), whole_job(), Some(concluded(Conclusion::Success))).await;
-        mortal.die().await;
-        stand.forge.come_back();
+        let stand = ended_unheard(dialect).await;
         assert_eq!(left_end(&stand.settings(2)), Some(Conclusion::Success));
         assert_eq!(abandon(stand.settings(2), "The agent ended.").await, Delivered::Whole);
         stand.assert_ended(Conclusion::Success);
@@ -113,12 +119,7 @@ async fn a_failure_of_the_platform_is_said_once() {
 #[tokio::test]
 async fn an_end_without_its_whole_log_is_a_failure_that_says_so() {
     for dialect in BOTH {
-        let stand = Stand::new(dialect).await;
-        stand.forge.go_away();
-        let mortal = Mortal::new();
-        mortal.reports(stand.settings(2), whole_job(), Some(concluded(Conclusion::Success))).await;
-        mortal.die().await;
-        stand.forge.come_back();
+        let stand = ended_unheard(dialect).await;
         // The disk lost it.
         std::fs::remove_file(stand.folder.path().join("spool/rows-in-memory")).unwrap();
         assert_eq!(abandon(stand.settings(2), "The agent ended.").await, Delivered::Whole);

@@ -38,17 +38,23 @@ async fn ready(stand: &Stand) -> String {
     read.unwrap().unwrap().trim().to_owned()
 }
 
-#[tokio::test]
-async fn the_next_job_gets_the_process_that_waits_and_a_drain_lets_it_go() {
+/// An agent that has run the task 1, and the number of the process that waits since.
+async fn after_a_job(capacity: usize) -> (Stand, Running, String) {
     let stand = Stand::new(Dialect::Gitea).await;
     stand.register(RunnerLife::Lasting).await;
-    let mut settings = stand.settings(2, &good());
+    let mut settings = stand.settings(capacity, &good());
     settings.program.program = script(&stand);
     settings.standby = Some(StandbyTimes { pause: Duration::ZERO, keep: Duration::from_secs(600) });
     let agent = Running::start(settings);
     stand.add([1]);
     assert_eq!(stand.ended(1).await, Conclusion::Success);
     let waits = ready(&stand).await;
+    (stand, agent, waits)
+}
+
+#[tokio::test]
+async fn the_next_job_gets_the_process_that_waits_and_a_drain_lets_it_go() {
+    let (stand, agent, waits) = after_a_job(2).await;
     stand.add([2]);
     assert_eq!(stand.ended(2).await, Conclusion::Success);
     let next = ready(&stand).await;
@@ -64,15 +70,7 @@ async fn the_next_job_gets_the_process_that_waits_and_a_drain_lets_it_go() {
 
 #[tokio::test]
 async fn a_process_that_died_while_it_waited_is_no_trouble_of_the_job() {
-    let stand = Stand::new(Dialect::Gitea).await;
-    stand.register(RunnerLife::Lasting).await;
-    let mut settings = stand.settings(1, &good());
-    settings.program.program = script(&stand);
-    settings.standby = Some(StandbyTimes { pause: Duration::ZERO, keep: Duration::from_secs(600) });
-    let agent = Running::start(settings);
-    stand.add([1]);
-    assert_eq!(stand.ended(1).await, Conclusion::Success);
-    let waits = ready(&stand).await;
+    let (stand, agent, waits) = after_a_job(1).await;
     assert!(Command::new("kill").args(["-KILL", &waits]).status().unwrap().success());
     // Until it is dead, not until it is gone: the agent is its parent.
     let stat = format!("/proc/{waits}/stat");

@@ -17,7 +17,7 @@ use sandbox::SandboxError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use workflow::checkout::{
-    CHECKOUT_INPUTS, CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutUnavailable, CheckoutView, Inside,
+    CheckoutCommand, CheckoutPlan, CheckoutRequest, CheckoutUnavailable, CheckoutView, Inside, known_inputs,
 };
 use workflow::model::{Step, Uses};
 
@@ -38,9 +38,12 @@ pub(super) fn run<'a>(
     env: &'a StepEnv,
 ) -> BoxFuture<'a, Result<Attempt, StepError>> {
     Box::pin(async move {
-        let unknown = |name: &&str| !CHECKOUT_INPUTS.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let unexpected: Vec<&str> = given.keys().map(String::as_str).filter(unknown).collect();
-        warn_of_unexpected(&at, &unexpected, &CHECKOUT_INPUTS).await;
+        if !given.is_empty() {
+            let valid = known_inputs();
+            let unknown = |name: &&str| !valid.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let unexpected: Vec<&str> = given.keys().map(String::as_str).filter(unknown).collect();
+            warn_of_unexpected(&at, &unexpected, &valid).await;
+        }
         at.log.say(&head(&naming::action(uses), &given, env, &IndexMap::new())).await;
         let input = |wanted: &str| {
             given.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
