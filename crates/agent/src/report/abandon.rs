@@ -27,7 +27,7 @@ const MORE_ROWS_FILE: &str = "rows-again";
 pub fn left_end(settings: &ReportSettings) -> Option<Conclusion> {
     match Record::read(&settings.spool)?.end? {
         JobEnd::Concluded { conclusion, .. } => Some(conclusion),
-        JobEnd::Fault => None,
+        JobEnd::Fault { .. } => None,
     }
 }
 
@@ -39,17 +39,18 @@ pub async fn abandon(settings: ReportSettings, reason: &str) -> Delivered {
         Err(delivered) => return delivered,
     };
     let Left { board, backlog, end, log } = left_behind(&settings, rows);
-    let (at, job) = (settings.clock.now(), JobId::new("left"));
-    let (events, handle) = reporter::start(settings, board, backlog, Notes::Left);
+    let job = JobId::new("left");
+    let at = end.as_ref().map_or_else(|| settings.clock.now(), JobEnd::at);
+    let (events, handle) = reporter::start(settings, board, backlog, Notes::Left { ended: at });
     let end = match (end, log) {
-        (Some(JobEnd::Concluded { conclusion, outputs }), Log::Whole) => {
+        (Some(JobEnd::Concluded { conclusion, outputs, .. }), Log::Whole) => {
             let kind = JobEventKind::JobFinished { conclusion, outputs, micros: 0 };
             // A reporter that is over says so itself.
             let _over = events.send(JobEvent { job, at, kind }).await;
             End::Concluded { conclusion }
         }
         // The log says why already.
-        (Some(JobEnd::Fault), Log::Whole) => End::Fault { text: String::new() },
+        (Some(JobEnd::Fault { .. }), Log::Whole) => End::Fault { text: String::new() },
         _ => End::Fault { text: reason.to_owned() },
     };
     handle.finish(end).await

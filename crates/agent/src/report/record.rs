@@ -28,9 +28,18 @@ pub(super) struct Record {
 #[serde(rename_all = "snake_case")]
 pub(super) enum JobEnd {
     /// By its own word.
-    Concluded { conclusion: Conclusion, outputs: BTreeMap<String, String> },
+    Concluded { at: Timestamp, conclusion: Conclusion, outputs: BTreeMap<String, String> },
     /// The platform failed it.
-    Fault,
+    Fault { at: Timestamp },
+}
+
+impl JobEnd {
+    /// When it ended.
+    pub(super) fn at(&self) -> Timestamp {
+        match self {
+            Self::Concluded { at, .. } | Self::Fault { at } => *at,
+        }
+    }
 }
 
 /// How a step stood.

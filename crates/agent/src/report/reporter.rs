@@ -10,7 +10,7 @@ use super::links::{RowsLink, StateLink};
 use super::settings::ReportSettings;
 use super::spool::Spool;
 use super::stage::{Log, Stage};
-use domain::{JobEvent, TaskState};
+use domain::{JobEvent, TaskState, Timestamp};
 use protocol::{CallError, Reported};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -53,8 +53,9 @@ struct Asked {
 pub(super) enum Notes {
     /// It is kept up to date, for the agent that starts after a crash.
     Kept,
-    /// It holds what a dead agent left, and stays so until all is delivered.
-    Left,
+    /// It holds what a dead agent left, and stays so until all is delivered. The job ended at `ended`, which every agent that tells it says
+    /// alike.
+    Left { ended: Timestamp },
 }
 
 impl Reporter {

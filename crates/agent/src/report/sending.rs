@@ -26,7 +26,10 @@ impl Actor {
 
     /// The job ended.
     pub(super) fn end(&mut self, end: End) {
-        let at = self.settings.clock.now();
+        let at = match self.notes {
+            Notes::Left { ended } => ended,
+            Notes::Kept => self.settings.clock.now(),
+        };
         let mut last = String::new();
         let concluded = match end {
             End::Concluded { conclusion } => Some(conclusion),
@@ -45,8 +48,8 @@ impl Actor {
         }
         self.intake.say_last(at, last);
         self.record_end(match concluded {
-            Some(conclusion) => JobEnd::Concluded { conclusion, outputs: outputs.clone() },
-            None => JobEnd::Fault,
+            Some(conclusion) => JobEnd::Concluded { at, conclusion, outputs: outputs.clone() },
+            None => JobEnd::Fault { at },
         });
         let conclusion = concluded.unwrap_or(Conclusion::Failure);
         self.stage = Stage::Log(Ending { conclusion, at, outputs, cut: None });
@@ -130,7 +133,7 @@ impl Actor {
 
     /// Notes on disk what the forge is about to hear. A disk that takes nothing costs the steps of a task whose agent crashes, no more.
     fn record(&mut self, state: &TaskState) {
-        if self.notes == Notes::Left {
+        if let Notes::Left { .. } = self.notes {
             return;
         }
         if self.recorded.as_ref() != Some(state) {
@@ -144,7 +147,7 @@ impl Actor {
 
     /// Notes on disk how the job ended, with all that the forge does not have yet.
     fn record_end(&mut self, end: JobEnd) {
-        if self.notes == Notes::Left {
+        if let Notes::Left { .. } = self.notes {
             return;
         }
         let mut record = self.intake.board.record(self.intake.backlog.end());

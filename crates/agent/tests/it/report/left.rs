@@ -180,3 +180,18 @@ async fn an_agent_that_is_killed_while_it_sweeps_is_followed_by_one_that_does_th
         assert_eq!(stand.lines(), lines_of(&events));
     }
 }
+
+#[tokio::test]
+async fn every_agent_that_tells_an_end_tells_the_same() {
+    for dialect in BOTH {
+        let stand = ended_unheard(dialect).await;
+        stand.forge.misbehave("UpdateTask", Mischief::LoseReply, 1000);
+        let second = Mortal::new();
+        drop(second.0.as_ref().unwrap().spawn(abandon(stand.settings(2), "The agent ended.")));
+        stand.forge.until(|_| !stand.results().is_empty()).await;
+        second.die().await;
+        stand.forge.behave();
+        abandon(stand.settings(2), "The agent ended.").await;
+        stand.assert_ended(Conclusion::Success);
+    }
+}
