@@ -46,6 +46,19 @@ fn a_reusable_workflow_that_the_forge_left_to_the_runner_runs_within_the_task() 
 }
 
 #[test]
+fn a_workflow_of_another_repository_is_had_from_the_forge() {
+    let (play, _server, repository) =
+        calling("    uses: other/lib/.gitea/workflows/c.yml@v1\n    with: {word: far}\n    secrets: inherit\n", &[]);
+    repository.commit("called", &[(".gitea/workflows/c.yml", CALLED), ("act/action.yml", ACTION)]);
+    let library = repository.around().join("other/lib");
+    repository.git(["init", "-q", "--bare", library.to_str().unwrap()]);
+    repository.git(["push", "-q", library.to_str().unwrap(), "HEAD:refs/tags/v1"]);
+    // Its `$/` is the called repository, its checkout the caller's.
+    let said = play.run().ends(Conclusion::Success).says("of the own repository\n").says("\nafter far-second\n");
+    assert_eq!(said.outputs, BTreeMap::from([("said".to_owned(), "far-second".to_owned())]));
+}
+
+#[test]
 fn a_called_job_that_fails_fails_its_caller_and_a_missing_file_is_told() {
     let failing = "on: workflow_call\njobs: {a: {steps: [{run: 'exit 3'}]}}\n";
     let (play, _server, _repository) =

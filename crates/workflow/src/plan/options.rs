@@ -3,7 +3,7 @@
 use crate::yaml::Limits;
 
 /// Budgets and settings of one plan; the defaults are the reference's, but for `jobs`, for which it names none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Of each file; the bytes are those of all files of the run together, one for each call.
     pub limits: Limits,
@@ -17,6 +17,8 @@ pub struct Options {
     pub calls: Calls,
     /// What a token may do when no file says.
     pub policy: TokenPolicy,
+    /// The server that holds a called workflow which names none, as `https://host`; `None` for the default places.
+    pub home: Option<String>,
 }
 
 /// Whether reusable workflows are resolved.
@@ -46,6 +48,7 @@ impl Default for Options {
             jobs: 2_000,
             calls: Calls::Follow,
             policy: TokenPolicy::Write,
+            home: None,
         }
     }
 }

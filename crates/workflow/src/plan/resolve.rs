@@ -168,7 +168,7 @@ impl Planner<'_> {
         stack: &mut Vec<FileReference>,
     ) -> Option<Graph> {
         let at = call.uses.span;
-        let Some(target) = target(stack.last()?, &call.uses) else {
+        let Some(target) = target(stack.last()?, &call.uses, self.options.home.as_deref()) else {
             self.findings.push(error(code::BAD_USES, at, parse::invalid_call(&call.uses), None));
             return None;
         };
@@ -240,9 +240,11 @@ impl Planner<'_> {
 }
 
 /// The file that a call names, seen from the file that makes it.
-fn target(from: &FileReference, uses: &str) -> Option<FileReference> {
+fn target(from: &FileReference, uses: &str, home: Option<&str>) -> Option<FileReference> {
     Some(match (parse::call(uses)?, from) {
-        (Call::Remote(action), _) => FileReference::Remote(action),
+        (Call::Remote(action), _) => {
+            FileReference::Remote(ActionRef { host: action.host.or_else(|| home.map(str::to_owned)), ..action })
+        }
         (Call::Local(path), FileReference::Local(_)) => FileReference::Local(path),
         (Call::Local(path), FileReference::Remote(action)) => {
             FileReference::Remote(ActionRef { path, ..action.clone() })

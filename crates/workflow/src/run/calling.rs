@@ -30,18 +30,24 @@ impl CallingJob {
         &self.needs
     }
 
-    /// Plans the call; `get` gives the text of a file, or why it cannot be had.
+    /// Plans the call; `get` gives the text of a file, or why it cannot be had. Workflows of other repositories are those of `home`, the
+    /// forge, wherever its actions come from.
     ///
     /// # Errors
     /// What is wrong with the call or the files, one line each with its place.
-    pub fn plan(&self, get: &mut dyn FnMut(&FileReference) -> Result<Arc<str>, String>) -> Result<Plan, String> {
+    pub fn plan(
+        &self,
+        home: &str,
+        get: &mut dyn FnMut(&FileReference) -> Result<Arc<str>, String>,
+    ) -> Result<Plan, String> {
         let (mut files, mut parses) = (Files::new(), Parses::default());
+        let options = Options { home: Some(home.to_owned()), ..Options::default() };
         // The document is no file of the repository: a file that is called may have its path.
         let root = FileReference::Local(String::new());
         let id = files.insert(root.clone(), "");
         parses.put(id, Parsed { value: Some(self.workflow.clone()), diagnostics: Vec::new() }, 0);
         loop {
-            match plan_parsed(&files, &root, &Options::default(), &mut parses) {
+            match plan_parsed(&files, &root, &options, &mut parses) {
                 PlanOutcome::Ready(plan) => return Ok(*plan),
                 PlanOutcome::Invalid(findings) => return Err(self.told(&files, &findings)),
                 PlanOutcome::NeedsFiles(wanted) => {
@@ -106,7 +112,7 @@ mod tests {
         let job = "    uses: ./.gitea/workflows/c.yml\n    with: {word: '${{ needs.before.outputs.o }}'}\n    secrets: inherit\n";
         let calling = calling(job, vec![failed_need()]);
         let mut asked = Vec::new();
-        let plan = calling.plan(&mut |file: &FileReference| {
+        let plan = calling.plan("https://forge.example", &mut |file: &FileReference| {
             asked.push(file.to_string());
             Ok(Arc::from(CALLED))
         });
@@ -132,14 +138,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_called_is_told_with_its_place() {
-        let missing = calling("    uses: ./c.yml\n", Vec::new()).plan(&mut |_| Err("there is no such file".to_owned()));
+        let missing = calling("    uses: ./c.yml\n", Vec::new())
+            .plan("https://forge.example", &mut |_| Err("there is no such file".to_owned()));
         let told = missing.unwrap_err();
         assert!(told.contains("t.yml (Line: 3") && told.contains("there is no such file"), "{told}");
-        let broken = calling("    uses: ./c.yml\n", Vec::new())
-            .plan(&mut |_| Ok(Arc::from("on: workflow_call\njobs: {a: {steps: [{uses: x}]}}\n")));
+        let broken = calling("    uses: ./c.yml\n", Vec::new()).plan("https://forge.example", &mut |_| {
+            Ok(Arc::from("on: workflow_call\njobs: {a: {steps: [{uses: x}]}}\n"))
+        });
         assert!(broken.unwrap_err().contains("\nc.yml (Line: 2"));
         let not_callable = calling("    uses: ./c.yml\n", Vec::new())
-            .plan(&mut |_| Ok(Arc::from("on: push\njobs: {a: {steps: [{run: x}]}}\n")));
+            .plan("https://forge.example", &mut |_| Ok(Arc::from("on: push\njobs: {a: {steps: [{run: x}]}}\n")));
         assert!(not_callable.unwrap_err().contains("workflow_call"));
     }
 

@@ -41,7 +41,7 @@ pub(super) async fn run(
     let began = Instant::now();
     let means = request::means(&order, &ground).map_err(NoCall::Machine)?;
     let own = request::own(&order);
-    let plan = planned(calling.clone(), own.clone(), Arc::clone(&means.store)).await?;
+    let plan = planned(calling.clone(), order.forge.url.clone(), own.clone(), Arc::clone(&means.store)).await?;
     let (outer, timeout) = (ground.cancel.clone(), order.settings.timeout);
     let (local, inner) = of(order, plan, &calling, inputs, own, means, ground);
     let (canceller, cancel) = cancel::channel();
@@ -60,13 +60,18 @@ pub(super) async fn run(
     Ok(Ended { conclusion, fault: (!faults.is_empty()).then(|| faults.join("; ")) })
 }
 
-/// The called files come from the repository at the run's commit, and from where actions come from.
-async fn planned(calling: CallingJob, own: Option<ActionRef>, store: Arc<Store>) -> Result<Arc<Plan>, NoCall> {
+/// The called files come from the repository at the run's commit, and from others of the forge, as its own runner has it.
+async fn planned(
+    calling: CallingJob,
+    forge: String,
+    own: Option<ActionRef>,
+    store: Arc<Store>,
+) -> Result<Arc<Plan>, NoCall> {
     let plan = tokio::task::spawn_blocking(move || {
         let mut trees: HashMap<ActionRef, Result<PathBuf, String>> = HashMap::new();
-        calling.plan(&mut |file| {
+        calling.plan(&forge, &mut |file| {
             let action = match (file, &own) {
-                (FileReference::Remote(action), _) => action.clone(),
+                (FileReference::Remote(action), _) => store.reading(action.clone()),
                 (FileReference::Local(path), Some(own)) => ActionRef { path: path.clone(), ..own.clone() },
                 (FileReference::Local(_), None) => return Err("the forge did not say of which commit".to_owned()),
             };
