@@ -174,6 +174,19 @@ fn answer_once(status: &'static str) -> (String, std::thread::JoinHandle<String>
     (url, thread)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_redirects_is_named_by_where_it_leads() {
+    let setting = Setting::new(Dialect::Gitea).await;
+    let (url, asked) =
+        answer_once("308 Permanent Redirect\r\nlocation: https://git.example/sub/api/actions/ping.v1.PingService/Ping");
+    let more = ["--instance", &url, "--token", FakeForge::TOKEN, "--labels", "linux", "--attempts", "1"];
+    let ran = run(setting.command("register", &more)).exits(5);
+    assert!(ran.stderr.contains("--instance https://git.example/sub\n"), "{}", ran.stderr);
+    // The token went nowhere else.
+    assert!(!asked.join().unwrap().contains(FakeForge::TOKEN));
+    assert!(!setting.folder().join("registration.json").exists());
+}
+
 #[test]
 fn the_forge_is_told_to_forget_where_a_token_is_given_for_that() {
     for (status, code, is_kept) in
