@@ -236,24 +236,18 @@ impl Gitea {
         Ok(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
-    /// Cancels a run on its page, as a person does: there is no route for it.
+    /// Cancels a run on its page, as a person does: there is no route for it. Run `1` of the first repository has that number by any count.
     ///
     /// # Errors
     /// When it does not let us in, or refuses.
     pub fn cancel(&self, repository: &str, run: i64) -> io::Result<()> {
         let (name, password) = Self::USER;
-        let form = [("content-type", "application/x-www-form-urlencoded")];
-        let login = format!("user_name={name}&password={password}").into_bytes();
-        let answer = web::ask(&self.address, "POST", "/user/login", &form, login)?;
-        // The session has a new name after the login: the last cookie of a name counts.
-        let mut cookies = BTreeMap::new();
-        for (_, value) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
-            let pair = value.split(';').next().and_then(|pair| pair.split_once('='));
-            cookies.extend(pair);
-        }
-        let cookies: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let path = format!("/{name}/{repository}/actions/runs/{run}/cancel");
-        let answer = web::ask(&self.address, "POST", &path, &[("cookie", &cookies.join("; "))], Vec::new())?;
+        let (mut visit, login) = (Visit::default(), "/user/login");
+        visit.ask(&self.address, "GET", login, "")?;
+        visit.ask(&self.address, "POST", login, &format!("user_name={name}&password={password}"))?;
+        visit.ask(&self.address, "GET", &format!("/{name}/{repository}"), "")?;
+        let answer =
+            visit.ask(&self.address, "POST", &format!("/{name}/{repository}/actions/runs/{run}/cancel"), "")?;
         if answer.status() >= 400 {
             return Err(io::Error::other(format!("cancelling run {run}: {}", answer.first)));
         }
@@ -268,5 +262,30 @@ impl Gitea {
         let answer = self.call("GET", "/admin/actions/runners", None)?;
         let list = answer.as_array().or_else(|| answer["runners"].as_array()).cloned().unwrap_or_default();
         Ok(list.iter().map(|runner| text(&runner["name"])).collect())
+    }
+}
+
+/// A person's visit to the pages: the cookies so far, by their names.
+#[derive(Default)]
+struct Visit(BTreeMap<String, String>);
+
+impl Visit {
+    /// The cookie whose value Gitea before 1.25 wants to see again in a header of each form.
+    const FORM_TOKEN: &str = "_csrf";
+
+    fn ask(&mut self, address: &str, method: &str, path: &str, form: &str) -> io::Result<Message> {
+        let cookies: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
+        // It is the one cookie with a character that is written by its number.
+        let token = self.0.get(Self::FORM_TOKEN).map(|token| token.replace("%3A", ":"));
+        let mut headers = vec![("content-type", "application/x-www-form-urlencoded"), ("cookie", &cookies)];
+        headers.extend(token.as_deref().map(|token| ("x-csrf-token", token)));
+        let answer = web::ask(address, method, path, &headers, form.as_bytes().to_vec())?;
+        // The session has a new name after the login: the last cookie of a name counts.
+        for (_, value) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
+            let pair = value.split(';').next().and_then(|pair| pair.split_once('='));
+            self.0.extend(pair.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        Ok(answer)
     }
 }
