@@ -77,6 +77,8 @@ pub(crate) enum DialectForm {
 #[serde(tag = "from_job", rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "all but the last are events, one at a time")]
 pub enum FromJob {
+    /// The order is read; nothing of the job has run before this line is in the pipe. A process that ends without it has run nothing.
+    Begins,
     /// Something happened. Events of a step of the file carry its place there (`index` of `StepStarted` and `StepFinished`), which is
     /// the number that forges know it by.
     Event(JobEvent),

@@ -11,7 +11,7 @@ const HOT: Duration = Duration::from_millis(334);
 /// Pause between fetches otherwise.
 const COLD: Duration = Duration::from_secs(2);
 /// How long after the first job for a while the next one is asked for: a forge on the same machine takes some 20 ms of a processor to say that
-/// there is none, which that job needs to begin.
+/// there is none, which that job needs to begin (two processors, real Gitea: its first instruction 8.4 ms after the answer instead of 12.0).
 const BREATH: Duration = Duration::from_millis(20);
 /// How long after a start or after work more work is likely.
 const WARMTH: Duration = Duration::from_secs(60);

@@ -10,7 +10,8 @@ use crate::job::child::ahead_of;
 use crate::job::payload::Outline;
 use crate::job::wire::{self, Ended, FromJob, ToJob};
 use crate::stop::{Stop, Stopper};
-use domain::{AttemptChange, Clock, Conclusion, JobEvent, StopCause, SystemClock};
+use domain::{AttemptChange, Clock, Conclusion, JobEvent, StopCause, SystemClock, TaskId};
+use std::pin::Pin;
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
@@ -42,6 +43,8 @@ pub(super) enum ChildEnd {
 #[derive(Debug)]
 enum Reading {
     Ended(Ended),
+    /// The pipe ended before anything was said: the process has not begun.
+    Silent,
     /// The pipe ended before.
     Cut,
     /// Something that is not of the protocol, or the pipe failed.
@@ -55,6 +58,24 @@ enum Kill {
     Deaf,
     /// The job's longest time is long over.
     Late,
+}
+
+/// What one process came to.
+#[derive(Debug)]
+enum Served {
+    Ended(ChildEnd),
+    /// It ended before it said that it begins, and nobody had asked it to: nothing of the job has run.
+    NotBegun(ChildEnd),
+}
+
+/// What a process is given.
+struct Work {
+    task: TaskId,
+    /// The order's line.
+    line: Vec<u8>,
+    events: mpsc::Sender<JobEvent>,
+    /// When it is killed at last.
+    latest: Instant,
 }
 
 /// Runs the job of an order to its end. `halted` resolves when the forge wants it to stop.
@@ -77,15 +98,52 @@ pub(super) async fn run(
         Some(standby) => standby.take().await,
         None => None,
     };
-    let started = match waiting.map_or_else(|| process::start(&supervisor.program), Ok) {
+    let has_waited = waiting.is_some();
+    let started = match waiting.map_or_else(|| start(supervisor), Ok) {
         Ok(started) => started,
-        Err(error) => {
-            let program = supervisor.program.program.display();
-            return ChildEnd::Fault(format!("the job's process {program} cannot be started: {error}"));
-        }
+        Err(fault) => return fault,
     };
     // It has no order yet: before the first instruction of the job, the journal knows that there may have been one.
     voice.notes(AttemptChange::Started { at: SystemClock.now() }).await;
+    let mut halted = std::pin::pin!(halted);
+    let work = Work { task, line, events, latest };
+    if let (Some(standby), Some(next)) = (&supervisor.standby, next) {
+        standby.expect(next);
+    }
+    match serve(supervisor, started, &work, halted.as_mut(), voice, stop).await {
+        Served::Ended(end) => end,
+        // It died as it waited, unseen until now. A fresh one that cannot begin would not be the last.
+        Served::NotBegun(_) if has_waited => {
+            tracing::warn!(%task, "the process that waited was dead when its order came; another one is started");
+            let started = match start(supervisor) {
+                Ok(started) => started,
+                Err(fault) => return fault,
+            };
+            match serve(supervisor, started, &work, halted, voice, stop).await {
+                Served::Ended(end) | Served::NotBegun(end) => end,
+            }
+        }
+        Served::NotBegun(end) => end,
+    }
+}
+
+fn start(supervisor: &Supervisor) -> Result<Started, ChildEnd> {
+    process::start(&supervisor.program).map_err(|error| {
+        let program = supervisor.program.program.display();
+        ChildEnd::Fault(format!("the job's process {program} cannot be started: {error}"))
+    })
+}
+
+/// Gives a process its order and sees it through.
+async fn serve(
+    supervisor: &Supervisor,
+    started: Started,
+    Work { task, line, events, latest }: &Work,
+    mut halted: Pin<&mut impl Future<Output = StopCause>>,
+    voice: &Voice,
+    stop: &Stopper,
+) -> Served {
+    let (task, latest) = (*task, *latest);
     let Started { mut child, stdin, stdout, stderr } = started;
     let talk = tokio::spawn(async move {
         let mut lines = Lines::new(BufReader::new(stderr));
@@ -96,14 +154,10 @@ pub(super) async fn run(
     });
     let (to_job, orders) = mpsc::channel::<Vec<u8>>(2);
     // The first line has room, and the second too.
-    let _ = to_job.try_send(line);
+    let _ = to_job.try_send(line.clone());
     let writer = tokio::spawn(write(stdin, orders));
-    if let (Some(standby), Some(next)) = (&supervisor.standby, next) {
-        standby.expect(next);
-    }
 
     let mut reading = std::pin::pin!(read(stdout, events));
-    let mut halted = std::pin::pin!(halted);
     let (mut is_asked, mut kill, mut deadline) = (false, None, latest);
     let outcome = loop {
         tokio::select! {
@@ -129,7 +183,7 @@ pub(super) async fn run(
             () = stop.reached(Stop::Kill) => {
                 end(&mut child).await;
                 writer.abort();
-                return ChildEnd::Killed;
+                return Served::Ended(ChildEnd::Killed);
             }
             () = tokio::time::sleep_until(deadline), if kill.is_none() => {
                 kill = Some(if is_asked { Kill::Deaf } else { Kill::Late });
@@ -146,19 +200,23 @@ pub(super) async fn run(
         (Some(status), _) => Some(status),
         // Whatever it is, it is no process of a job any more.
         (None, Reading::Nonsense(_)) => end(&mut child).await,
-        (None, Reading::Ended(_) | Reading::Cut) => match tokio::time::timeout(LEAVE, child.wait()).await {
-            Ok(status) => status.ok(),
-            Err(_) => {
-                tracing::warn!(%task, "the job's process does not leave and is killed");
-                end(&mut child).await
+        (None, Reading::Ended(_) | Reading::Silent | Reading::Cut) => {
+            match tokio::time::timeout(LEAVE, child.wait()).await {
+                Ok(status) => status.ok(),
+                Err(_) => {
+                    tracing::warn!(%task, "the job's process does not leave and is killed");
+                    end(&mut child).await
+                }
             }
-        },
+        }
     };
     // Somebody else may hold its pipe.
     if tokio::time::timeout(REST, talk).await.is_err() {
         tracing::debug!(%task, "the talk of the job's process has no end");
     }
-    conclude(reading, kill, status)
+    let is_silent = matches!(reading, Reading::Silent);
+    let end = conclude(reading, kill, status);
+    if is_silent && !is_asked && kill.is_none() { Served::NotBegun(end) } else { Served::Ended(end) }
 }
 
 fn conclude(reading: Reading, kill: Option<Kill>, status: Option<ExitStatus>) -> ChildEnd {
@@ -172,7 +230,7 @@ fn conclude(reading: Reading, kill: Option<Kill>, status: Option<ExitStatus>) ->
         (_, Some(Kill::Late)) => {
             ChildEnd::Fault("the job's process did not end with the job's longest time, and was killed".to_owned())
         }
-        (Reading::Cut, None) => ChildEnd::Fault(format!(
+        (Reading::Silent | Reading::Cut, None) => ChildEnd::Fault(format!(
             "the job's process ended ({how}) before the job did; see the agent's log on its machine"
         )),
         (Reading::Nonsense(what), None) => {
@@ -197,15 +255,18 @@ async fn write(mut to: ChildStdin, mut lines: mpsc::Receiver<Vec<u8>>) {
 }
 
 /// Reads what the process says and hands it on, no faster than it is taken.
-async fn read(from: impl AsyncRead + Unpin, events: mpsc::Sender<JobEvent>) -> Reading {
+async fn read(from: impl AsyncRead + Unpin, events: &mpsc::Sender<JobEvent>) -> Reading {
     let mut lines = Lines::new(BufReader::with_capacity(128 * 1024, from));
+    let mut end = Reading::Silent;
     loop {
         let line = match lines.next().await {
             Ok(Some(line)) => line,
-            Ok(None) => return Reading::Cut,
+            Ok(None) => return end,
             Err(error) => return Reading::Nonsense(error.to_string()),
         };
+        end = Reading::Cut;
         match wire::read::<FromJob>(line) {
+            Ok(FromJob::Begins) => {}
             Ok(FromJob::Event(event)) => {
                 // The reporter may have given the task up; the process is told by `halted`.
                 let _ = events.send(event).await;

@@ -133,6 +133,7 @@ pub(crate) struct Said {
     skipped: Option<String>,
     pub(crate) outputs: BTreeMap<String, String>,
     ended: Option<Ended>,
+    has_begun: bool,
 }
 
 impl Running {
@@ -144,6 +145,10 @@ impl Running {
         }
         let said = &mut self.said;
         match wire::read(&line).unwrap() {
+            FromJob::Begins => {
+                assert!(!said.has_begun && said.log.is_empty());
+                said.has_begun = true;
+            }
             FromJob::Ended(ended) => said.ended = Some(ended),
             FromJob::Event(event) => match event.kind {
                 JobEventKind::Output { text, .. } => said.log.push_str(&text),
@@ -167,6 +172,7 @@ impl Running {
 
     pub(crate) fn read_out(mut self) -> Said {
         while self.next() {}
+        assert!(self.said.has_begun);
         assert!(self.child.wait().unwrap().success());
         self.said
     }

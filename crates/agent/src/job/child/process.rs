@@ -33,7 +33,7 @@ pub enum ServeError {
     #[error("could not start the job's threads")]
     Threads(#[source] std::io::Error),
     /// The agent reads no more.
-    #[error("could not say how the job ended")]
+    #[error("could not tell the agent of the job")]
     Output(#[source] std::io::Error),
 }
 
@@ -43,7 +43,7 @@ pub enum ServeError {
 /// When no order comes, or nobody reads how the job ended.
 pub fn serve(
     mut input: impl BufRead + Send + 'static,
-    output: impl Write + Send + 'static,
+    mut output: impl Write + Send + 'static,
     make: MakeBackend,
 ) -> Result<(), ServeError> {
     // The engine on one thread, the writer on another: the rest of the machine is for the job.
@@ -54,6 +54,7 @@ pub fn serve(
         .map_err(ServeError::Threads)?;
     let mut bench = Bench::new(make);
     let Some(order) = read_order(&mut input, &mut bench)? else { return Ok(()) };
+    begin(&mut output)?;
     let (canceller, signal) = cancel::channel();
     let (events, incoming) = engine::events::channel();
     let writer = start_writer(incoming, output).map_err(ServeError::Threads)?;
@@ -101,6 +102,12 @@ fn read_order(input: &mut impl BufRead, bench: &mut Bench) -> Result<Option<JobO
         }
         is_first = false;
     }
+}
+
+/// Says that the order is taken, before anything of it happens: an agent that does not find this in the pipe may have it run by another.
+fn begin(output: &mut impl Write) -> Result<(), ServeError> {
+    let line = wire::line(&FromJob::Begins).map_err(|error| ServeError::Output(error.into()))?;
+    output.write_all(&line).and_then(|()| output.flush()).map_err(ServeError::Output)
 }
 
 /// Hears of cancellations, and of the agent's end.

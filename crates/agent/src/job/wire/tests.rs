@@ -88,6 +88,7 @@ fn what_a_job_says_reads_the_same() {
         .into_iter()
         .map(|kind| FromJob::Event(JobEvent { job: JobId::new("j"), at: Timestamp(5), kind }))
         .collect();
+    said.push(FromJob::Begins);
     said.push(FromJob::Ended(Ended { conclusion: Conclusion::Failure, fault: Some("no disk".to_owned()) }));
     for one in said {
         assert_eq!(read::<FromJob>(&line(&one).unwrap()).unwrap(), one);

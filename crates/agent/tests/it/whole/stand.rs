@@ -202,7 +202,8 @@ pub(super) fn script(data: &Path, body: &str) -> PathBuf {
     path
 }
 
-fn say(message: &FromJob) -> String {
+/// A script's line that says this to the agent.
+pub(super) fn say(message: &FromJob) -> String {
     format!("cat <<'LINE'\n{}LINE\n", String::from_utf8(wire::line(message).unwrap()).unwrap())
 }
 
@@ -213,7 +214,8 @@ fn event(kind: JobEventKind) -> String {
 /// The beginning of a job: one step, and a line.
 pub(super) fn begins() -> String {
     let (step, name, phase) = (StepRef(0), "build".to_owned(), StepPhase::Main);
-    event(JobEventKind::StepStarted { step, name, phase, index: Some(0) })
+    say(&FromJob::Begins)
+        + &event(JobEventKind::StepStarted { step, name, phase, index: Some(0) })
         + &event(JobEventKind::Output { step, text: "hello from the job\n".into() })
 }
 

@@ -1,6 +1,7 @@
 //! A job's process that waits for the next job.
 
-use super::stand::{Running, Stand, good};
+use super::stand::{Running, Stand, good, say};
+use agent::job::FromJob;
 use agent::{AgentEnd, StandbyTimes, Stop};
 use domain::{Conclusion, RunnerLife};
 use protocol::Dialect;
@@ -11,16 +12,18 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A script in the place of a job's process. One that is told what will be wanted says its number to the pipe `ready`; whoever gets an
-/// order notes task and number, one whose input ends before notes its number.
+/// order notes task and number, one whose input ends before notes its number. One that waited does first what stands in `unseen`.
 fn script(stand: &Stand) -> PathBuf {
-    let (ready, runs, left) = (stand.path("ready"), stand.path("pids"), stand.path("left"));
+    let (ready, runs, left, unseen) =
+        (stand.path("ready"), stand.path("pids"), stand.path("left"), stand.path("unseen"));
     assert!(Command::new("mkfifo").arg(&ready).status().unwrap().success());
     let text = format!(
-        "#!/bin/sh\nread -r order || exit 9\ncase $order in '{{\"to_job\":\"ahead\"'*)\n  echo $$ > '{}'\n  read -r order || {{ echo $$ >> '{}'; exit 0; }} ;;\nesac\n\
-         task=${{order#*'\"id\":'}}; task=${{task%%,*}}\necho \"$task $$\" >> '{}'\n{}\n",
+        "#!/bin/sh\nread -r order || exit 9\ncase $order in '{{\"to_job\":\"ahead\"'*)\n  echo $$ > '{0}'\n  read -r order || {{ echo $$ >> '{1}'; exit 0; }}\n  [ ! -e '{3}' ] || . '{3}' ;;\nesac\n\
+         task=${{order#*'\"id\":'}}; task=${{task%%,*}}\necho \"$task $$\" >> '{2}'\n{4}\n",
         ready.display(),
         left.display(),
         runs.display(),
+        unseen.display(),
         good()
     );
     let path = stand.path("job.sh");
@@ -82,4 +85,32 @@ async fn a_process_that_died_while_it_waited_is_no_trouble_of_the_job() {
     let _next = ready(&stand).await;
     agent.stop.ask(Stop::Drain);
     assert_eq!(agent.end().await.unwrap(), AgentEnd::Stopped);
+}
+
+/// What came of a second job whose process did this when its order came; who ran it.
+async fn with_an_order(unseen: &str) -> (Stand, Conclusion, Vec<String>) {
+    let (stand, agent, _) = after_a_job(1).await;
+    std::fs::write(stand.path("unseen"), unseen).unwrap();
+    stand.add([2]);
+    let ended = stand.ended(2).await;
+    let _next = ready(&stand).await;
+    agent.stop.ask(Stop::Drain);
+    assert_eq!(agent.end().await.unwrap(), AgentEnd::Stopped);
+    stand.assert_one_end(2, ended);
+    let runs = std::fs::read_to_string(stand.path("pids")).unwrap();
+    let runs = runs.lines().filter(|line| line.starts_with("2 ")).map(str::to_owned).collect();
+    (stand, ended, runs)
+}
+
+#[tokio::test]
+async fn an_order_that_did_not_begin_goes_to_another_process() {
+    let (_stand, ended, runs) = with_an_order("exit 9\n").await;
+    assert_eq!((ended, runs.len()), (Conclusion::Success, 1));
+}
+
+#[tokio::test]
+async fn an_order_that_began_is_never_run_again() {
+    let (stand, ended, runs) = with_an_order(&(say(&FromJob::Begins) + "exit 9\n")).await;
+    assert_eq!((ended, runs), (Conclusion::Failure, Vec::<String>::new()));
+    assert!(stand.log(2).contains("before the job did"), "{}", stand.log(2));
 }
