@@ -4,6 +4,7 @@
 
 mod attempt;
 mod conclusion;
+pub mod control;
 mod event;
 mod id;
 mod receipt;

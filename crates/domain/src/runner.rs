@@ -1,10 +1,18 @@
 //! A runner as a forge knows it: identity, labels, what it can do. Used by `protocol` at its border, by the agent and by the server.
 
 use crate::Secret;
+use serde::{Deserialize, Serialize};
 
 /// A runner's number at its forge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct RunnerId(pub i64);
+
+impl std::fmt::Display for RunnerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// The public name under which a runner signs its calls: a UUID in most cases, never interpreted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,10 +1,12 @@
 //! What passes between a forge and an agent: a task, how it stands, its log. Used by `protocol` at its border, by the agent and by the server.
 
 use crate::{Conclusion, Secret, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A task as the forge numbers it: one attempt of a job, given to one runner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct TaskId(pub i64);
 
 impl std::fmt::Display for TaskId {

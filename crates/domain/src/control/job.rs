@@ -1,0 +1,403 @@
+//! One attempt of a job as the server knows it: held, queued, leased, running, cancelling, finished. Used by the store's verbs and by whoever shows a job.
+//!
+//! Rules: `security` R81, R82 (started at most once, exactly one end, queued again only while the start was not acknowledged), `runner-protocol` 3.6, 5.2.
+
+use super::{AttemptNumber, Epoch, Lease};
+use crate::{Conclusion, RunnerId, TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where an attempt is. [`JobPhase::Finished`] is the end: nothing leads out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum JobPhase {
+    /// Something outside of the queue keeps it back.
+    Held {
+        /// What.
+        hold: Hold,
+        /// Its leases so far.
+        epoch: Epoch,
+    },
+    /// It waits for a runner.
+    Queued {
+        /// Since when; a lease that was not used does not change it.
+        since: Timestamp,
+        /// Its leases so far.
+        epoch: Epoch,
+    },
+    /// A runner has it and has not said yet that it started.
+    Leased {
+        /// The lease.
+        lease: Lease,
+        /// Since when it was queued.
+        queued: Timestamp,
+    },
+    /// The runner said that it started.
+    Running {
+        /// The lease.
+        lease: Lease,
+        /// When it started.
+        started: Timestamp,
+    },
+    /// Somebody wants it to end; the runner has not said yet that it did.
+    Cancelling {
+        /// The lease.
+        lease: Lease,
+        /// What is known of its start.
+        start: Start,
+        /// Who wanted it first.
+        by: CancelCause,
+        /// When.
+        asked: Timestamp,
+    },
+    /// It is over.
+    Finished {
+        /// How.
+        end: JobEnd,
+        /// When.
+        at: Timestamp,
+        /// Its leases.
+        epoch: Epoch,
+    },
+}
+
+/// What keeps a job out of the queue. The texts are for people: what exactly is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hold", content = "for", rename_all = "snake_case")]
+pub enum Hold {
+    /// Jobs that it needs, or `max-parallel` of its matrix; `workflow::run` says so.
+    Dependency(String),
+    /// Somebody must allow it.
+    Approval(String),
+    /// Its concurrency group is taken.
+    Concurrency(String),
+}
+
+/// Whether a job that was asked to end is known to have started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "start", content = "at", rename_all = "snake_case")]
+pub enum Start {
+    /// Not said by the runner.
+    Unheard,
+    /// Then.
+    At(Timestamp),
+}
+
+/// Why a job was cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", content = "who", rename_all = "snake_case")]
+pub enum CancelCause {
+    /// A person or a program by the API: its name.
+    Person(String),
+    /// A newer one of its concurrency group: the group.
+    Concurrency(String),
+    /// Another cell of its matrix failed.
+    FailFast,
+    /// It waited longer than jobs may.
+    Abandoned,
+    /// The branch or the project is gone.
+    Removed,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", content = "data", rename_all = "snake_case")]
+pub enum JobEnd {
+    /// Its runner said so; after a cancellation always [`Conclusion::Cancelled`].
+    Concluded(Conclusion),
+    /// The platform failed, not the user's work: the text says what was seen.
+    Fault(String),
+    /// It was never started.
+    NeverRan(NeverRan),
+}
+
+/// Why an attempt ended without a start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "never_ran", content = "data", rename_all = "snake_case")]
+pub enum NeverRan {
+    /// Its condition was false.
+    Skipped,
+    /// It was cancelled before.
+    Cancelled(CancelCause),
+    /// It cannot be run: the text says why.
+    Invalid(String),
+}
+
+impl JobEnd {
+    /// The one word of the end.
+    #[must_use]
+    pub const fn conclusion(&self) -> Conclusion {
+        match self {
+            Self::Concluded(conclusion) => *conclusion,
+            Self::Fault(_) | Self::NeverRan(NeverRan::Invalid(_)) => Conclusion::Failure,
+            Self::NeverRan(NeverRan::Skipped) => Conclusion::Skipped,
+            Self::NeverRan(NeverRan::Cancelled(_)) => Conclusion::Cancelled,
+        }
+    }
+}
+
+/// What happens to an attempt. What a runner says names its task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum JobChange {
+    /// Something keeps it back from now on: the first time, something else, or again (an approval that a push made void).
+    Held {
+        /// What.
+        hold: Hold,
+    },
+    /// Nothing keeps it back any more.
+    Released {
+        /// When.
+        at: Timestamp,
+    },
+    /// A runner gets it.
+    Leased {
+        /// The number of the lease, never used before.
+        task: TaskId,
+        /// Who.
+        runner: RunnerId,
+        /// When.
+        at: Timestamp,
+        /// When the lease ends unless a start is said.
+        until: Timestamp,
+    },
+    /// Its runner says that it started. Said again, it changes nothing.
+    Started {
+        /// By which lease.
+        task: TaskId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The time of a lease is over, or its runner gave it back, before a start was said.
+    Expired {
+        /// Which.
+        task: TaskId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody wants it to end.
+    CancelAsked {
+        /// Who.
+        by: CancelCause,
+        /// When.
+        at: Timestamp,
+    },
+    /// Its runner says how it ended.
+    Ended {
+        /// By which lease.
+        task: TaskId,
+        /// How.
+        conclusion: Conclusion,
+        /// When.
+        at: Timestamp,
+    },
+    /// The platform gives a leased attempt up: its runner vanished, or it ran longer than jobs may.
+    GivenUp {
+        /// Which lease.
+        task: TaskId,
+        /// What was seen.
+        fault: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// It will never be started: decided by the server while no runner has it.
+    Dropped {
+        /// Why.
+        why: NeverRan,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A change that was refused; the state is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobRefusal {
+    /// The attempt is over.
+    #[error("the attempt is finished ({conclusion}); nothing changes it any more")]
+    Finished {
+        /// How it ended.
+        conclusion: Conclusion,
+    },
+    /// Somebody speaks for a lease that is not the attempt's.
+    #[error("task {task} has not the lease of this attempt any more; end the task, its reports count no more")]
+    StaleLease {
+        /// Whose lease was shown.
+        task: TaskId,
+    },
+    /// The change has no place in the state.
+    #[error("an attempt that is {phase} cannot be {change}")]
+    NoPlace {
+        /// The word for the state.
+        phase: &'static str,
+        /// The word for the change.
+        change: &'static str,
+    },
+    /// A re-run of what goes on, or one too many.
+    #[error("the job cannot run again: {why}")]
+    NoRerun {
+        /// The fact.
+        why: &'static str,
+    },
+}
+
+impl JobPhase {
+    /// The first state of an attempt that waits for nothing but a runner.
+    #[must_use]
+    pub const fn queued(since: Timestamp) -> Self {
+        Self::Queued { since, epoch: Epoch::NONE }
+    }
+
+    /// The first state of an attempt that something keeps back.
+    #[must_use]
+    pub const fn held(hold: Hold) -> Self {
+        Self::Held { hold, epoch: Epoch::NONE }
+    }
+
+    /// The word for the state.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "held",
+            Self::Queued { .. } => "queued",
+            Self::Leased { .. } => "leased",
+            Self::Running { .. } => "running",
+            Self::Cancelling { .. } => "cancelling",
+            Self::Finished { .. } => "finished",
+        }
+    }
+
+    /// The lease that counts now.
+    #[must_use]
+    pub const fn lease(&self) -> Option<&Lease> {
+        match self {
+            Self::Leased { lease, .. } | Self::Running { lease, .. } | Self::Cancelling { lease, .. } => Some(lease),
+            Self::Held { .. } | Self::Queued { .. } | Self::Finished { .. } => None,
+        }
+    }
+
+    /// How many leases the attempt has had.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        match self {
+            Self::Held { epoch, .. } | Self::Queued { epoch, .. } | Self::Finished { epoch, .. } => *epoch,
+            Self::Leased { lease, .. } | Self::Running { lease, .. } | Self::Cancelling { lease, .. } => lease.epoch,
+        }
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub const fn end(&self) -> Option<&JobEnd> {
+        match self {
+            Self::Finished { end, .. } => Some(end),
+            _ => None,
+        }
+    }
+
+    /// The state after a change.
+    ///
+    /// # Errors
+    /// When the attempt is finished, the lease is not the one that counts, or the change has no place in this state.
+    pub fn after(&self, change: JobChange) -> Result<Self, JobRefusal> {
+        if let Self::Finished { end, .. } = self {
+            return Err(JobRefusal::Finished { conclusion: end.conclusion() });
+        }
+        if let Some(task) = change.task()
+            && self.lease().is_none_or(|lease| lease.task != task)
+        {
+            return Err(JobRefusal::StaleLease { task });
+        }
+        let word = change.word();
+        let epoch = self.epoch();
+        let finished = |end, at| Self::Finished { end, at, epoch };
+        let next = match (self, change) {
+            (Self::Held { .. } | Self::Queued { .. }, JobChange::Held { hold }) => Self::Held { hold, epoch },
+            (Self::Held { .. }, JobChange::Released { at }) => Self::Queued { since: at, epoch },
+            (Self::Queued { since, .. }, JobChange::Leased { task, runner, at, until }) => {
+                Self::Leased { lease: Lease { task, runner, epoch: epoch.next(), given: at, until }, queued: *since }
+            }
+            (Self::Leased { lease, .. }, JobChange::Started { at, .. }) => Self::Running { lease: *lease, started: at },
+            (Self::Running { .. } | Self::Cancelling { start: Start::At(_), .. }, JobChange::Started { .. }) => {
+                self.clone()
+            }
+            (Self::Cancelling { lease, start: Start::Unheard, by, asked }, JobChange::Started { at, .. }) => {
+                Self::Cancelling { lease: *lease, start: Start::At(at), by: by.clone(), asked: *asked }
+            }
+            (Self::Leased { queued, .. }, JobChange::Expired { .. }) => Self::Queued { since: *queued, epoch },
+            (Self::Cancelling { start: Start::Unheard, by, .. }, JobChange::Expired { at, .. }) => {
+                finished(JobEnd::NeverRan(NeverRan::Cancelled(by.clone())), at)
+            }
+            (Self::Held { .. } | Self::Queued { .. }, JobChange::CancelAsked { by, at }) => {
+                finished(JobEnd::NeverRan(NeverRan::Cancelled(by)), at)
+            }
+            (Self::Leased { lease, .. }, JobChange::CancelAsked { by, at }) => {
+                Self::Cancelling { lease: *lease, start: Start::Unheard, by, asked: at }
+            }
+            (Self::Running { lease, started }, JobChange::CancelAsked { by, at }) => {
+                Self::Cancelling { lease: *lease, start: Start::At(*started), by, asked: at }
+            }
+            // Who asked first is remembered.
+            (Self::Cancelling { .. }, JobChange::CancelAsked { .. }) => self.clone(),
+            // A runner may say the end without having said the start.
+            (Self::Leased { .. } | Self::Running { .. }, JobChange::Ended { conclusion, at, .. }) => {
+                finished(JobEnd::Concluded(conclusion), at)
+            }
+            (Self::Leased { .. } | Self::Running { .. }, JobChange::GivenUp { fault, at, .. }) => {
+                finished(JobEnd::Fault(fault), at)
+            }
+            // Whatever was reported: it was cancelled.
+            (Self::Cancelling { .. }, JobChange::Ended { at, .. } | JobChange::GivenUp { at, .. }) => {
+                finished(JobEnd::Concluded(Conclusion::Cancelled), at)
+            }
+            (Self::Held { .. } | Self::Queued { .. }, JobChange::Dropped { why, at }) => {
+                finished(JobEnd::NeverRan(why), at)
+            }
+            _ => return Err(JobRefusal::NoPlace { phase: self.word(), change: word }),
+        };
+        Ok(next)
+    }
+
+    /// The number of the next attempt of the same job, when this one is over.
+    ///
+    /// # Errors
+    /// When it goes on, or the job was tried as often as it may be.
+    pub fn rerun(&self, number: AttemptNumber) -> Result<AttemptNumber, JobRefusal> {
+        if self.end().is_none() {
+            return Err(JobRefusal::NoRerun { why: "its last attempt is not finished; cancel it or wait" });
+        }
+        number.next().ok_or(JobRefusal::NoRerun { why: "it was tried 50 times; start a new run" })
+    }
+}
+
+impl JobChange {
+    /// The lease that it speaks for; a new lease speaks for none yet.
+    const fn task(&self) -> Option<TaskId> {
+        match self {
+            Self::Started { task, .. }
+            | Self::Expired { task, .. }
+            | Self::Ended { task, .. }
+            | Self::GivenUp { task, .. } => Some(*task),
+            Self::Held { .. }
+            | Self::Released { .. }
+            | Self::Leased { .. }
+            | Self::CancelAsked { .. }
+            | Self::Dropped { .. } => None,
+        }
+    }
+
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "held",
+            Self::Released { .. } => "released",
+            Self::Leased { .. } => "leased",
+            Self::Started { .. } => "started",
+            Self::Expired { .. } => "put back",
+            Self::CancelAsked { .. } => "cancelled",
+            Self::Ended { .. } => "ended",
+            Self::GivenUp { .. } => "given up",
+            Self::Dropped { .. } => "dropped",
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;
