@@ -3,7 +3,7 @@
 
 use domain::RunnerId;
 use domain::control::{JobNumber, OwnerId, ProjectId, Scope};
-use scheduler::{JobSpec, Labels, Life, Priority, ProjectSpec, Queue, RunnerDoor, RunnerSpec, Settings};
+use scheduler::{JobSpec, Labels, Life, OwnerSpec, Priority, ProjectSpec, Queue, RunnerDoor, RunnerSpec, Settings};
 use std::time::{Duration, Instant};
 
 const RUNNERS: i64 = 1_000;
@@ -15,12 +15,27 @@ struct Mix {
     projects: i64,
     labels: usize,
     priorities: i16,
+    /// So many jobs of each owner run.
+    quota: Option<u32>,
 }
 
-const MIXES: [Mix; 3] = [
-    Mix { name: "200 projects, 10 sets of labels, 3 priorities", projects: 200, labels: 10, priorities: 3 },
-    Mix { name: "one project, one set of labels", projects: 1, labels: 1, priorities: 1 },
-    Mix { name: "20,000 projects", projects: 20_000, labels: 3, priorities: 1 },
+const MIXES: [Mix; 4] = [
+    Mix {
+        name: "200 projects, 10 sets of labels, 3 priorities",
+        projects: 200,
+        labels: 10,
+        priorities: 3,
+        quota: None,
+    },
+    Mix { name: "one project, one set of labels", projects: 1, labels: 1, priorities: 1, quota: None },
+    Mix { name: "20,000 projects", projects: 20_000, labels: 3, priorities: 1, quota: None },
+    Mix {
+        name: "2,000 projects of 20 owners, each at its limit",
+        projects: 2_000,
+        labels: 3,
+        priorities: 1,
+        quota: Some(20),
+    },
 ];
 
 /// Numbers that look random and are the same each time.
@@ -61,6 +76,9 @@ fn bench(mix: &Mix, jobs: i64) {
     for project in 0..mix.projects {
         queue.put_project(ProjectId(project), ProjectSpec::new(OwnerId(project % 20)));
     }
+    for id in 0..20 {
+        queue.put_owner(OwnerId(id), OwnerSpec { name: "owner".into(), max_running: mix.quota });
+    }
     for id in 0..RUNNERS {
         let all = (0..mix.labels).flat_map(|n| labels(n).iter().cloned().collect::<Vec<_>>());
         let (labels, scope) = (Labels::new(all), Scope::Instance);
@@ -94,7 +112,11 @@ fn bench(mix: &Mix, jobs: i64) {
         let decisions = queue.assign();
         assigns.push(middle.elapsed());
         cycles.push(start.elapsed());
-        running[at] = decisions.assignments[0];
+        match decisions.assignments[..] {
+            [assignment] => running[at] = assignment,
+            // Its owner has nothing else that waits.
+            _ => drop(running.swap_remove(at)),
+        }
         next += 1;
         let asked = JobNumber(dice.below(next.unsigned_abs()).cast_signed());
         let start = Instant::now();

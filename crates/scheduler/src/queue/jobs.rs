@@ -39,7 +39,7 @@ impl Queue {
         let Some(seat) = self.place(number, spec)? else { return Ok(()) };
         if let Some(place) = self.claim_all(seat) {
             // It runs, whoever has its group: it waits for nothing any more.
-            self.jobs[seat as usize].place = place;
+            self.put(seat, place);
             self.displace(seat);
         }
         self.begin(seat, runner);
@@ -65,10 +65,11 @@ impl Queue {
         }
         let shape = self.use_shape(&labels);
         let claims = if claims.is_empty() { None } else { Some(claims.into_boxed_slice()) };
-        let place = hold.map_or(Place::Nowhere, Place::Held);
+        let place = Place::Nowhere;
         let job = Job { number, came, project, shape, priority: priority.0, place, claims };
         let seat = short(self.jobs.insert(job));
         self.seats.insert(number, seat);
+        self.put(seat, hold.map_or(Place::Nowhere, Place::Held));
         Ok(Some(seat))
     }
 
@@ -79,7 +80,7 @@ impl Queue {
             return;
         }
         self.displace(seat);
-        self.jobs[seat as usize].place = hold.map_or(Place::Nowhere, Place::Held);
+        self.put(seat, hold.map_or(Place::Nowhere, Place::Held));
         self.advance(seat);
     }
 
@@ -112,7 +113,7 @@ impl Queue {
         for seat in self.groups.leave(member) {
             // A job may wait with its member and be held from outside at the same time.
             if let Some(Place::Grouped(_)) = self.jobs.get(seat as usize).map(|job| &job.place) {
-                self.jobs[seat as usize].place = Place::Nowhere;
+                self.put(seat, Place::Nowhere);
                 self.advance(seat);
             }
         }
@@ -123,8 +124,17 @@ impl Queue {
         let Place::Nowhere = self.jobs[seat as usize].place else { return };
         match self.claim_all(seat) {
             None => self.line_up(seat),
-            Some(place) => self.jobs[seat as usize].place = place,
+            Some(place) => self.put(seat, place),
         }
+    }
+
+    /// A job waits here now, outside of lines, or nowhere.
+    fn put(&mut self, seat: u32, place: Place) {
+        match place {
+            Place::Held(_) | Place::Grouped(_) | Place::Lost(_) => self.aside.insert(seat),
+            Place::Nowhere | Place::Lined(_) | Place::Running(_) => self.aside.remove(&seat),
+        };
+        self.jobs[seat as usize].place = place;
     }
 
     /// Claims the job's groups, outermost first, up to the first that is not to be had.
@@ -165,7 +175,9 @@ impl Queue {
 
     /// Takes a job from where it is to nowhere; what it used of runner, pool and quota is free.
     fn displace(&mut self, seat: u32) {
-        match std::mem::replace(&mut self.jobs[seat as usize].place, Place::Nowhere) {
+        let before = std::mem::replace(&mut self.jobs[seat as usize].place, Place::Nowhere);
+        self.aside.remove(&seat);
+        match before {
             Place::Nowhere | Place::Held(_) | Place::Lost(_) => {}
             Place::Grouped(at) => {
                 let job = &self.jobs[seat as usize];

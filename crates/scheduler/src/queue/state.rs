@@ -35,6 +35,8 @@ pub struct Queue {
     pub(super) lanes: Slab<Lane>,
     pub(super) jobs: Slab<Job>,
     pub(super) seats: BTreeMap<JobNumber, u32>,
+    /// Seats of jobs that wait for something before a line.
+    pub(super) aside: BTreeSet<u32>,
     pub(super) groups: Groups,
     /// Classes with runners that ask, by what they serve; those with few labels first, so that the versatile stay free.
     pub(super) asking: BTreeMap<(u32, Scope), BTreeSet<(usize, usize)>>,

@@ -203,7 +203,7 @@ impl Queue {
         Some(Estimate { p50: after(durations.p50)?, p90: after(durations.p90)? })
     }
 
-    /// How many jobs wait for which reason: one count for each line, not a look at each job of it.
+    /// How many jobs wait for which reason: each line is looked at as a whole, and each job that is in none.
     #[must_use]
     pub fn census(&self) -> BTreeMap<ReasonKind, u64> {
         let mut census = BTreeMap::new();
@@ -213,12 +213,8 @@ impl Queue {
                 *census.entry(reason.kind()).or_default() += lane.line.len() as u64;
             }
         }
-        for (_, job) in &self.jobs {
-            if let Place::Held(_) | Place::Grouped(_) | Place::Lost(_) = job.place
-                && let Some(reason) = self.reason(job)
-            {
-                *census.entry(reason.kind()).or_default() += 1;
-            }
+        for reason in self.aside.iter().filter_map(|seat| self.reason(self.jobs.get(*seat as usize)?)) {
+            *census.entry(reason.kind()).or_default() += 1;
         }
         census
     }
