@@ -17,6 +17,7 @@ mod labels;
 mod line;
 mod queue;
 mod reason;
+mod reason_text;
 mod shelf;
 mod spec;
 

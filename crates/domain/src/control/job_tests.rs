@@ -1,7 +1,7 @@
 //! The machine of a job under any order of changes.
 
-use super::{CancelCause, Hold, JobChange, JobEnd, JobPhase, JobRefusal, NeverRan, Start};
-use crate::control::{AttemptNumber, Epoch};
+use super::JobPhase;
+use crate::control::{AttemptNumber, CancelCause, Epoch, Hold, JobChange, JobEnd, JobRefusal, NeverRan, Start};
 use crate::{Conclusion, RunnerId, TaskId, Timestamp};
 use proptest::prelude::*;
 

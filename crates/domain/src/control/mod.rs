@@ -12,6 +12,8 @@
 
 mod id;
 mod job;
+mod job_change;
+mod job_end;
 mod lease;
 mod run;
 mod runner;
@@ -19,7 +21,9 @@ mod scope;
 mod token;
 
 pub use id::{AttemptId, AttemptNumber, JobNumber, OwnerId, PoolId, ProjectId, RunId, TokenId};
-pub use job::{CancelCause, Hold, JobChange, JobEnd, JobPhase, JobRefusal, NeverRan, Start};
+pub use job::JobPhase;
+pub use job_change::{JobChange, JobRefusal};
+pub use job_end::{CancelCause, Hold, JobEnd, NeverRan, Start};
 pub use lease::{Epoch, Lease};
 pub use run::{RunJob, RunPhase, RunTally, Tolerance};
 pub use runner::{Admission, Contact, RunnerChange, RunnerPhase, RunnerRefusal, RunnerStanding, Work};

@@ -17,7 +17,8 @@ pub struct Assignment {
     pub runner: RunnerId,
 }
 
-/// What is to be made true. The queue counts it as done; what could not be done is told by [`Queue::requeue`].
+/// What is to be made true. The queue counts it as done; what could not be done is told by [`Queue::requeue`], and by [`Queue::put_running`] or
+/// [`Queue::drop_job`] behind it when another server was quicker.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decisions {
     /// Jobs that go to runners, in this order.

@@ -248,3 +248,22 @@ fn a_queue_that_begins_again_knows_what_runs() {
     let unknown = queue.put_job(JobNumber(3), JobSpec::new(ProjectId(77), Labels::new(["linux"])));
     assert_eq!(unknown, Err(PutError::UnknownProject { job: JobNumber(3), project: ProjectId(77) }));
 }
+
+#[test]
+fn a_job_that_another_server_gave_away_counts_for_the_runner_that_has_it() {
+    let mut queue = queue();
+    for id in [RUNNER, RunnerId(2)] {
+        queue.put_runner(id, RunnerSpec { pool: None, ..runner() });
+    }
+    queue.ask(RUNNER, 1);
+    queue.put_job(JOB, spec(&["linux"])).unwrap();
+    assert_eq!(queue.assign().assignments.len(), 1);
+    queue.requeue(JOB);
+    queue.put_running(JOB, spec(&["linux"]), RunnerId(2)).unwrap();
+    queue.put_job(JobNumber(2), spec(&["linux"])).unwrap();
+    queue.put_job(JobNumber(3), spec(&["linux"])).unwrap();
+    queue.ask(RUNNER, 1);
+    queue.ask(RunnerId(2), 1);
+    let runners: Vec<RunnerId> = queue.assign().assignments.iter().map(|assignment| assignment.runner).collect();
+    assert_eq!(runners, [RUNNER]);
+}
