@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::process::{Command, Stdio};
 
 /// Program → package.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("cc", "gcc"),
     ("git", "git"),
     ("node", "nodejs"),
@@ -15,6 +15,7 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("newuidmap", "uidmap"),
     ("setpriv", "util-linux"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("initdb", "postgresql"),
 ];
 
 /// Installs what is missing; says what to run where it cannot.
@@ -44,10 +45,13 @@ pub(crate) fn install() -> Result<()> {
     bail!("packages are missing: {}", packages.join(" "));
 }
 
-/// Whether a program is on the `PATH`, or where an ordinary user's `PATH` does not look.
+/// Whether a program is on the `PATH`, where an ordinary user's `PATH` does not look, or where Debian keeps those of PostgreSQL.
 pub(crate) fn exists(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok().into_iter().flatten().flatten();
+    let places = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .chain(versions.map(|version| version.path().join("bin")));
     places.map(|place| place.join(program)).any(|file| file.is_file())
 }
 

@@ -10,6 +10,7 @@ mod forge;
 #[cfg(feature = "gitea")]
 mod gitea;
 mod http;
+mod postgres;
 #[cfg(feature = "gitea")]
 mod relay;
 mod repository;
@@ -27,6 +28,7 @@ pub use forge::{FakeForge, Mischief, bare_task};
 #[cfg(feature = "gitea")]
 pub use gitea::{Gitea, GiteaProgram, Job, Run, Sweeps};
 pub use http::GitHttp;
+pub use postgres::Postgres;
 #[cfg(feature = "gitea")]
 pub use relay::{Exchange, Moment, Relay, Watcher};
 pub use repository::TempRepository;

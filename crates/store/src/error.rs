@@ -1,0 +1,85 @@
+//! Why a verb did not happen.
+
+use domain::control::{JobRefusal, RunnerRefusal, TokenRefusal};
+
+/// Why a verb of the store did not happen. Nothing of it did.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address is none that we know.
+    #[error("'{url}' is no address of a database: give sqlite:PATH or postgres://USER@HOST/NAME")]
+    Address {
+        /// As it was given, without a password.
+        url: String,
+    },
+    /// The folder or the file of a SQLite database cannot be used.
+    #[error("could not open the database {path}")]
+    Open {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database is newer than this program, or was changed by hand.
+    #[error("the database does not fit this version of ekiden; use the version that wrote it last, or a newer one")]
+    Schema(#[source] sqlx::migrate::MigrateError),
+    /// There is nothing of that name or number.
+    #[error("there is no {what} {name}")]
+    Missing {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name or number.
+        name: String,
+    },
+    /// There is one already.
+    #[error("there is a {what} {name} already")]
+    Present {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The token opens nothing, or the change has no place in its life.
+    #[error(transparent)]
+    Token(#[from] TokenRefusal),
+    /// The change has no place in the runner's life.
+    #[error(transparent)]
+    Runner(#[from] RunnerRefusal),
+    /// The change has no place in the job's life, or the lease is another's.
+    #[error(transparent)]
+    Job(#[from] JobRefusal),
+    /// A row holds what no version of this program writes.
+    #[error("the database holds a {what} that cannot be read: {fact}")]
+    Damaged {
+        /// The kind of thing.
+        what: &'static str,
+        /// What was seen.
+        fact: String,
+    },
+    /// The database refused, is full, or is away.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the same call may work in a while: the database is away, busy or starting.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Open { source: error, .. } => match error {
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+                // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping; SQLite: 5 busy, 6 locked, 13 full.
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                    ["08", "40", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+                        || ["5", "6", "13", "261", "517"].contains(&code.as_ref())
+                }),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    pub(crate) fn damaged(what: &'static str, fact: impl std::fmt::Display) -> Self {
+        Self::Damaged { what, fact: fact.to_string() }
+    }
+}

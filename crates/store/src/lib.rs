@@ -1,0 +1,27 @@
+//! What the control plane remembers, as verbs over SQLite and PostgreSQL. Called by `server`; no SQL and no row is seen outside this crate.
+//!
+//! A verb is one transaction: what it says either happened or did not, whenever the process dies. The queries are written once, in
+//! `queries/`, and compiled for each of the two databases.
+
+mod audit;
+mod database;
+mod error;
+mod holdings;
+mod postgres;
+mod projects;
+mod runners;
+mod runs;
+mod scope;
+mod sqlite;
+mod tasks;
+mod tokens;
+
+pub use audit::{AuditEntry, AuditFilter, AuditRecord};
+pub use database::Store;
+pub use error::StoreError;
+pub use holdings::{Holding, SealedSecret, Set, Variable};
+pub use projects::{NewProject, Project, RefChange, RefMove};
+pub use runners::{NewRunner, RunnerFacts, StoredRunner};
+pub use runs::{Advance, ChangedJob, NewJob, NewRun, RunFilter, StoredJob, StoredRun};
+pub use tasks::{StoredTask, Taker};
+pub use tokens::{NewToken, StoredToken, TokenHash, TokenKind};

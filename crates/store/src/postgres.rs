@@ -1,0 +1,65 @@
+//! PostgreSQL. Called by `database`.
+
+use crate::error::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{PgConnection, Postgres, Transaction};
+use std::time::Duration;
+
+/// What queries run on.
+pub(crate) type Conn = PgConnection;
+
+#[path = "queries/audit.rs"]
+pub(crate) mod audit;
+#[path = "queries/holdings.rs"]
+pub(crate) mod holdings;
+#[path = "queries/jobs.rs"]
+pub(crate) mod jobs;
+#[path = "queries/projects.rs"]
+pub(crate) mod projects;
+#[path = "queries/runners.rs"]
+pub(crate) mod runners;
+#[path = "queries/runs.rs"]
+pub(crate) mod runs;
+#[path = "queries/tasks.rs"]
+pub(crate) mod tasks;
+#[path = "queries/tokens.rs"]
+pub(crate) mod tokens;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+const CONNECTIONS: u32 = 16;
+/// How long a verb waits for a connection before it says that the database is away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pool of one database.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pool: PgPool,
+}
+
+impl Database {
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
+        let shown = url.split('@').next_back().unwrap_or_default().to_owned();
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect(url)
+            .await
+            .map_err(|source| StoreError::Open { path: shown, source })?;
+        MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
+        Ok(Self { pool })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin().await
+    }
+
+    pub(crate) async fn read(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.pool.acquire().await
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,209 @@
+//! Queries of runners, compiled for both databases.
+
+use super::{Conn, audit, tokens};
+use crate::audit::AuditEntry;
+use crate::error::StoreError;
+use crate::runners::{NewRunner, RunnerFacts, StoredRunner};
+use crate::scope;
+use crate::tokens::{NewToken, StoredToken, TokenHash, TokenKind};
+use domain::control::{Expiry, RunnerChange, RunnerPhase, Scope, TokenChange, TokenId, TokenPhase, Uses};
+use domain::{RunnerCapability, RunnerId, RunnerUuid, Timestamp};
+use std::time::Duration;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    uuid: String,
+    name: String,
+    owner_id: Option<i64>,
+    project_id: Option<i64>,
+    pool: Option<String>,
+    labels: String,
+    version: String,
+    capabilities: String,
+    phase: String,
+    created_at: i64,
+}
+
+impl Row {
+    fn runner(self) -> Result<StoredRunner, StoreError> {
+        let damaged = |error| StoreError::damaged("runner", error);
+        let words: Vec<String> = serde_json::from_str(&self.capabilities).map_err(damaged)?;
+        Ok(StoredRunner {
+            id: RunnerId(self.id),
+            uuid: RunnerUuid(self.uuid),
+            name: self.name,
+            scope: scope::of_columns(self.owner_id, self.project_id),
+            pool: self.pool,
+            labels: serde_json::from_str(&self.labels).map_err(damaged)?,
+            version: self.version,
+            capabilities: words.iter().map(|word| RunnerCapability::from_word(word)).collect(),
+            phase: serde_json::from_str(&self.phase).map_err(damaged)?,
+            created: Timestamp(self.created_at.cast_unsigned()),
+        })
+    }
+}
+
+pub(crate) async fn register(
+    conn: &mut Conn,
+    token: TokenId,
+    runner: &NewRunner,
+    now: Timestamp,
+    entry: &AuditEntry,
+) -> Result<StoredRunner, StoreError> {
+    tokens::change(&mut *conn, token, TokenChange::Used, now).await?;
+    let row: Row = sqlx::query_as(
+        "INSERT INTO runners (uuid, name, owner_id, project_id, pool, labels, version, capabilities, phase, created_at)
+         SELECT $1, $2, owner_id, project_id, $3, $4, $5, $6, $7, $8 FROM tokens WHERE id = $9
+         RETURNING id, uuid, name, owner_id, project_id, pool, labels, version, capabilities, phase, created_at",
+    )
+    .bind(&runner.uuid.0)
+    .bind(&runner.name)
+    .bind(&runner.pool)
+    .bind(list(&runner.labels))
+    .bind(&runner.version)
+    .bind(words(&runner.capabilities))
+    .bind(written(&runner.phase)?)
+    .bind(now.0.cast_signed())
+    .bind(token.0)
+    .fetch_one(&mut *conn)
+    .await?;
+    let made = row.runner()?;
+    tokens::add(&mut *conn, &key(&made, runner.key), Some(made.id), now).await?;
+    audit::add(conn, now, entry).await?;
+    Ok(made)
+}
+
+/// The key of a runner lives as long as the runner.
+fn key(runner: &StoredRunner, hash: TokenHash) -> NewToken {
+    NewToken {
+        kind: TokenKind::Runner,
+        hash,
+        name: runner.name.clone(),
+        opens: serde_json::Value::Null,
+        scope: runner.scope,
+        phase: TokenPhase::live(Uses::Unlimited, Expiry::Never),
+        by: format!("runner {}", runner.id.0),
+    }
+}
+
+pub(crate) async fn of_key(
+    conn: &mut Conn,
+    hash: TokenHash,
+) -> Result<Option<(StoredRunner, StoredToken)>, StoreError> {
+    let Some(token) = tokens::by_hash(&mut *conn, TokenKind::Runner, hash).await? else { return Ok(None) };
+    let Some(id) = token.runner else { return Ok(None) };
+    let runner = found(conn, id).await?;
+    Ok(runner.map(|runner| (runner, token)))
+}
+
+async fn found(conn: &mut Conn, id: RunnerId) -> Result<Option<StoredRunner>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, uuid, name, owner_id, project_id, pool, labels, version, capabilities, phase, created_at
+         FROM runners WHERE id = $1",
+    )
+    .bind(id.0)
+    .fetch_optional(conn)
+    .await?;
+    row.map(Row::runner).transpose()
+}
+
+pub(crate) async fn by_id(conn: &mut Conn, id: RunnerId) -> Result<StoredRunner, StoreError> {
+    found(conn, id).await?.ok_or_else(|| missing(id))
+}
+
+pub(crate) async fn of_scope(conn: &mut Conn, wanted: Option<Scope>) -> Result<Vec<StoredRunner>, StoreError> {
+    let (owner, project) = wanted.map_or((None, None), scope::columns);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, uuid, name, owner_id, project_id, pool, labels, version, capabilities, phase, created_at
+         FROM runners WHERE $1 OR (COALESCE(owner_id, 0) = $2 AND COALESCE(project_id, 0) = $3) ORDER BY id",
+    )
+    .bind(wanted.is_none())
+    .bind(owner.unwrap_or(0))
+    .bind(project.unwrap_or(0))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::runner).collect()
+}
+
+pub(crate) async fn declare(conn: &mut Conn, id: RunnerId, facts: &RunnerFacts) -> Result<(), StoreError> {
+    let done = sqlx::query("UPDATE runners SET labels = $1, version = $2, capabilities = $3 WHERE id = $4")
+        .bind(list(&facts.labels))
+        .bind(&facts.version)
+        .bind(words(&facts.capabilities))
+        .bind(id.0)
+        .execute(conn)
+        .await?;
+    if done.rows_affected() == 0 { Err(missing(id)) } else { Ok(()) }
+}
+
+/// Holds the runner's row until the transaction ends.
+pub(super) async fn change(conn: &mut Conn, id: RunnerId, change: RunnerChange) -> Result<RunnerPhase, StoreError> {
+    let held: Option<(String,)> = sqlx::query_as("UPDATE runners SET phase = phase WHERE id = $1 RETURNING phase")
+        .bind(id.0)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let (phase,) = held.ok_or_else(|| missing(id))?;
+    let phase: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
+    let phase = phase.after(change)?;
+    sqlx::query("UPDATE runners SET phase = $1 WHERE id = $2").bind(written(&phase)?).bind(id.0).execute(conn).await?;
+    Ok(phase)
+}
+
+pub(crate) async fn change_audited(
+    conn: &mut Conn,
+    id: RunnerId,
+    to: RunnerChange,
+    now: Timestamp,
+    entry: Option<&AuditEntry>,
+) -> Result<RunnerPhase, StoreError> {
+    let phase = change(&mut *conn, id, to).await?;
+    if let Some(entry) = entry {
+        audit::add(conn, now, entry).await?;
+    }
+    Ok(phase)
+}
+
+pub(crate) async fn rotate_key(
+    conn: &mut Conn,
+    id: RunnerId,
+    hash: TokenHash,
+    grace: Duration,
+    now: Timestamp,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let runner = by_id(&mut *conn, id).await?;
+    tokens::rotate_of_runner(&mut *conn, id, TokenChange::Rotated { grace }, now).await?;
+    tokens::add(&mut *conn, &key(&runner, hash), Some(id), now).await?;
+    audit::add(conn, now, entry).await
+}
+
+pub(crate) async fn remove(
+    conn: &mut Conn,
+    id: RunnerId,
+    now: Timestamp,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let done = sqlx::query("DELETE FROM runners WHERE id = $1").bind(id.0).execute(&mut *conn).await?;
+    if done.rows_affected() == 0 {
+        return Err(missing(id));
+    }
+    audit::add(conn, now, entry).await
+}
+
+fn list(labels: &[String]) -> String {
+    serde_json::Value::from(labels).to_string()
+}
+
+fn words(capabilities: &[RunnerCapability]) -> String {
+    let words: Vec<&str> = capabilities.iter().map(RunnerCapability::as_str).collect();
+    serde_json::Value::from(words).to_string()
+}
+
+fn written(phase: &RunnerPhase) -> Result<String, StoreError> {
+    serde_json::to_string(phase).map_err(|error| StoreError::damaged("runner", error))
+}
+
+fn missing(id: RunnerId) -> StoreError {
+    StoreError::Missing { what: "runner", name: id.0.to_string() }
+}

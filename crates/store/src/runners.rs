@@ -1,0 +1,154 @@
+//! Runners: registered, heard of, changed, removed. Called by the server's runner service, its runner routes and its sweeps.
+
+use crate::audit::AuditEntry;
+use crate::database::{change, read};
+use crate::tokens::{StoredToken, TokenHash};
+use crate::{Store, StoreError};
+use domain::control::{RunnerChange, RunnerPhase, Scope, TokenId};
+use domain::{RunnerCapability, RunnerId, RunnerUuid, Timestamp};
+use std::time::Duration;
+
+/// A runner to be. Where it belongs, and to which pool, is the registration token's to say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRunner {
+    /// Its public name, made by the server.
+    pub uuid: RunnerUuid,
+    /// How people call it.
+    pub name: String,
+    /// The pool that the token named.
+    pub pool: Option<String>,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Its program's version.
+    pub version: String,
+    /// What it can do beyond the first protocol.
+    pub capabilities: Vec<RunnerCapability>,
+    /// How it begins.
+    pub phase: RunnerPhase,
+    /// The key that it will sign with.
+    pub key: TokenHash,
+}
+
+/// A runner as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRunner {
+    /// Its number.
+    pub id: RunnerId,
+    /// Its public name.
+    pub uuid: RunnerUuid,
+    /// How people call it.
+    pub name: String,
+    /// Whose jobs it takes.
+    pub scope: Scope,
+    /// Its pool.
+    pub pool: Option<String>,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Its program's version.
+    pub version: String,
+    /// What it can do beyond the first protocol.
+    pub capabilities: Vec<RunnerCapability>,
+    /// What it does, and whether it may.
+    pub phase: RunnerPhase,
+    /// Since when it is one.
+    pub created: Timestamp,
+}
+
+/// What a runner says of itself at its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerFacts {
+    /// Its labels: they replace those that it had.
+    pub labels: Vec<String>,
+    /// Its program's version.
+    pub version: String,
+    /// What it can do beyond the first protocol.
+    pub capabilities: Vec<RunnerCapability>,
+}
+
+impl Store {
+    /// Makes a runner with a registration token: the token's use and the runner happen together or not at all.
+    ///
+    /// # Errors
+    /// When the token is dead; of many who share its last use one wins.
+    pub async fn register(
+        &self,
+        token: TokenId,
+        runner: &NewRunner,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<StoredRunner, StoreError> {
+        Ok(change!(self, runners::register(token, runner, now, audit)))
+    }
+
+    /// The runner that signs with a key, and the key. Dead keys are found too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runner_of_key(&self, key: TokenHash) -> Result<Option<(StoredRunner, StoredToken)>, StoreError> {
+        Ok(read!(self, runners::of_key(key)))
+    }
+
+    /// The runner of a number.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn runner(&self, id: RunnerId) -> Result<StoredRunner, StoreError> {
+        Ok(read!(self, runners::by_id(id)))
+    }
+
+    /// The runners of a scope, those of its parts left out; `None`: all there are. By number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runners(&self, scope: Option<Scope>) -> Result<Vec<StoredRunner>, StoreError> {
+        Ok(read!(self, runners::of_scope(scope)))
+    }
+
+    /// Notes what a runner says of itself.
+    ///
+    /// # Errors
+    /// When there is no such runner.
+    pub async fn declare(&self, id: RunnerId, facts: &RunnerFacts) -> Result<(), StoreError> {
+        change!(self, runners::declare(id, facts));
+        Ok(())
+    }
+
+    /// Changes what a runner does or may do, and gives it as it is then. What people do comes with an audit entry.
+    ///
+    /// # Errors
+    /// When there is no such runner, or the change has no place.
+    pub async fn change_runner(
+        &self,
+        id: RunnerId,
+        change: RunnerChange,
+        now: Timestamp,
+        audit: Option<&AuditEntry>,
+    ) -> Result<RunnerPhase, StoreError> {
+        Ok(change!(self, runners::change_audited(id, change, now, audit)))
+    }
+
+    /// Gives a runner a new key; those it has open for `grace` still.
+    ///
+    /// # Errors
+    /// When there is no such runner.
+    pub async fn rotate_key(
+        &self,
+        id: RunnerId,
+        key: TokenHash,
+        grace: Duration,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        change!(self, runners::rotate_key(id, key, grace, now, audit));
+        Ok(())
+    }
+
+    /// Forgets a runner and its keys.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn remove_runner(&self, id: RunnerId, now: Timestamp, audit: &AuditEntry) -> Result<(), StoreError> {
+        change!(self, runners::remove(id, now, audit));
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! SQLite: one connection that writes, some that read. Called by `database`.
+
+use crate::error::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+use std::time::Duration;
+
+/// What queries run on.
+pub(crate) type Conn = SqliteConnection;
+
+#[path = "queries/audit.rs"]
+pub(crate) mod audit;
+#[path = "queries/holdings.rs"]
+pub(crate) mod holdings;
+#[path = "queries/jobs.rs"]
+pub(crate) mod jobs;
+#[path = "queries/projects.rs"]
+pub(crate) mod projects;
+#[path = "queries/runners.rs"]
+pub(crate) mod runners;
+#[path = "queries/runs.rs"]
+pub(crate) mod runs;
+#[path = "queries/tasks.rs"]
+pub(crate) mod tasks;
+#[path = "queries/tokens.rs"]
+pub(crate) mod tokens;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a writer waits for another program that holds the file, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+/// The pools of one file.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    /// One connection: SQLite has one writer, and waiting here is fair where waiting there is not.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Database {
+    pub(crate) async fn open(path: &str) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Open { path: path.to_owned(), source };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(BUSY)
+            .foreign_keys(true)
+            .pragma("temp_store", "memory")
+            .optimize_on_close(true, None);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+        MIGRATIONS.run(&writer).await.map_err(StoreError::Schema)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.create_if_missing(false).read_only(true))
+            .await
+            .map_err(failed)?;
+        Ok(Self { writer, readers })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        // A transaction that reads first and writes later would fail where another wrote in between.
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.readers.acquire().await
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

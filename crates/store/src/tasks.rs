@@ -1,0 +1,102 @@
+//! Tasks: the lease of a job to a runner, as the wire numbers it. Called by the server's runner service and by its sweeps.
+
+use crate::database::{change, read};
+use crate::runs::{ChangedJob, StoredJob};
+use crate::{Store, StoreError};
+use domain::control::{JobChange, JobNumber};
+use domain::{RunnerId, TaskId, Timestamp};
+use std::collections::BTreeMap;
+
+/// A task as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTask {
+    /// Its number: that of a lease, never given twice.
+    pub id: TaskId,
+    /// Of which job.
+    pub job: JobNumber,
+    /// To whom it was given.
+    pub runner: RunnerId,
+    /// How people call that runner.
+    pub runner_name: String,
+    /// The request that it answered.
+    pub request: Option<String>,
+    /// How its steps stand, in the server's words.
+    pub steps: serde_json::Value,
+    /// When it was given.
+    pub given: Timestamp,
+    /// When its runner was last heard of it.
+    pub heard: Timestamp,
+}
+
+/// Who wants a job, and until when its start is awaited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taker {
+    /// Who.
+    pub runner: RunnerId,
+    /// The request, of a runner that asks again under the same key when an answer was lost.
+    pub request: Option<String>,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Store {
+    /// Gives a queued job to a runner; `None` where the job is not to be had any more.
+    ///
+    /// # Errors
+    /// When the runner may take none, is full, or there is no such job or runner.
+    pub async fn lease(
+        &self,
+        job: JobNumber,
+        taker: &Taker,
+        now: Timestamp,
+    ) -> Result<Option<(StoredTask, StoredJob)>, StoreError> {
+        Ok(change!(self, tasks::lease(job, taker, now)))
+    }
+
+    /// What was given for a request before, as far as the runner still has it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn given_for(&self, runner: RunnerId, request: &str) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
+        Ok(read!(self, tasks::given_for(runner, request)))
+    }
+
+    /// The task of a number and its job.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn task(&self, id: TaskId) -> Result<(StoredTask, StoredJob), StoreError> {
+        Ok(read!(self, tasks::by_id(id)))
+    }
+
+    /// Notes that a task was heard of and how its steps stand.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn heard(&self, id: TaskId, steps: &serde_json::Value, now: Timestamp) -> Result<(), StoreError> {
+        change!(self, tasks::heard(id, steps, now));
+        Ok(())
+    }
+
+    /// Changes the job of a task by the task's lease; the runner is free of it when that ends it.
+    ///
+    /// # Errors
+    /// When the lease is another's now, or the change has no place.
+    pub async fn change_by_task(
+        &self,
+        id: TaskId,
+        change: JobChange,
+        outputs: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Result<ChangedJob, StoreError> {
+        Ok(change!(self, tasks::change_job(id, change, outputs, now)))
+    }
+
+    /// Tasks that are out and were not heard of since then, the oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn silent_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
+        Ok(read!(self, tasks::silent_since(since, limit)))
+    }
+}

@@ -1,0 +1,132 @@
+//! Tokens of every kind, as hashes. Called by the server's interceptors, its token routes, and its first start.
+
+use crate::audit::AuditEntry;
+use crate::database::{change, read};
+use crate::{Store, StoreError};
+use domain::control::{Scope, TokenChange, TokenId, TokenPhase};
+use domain::{RunnerId, Timestamp};
+
+/// What is left of a token after hashing with the server's pepper.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl std::fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// Makes runners.
+    Registration,
+    /// Signs the calls of one runner.
+    Runner,
+    /// A person's, or a program's for a person.
+    User,
+    /// A page's session.
+    Session,
+}
+
+impl TokenKind {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Registration => "registration",
+            Self::Runner => "runner",
+            Self::User => "user",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// A token to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewToken {
+    /// What it is for.
+    pub kind: TokenKind,
+    /// What is kept of it.
+    pub hash: TokenHash,
+    /// How people call it.
+    pub name: String,
+    /// What it opens beyond its kind, in the server's words: rights, pool, labels.
+    pub opens: serde_json::Value,
+    /// Where it opens.
+    pub scope: Scope,
+    /// Its life.
+    pub phase: TokenPhase,
+    /// Who made it.
+    pub by: String,
+}
+
+/// A token as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredToken {
+    /// Its number.
+    pub id: TokenId,
+    /// How people call it.
+    pub name: String,
+    /// What it opens beyond its kind.
+    pub opens: serde_json::Value,
+    /// Where it opens.
+    pub scope: Scope,
+    /// The runner that signs with it, of a runner's token.
+    pub runner: Option<RunnerId>,
+    /// Its life as it was last written; [`TokenPhase::at`] says what it is now.
+    pub phase: TokenPhase,
+    /// Who made it.
+    pub by: String,
+    /// When.
+    pub created: Timestamp,
+    /// When it was last seen to open something, to the minute or so.
+    pub used: Option<Timestamp>,
+}
+
+impl Store {
+    /// Keeps a new token.
+    ///
+    /// # Errors
+    /// When there is one of this hash.
+    pub async fn add_token(&self, token: &NewToken, now: Timestamp, audit: &AuditEntry) -> Result<TokenId, StoreError> {
+        Ok(change!(self, tokens::add_audited(token, now, audit)))
+    }
+
+    /// The token of a hash; `None` where there is none of this kind. Dead ones are found too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn token(&self, kind: TokenKind, hash: TokenHash) -> Result<Option<StoredToken>, StoreError> {
+        Ok(read!(self, tokens::by_hash(kind, hash)))
+    }
+
+    /// The tokens of a kind, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tokens(&self, kind: TokenKind) -> Result<Vec<StoredToken>, StoreError> {
+        Ok(read!(self, tokens::all(kind)))
+    }
+
+    /// Changes a token's life, and gives it as it is then.
+    ///
+    /// # Errors
+    /// When there is no such token, or the change has no place in its life.
+    pub async fn change_token(
+        &self,
+        id: TokenId,
+        change: TokenChange,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<TokenPhase, StoreError> {
+        Ok(change!(self, tokens::change_audited(id, change, now, audit)))
+    }
+
+    /// Notes that a token opened something. For people to see; it counts no use.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_token_use(&self, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
+        change!(self, tokens::note_use(id, now));
+        Ok(())
+    }
+}

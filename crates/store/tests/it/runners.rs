@@ -1,0 +1,106 @@
+//! Runners and their keys.
+
+use super::projects::project;
+use super::tokens::token;
+use crate::support::{Setting, at, contract, entry};
+use domain::control::{Expiry, RunnerChange, RunnerPhase, RunnerStanding, Scope, TokenPhase, Uses};
+use domain::{RunnerCapability, RunnerUuid};
+use std::num::NonZeroU32;
+use std::time::Duration;
+use store::{NewRunner, NewToken, RunnerFacts, StoreError, TokenHash, TokenKind};
+
+contract!(
+    the_last_use_of_a_token_makes_one_runner,
+    a_runner_is_what_its_token_says,
+    a_new_key_leaves_the_old_one_its_grace,
+    a_removed_runner_signs_nothing
+);
+
+pub(crate) fn runner(number: u8) -> NewRunner {
+    NewRunner {
+        uuid: RunnerUuid(format!("uuid-{number}")),
+        name: format!("runner {number}"),
+        pool: Some("small".to_owned()),
+        labels: vec!["linux".to_owned()],
+        version: "1".to_owned(),
+        capabilities: vec![RunnerCapability::Cancelling, RunnerCapability::Other("x".to_owned())],
+        phase: RunnerPhase::lasting(NonZeroU32::MIN, at(2)),
+        key: TokenHash([100 + number; 32]),
+    }
+}
+
+pub(crate) fn registration(uses: u32) -> NewToken {
+    let uses = Uses::Left(NonZeroU32::new(uses).unwrap());
+    token(TokenKind::Registration, 1, TokenPhase::live(uses, Expiry::At(at(1000))))
+}
+
+async fn the_last_use_of_a_token_makes_one_runner(Setting { store, .. }: Setting) {
+    let id = store.add_token(&registration(1), at(1), &entry("token.add", "x")).await.unwrap();
+    let mut makers = Vec::new();
+    for number in 0..20 {
+        let store = store.clone();
+        let noted = entry("runner.register", "x");
+        makers.push(tokio::spawn(async move { store.register(id, &runner(number), at(2), &noted).await }));
+    }
+    let mut made = Vec::new();
+    for maker in makers {
+        match maker.await.unwrap() {
+            Ok(runner) => made.push(runner),
+            Err(StoreError::Token(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(made.len(), 1);
+    assert_eq!(store.runners(None).await.unwrap(), made);
+}
+
+async fn a_runner_is_what_its_token_says(Setting { store, .. }: Setting) {
+    let noted = entry("x", "x");
+    let web = store.add_project(&project("ana/web"), at(1), &noted).await.unwrap();
+    let scope = Scope::Owner(web.owner_id);
+    let id = store.add_token(&NewToken { scope, ..registration(9) }, at(1), &noted).await.unwrap();
+    let made = store.register(id, &runner(1), at(2), &noted).await.unwrap();
+    assert_eq!((made.scope, made.pool.as_deref(), made.created), (scope, Some("small"), at(2)));
+    assert_eq!(made.capabilities, runner(1).capabilities);
+    assert_eq!(store.runner(made.id).await.unwrap(), made);
+    assert_eq!(store.runners(Some(scope)).await.unwrap().len(), 1);
+    assert!(store.runners(Some(Scope::Instance)).await.unwrap().is_empty());
+    assert!(store.runners(Some(Scope::Repository(web.id))).await.unwrap().is_empty());
+
+    let facts = RunnerFacts { labels: vec!["gpu".to_owned()], version: "2".to_owned(), capabilities: Vec::new() };
+    store.declare(made.id, &facts).await.unwrap();
+    let phase = store.change_runner(made.id, RunnerChange::Heard(at(7)), at(7), None).await.unwrap();
+    assert_eq!(phase.standing(), RunnerStanding::Idle);
+    let now = store.runner(made.id).await.unwrap();
+    assert_eq!((now.labels, now.version, now.phase), (facts.labels, facts.version, phase));
+    let over = store.register(id, &runner(2), at(1000), &noted).await;
+    assert!(matches!(over, Err(StoreError::Token(_))), "{over:?}");
+}
+
+async fn a_new_key_leaves_the_old_one_its_grace(Setting { store, .. }: Setting) {
+    let noted = entry("x", "x");
+    let id = store.add_token(&registration(1), at(1), &noted).await.unwrap();
+    let made = store.register(id, &runner(1), at(2), &noted).await.unwrap();
+    let new = TokenHash([200; 32]);
+    store.rotate_key(made.id, new, Duration::from_millis(50), at(10), &noted).await.unwrap();
+    let (of_old, old) = store.runner_of_key(runner(1).key).await.unwrap().unwrap();
+    let (of_new, key) = store.runner_of_key(new).await.unwrap().unwrap();
+    assert_eq!((of_old.id, of_new.id), (made.id, made.id));
+    assert!(old.phase.opens(at(59)).is_ok() && old.phase.opens(at(60)).is_err());
+    assert!(key.phase.opens(at(1_000_000)).is_ok());
+    // A second rotation leaves the first one's grace as it is.
+    store.rotate_key(made.id, TokenHash([201; 32]), Duration::from_millis(500), at(20), &noted).await.unwrap();
+    let (_, old) = store.runner_of_key(runner(1).key).await.unwrap().unwrap();
+    assert!(old.phase.opens(at(60)).is_err());
+}
+
+async fn a_removed_runner_signs_nothing(Setting { store, .. }: Setting) {
+    let noted = entry("x", "x");
+    let id = store.add_token(&registration(1), at(1), &noted).await.unwrap();
+    let made = store.register(id, &runner(1), at(2), &noted).await.unwrap();
+    store.remove_runner(made.id, at(3), &noted).await.unwrap();
+    assert_eq!(store.runner_of_key(runner(1).key).await.unwrap(), None);
+    let gone = store.change_runner(made.id, RunnerChange::Heard(at(4)), at(4), None).await;
+    assert!(matches!(gone, Err(StoreError::Missing { what: "runner", .. })), "{gone:?}");
+    assert!(store.remove_runner(made.id, at(5), &noted).await.is_err());
+}
