@@ -19,6 +19,7 @@ mod run;
 mod runner;
 mod scope;
 mod token;
+mod token_text;
 
 pub use id::{AttemptId, AttemptNumber, JobNumber, OwnerId, PoolId, ProjectId, RunId, TokenId};
 pub use job::JobPhase;
@@ -29,3 +30,4 @@ pub use run::{RunJob, RunPhase, RunTally, Tolerance};
 pub use runner::{Admission, Contact, RunnerChange, RunnerPhase, RunnerRefusal, RunnerStanding, Work};
 pub use scope::Scope;
 pub use token::{DeathCause, Expiry, TokenChange, TokenPhase, TokenRefusal, Uses};
+pub use token_text::{NoToken, TokenUse};
