@@ -6,39 +6,61 @@ use crate::{Store, StoreError};
 use domain::Timestamp;
 use domain::control::{ProjectId, Scope};
 
-/// What people see of a secret or a variable beside its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
+/// What a scope holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HoldingKind {
+    /// Sealed by the server, which alone can open it.
+    Secret,
+    /// Plain text.
+    Variable,
+}
+
+impl HoldingKind {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Variable => "variable",
+        }
+    }
+}
+
+/// A secret or a variable to be.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewHolding {
+    /// Which of the two.
+    pub kind: HoldingKind,
+    /// Whose it is.
+    pub scope: Scope,
     /// Upper case.
     pub name: String,
-    /// What people wrote about it.
+    /// What people write about it.
     pub description: String,
+    /// What is kept.
+    pub value: Vec<u8>,
+}
+
+/// A secret or a variable.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// What was kept.
+    pub new: NewHolding,
     /// Since when there is one of this name.
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
 }
 
-/// A secret as it is kept: the server sealed it, and only the server can open it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedSecret {
-    /// Whose it is; the seal covers it.
-    pub scope: Scope,
-    /// Upper case; the seal covers it.
-    pub name: String,
-    /// The sealed value.
-    pub sealed: Vec<u8>,
+impl std::fmt::Debug for NewHolding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, scope, name, .. } = self;
+        write!(f, "{} {name} of {scope:?}", kind.word())
+    }
 }
 
-/// A variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
-    /// Whose it is.
-    pub scope: Scope,
-    /// What people see beside the value.
-    pub holding: Holding,
-    /// Its value.
-    pub value: String,
+impl std::fmt::Debug for Holding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.new.fmt(f)
+    }
 }
 
 /// What a call that sets something found.
@@ -51,95 +73,48 @@ pub enum Set {
 }
 
 impl Store {
-    /// Keeps a secret; one of the same scope and name is replaced.
+    /// Keeps a secret or a variable; one of the same scope and name is replaced.
     ///
     /// # Errors
     /// When the scope is a project that does not exist.
-    pub async fn set_secret(
+    pub async fn set_holding(
         &self,
-        secret: &SealedSecret,
-        description: &str,
+        holding: &NewHolding,
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<Set, StoreError> {
-        Ok(change!(self, holdings::set_secret(secret, description, now, audit)))
+        Ok(change!(self, holdings::set(holding, now, audit)))
     }
 
-    /// Forgets a secret.
+    /// Forgets one.
     ///
     /// # Errors
     /// When there is none of this name.
-    pub async fn remove_secret(
+    pub async fn remove_holding(
         &self,
+        kind: HoldingKind,
         scope: Scope,
         name: &str,
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
-        change!(self, holdings::remove_secret(scope, name, now, audit));
+        change!(self, holdings::remove(kind, scope, name, now, audit));
         Ok(())
     }
 
-    /// The secrets of a scope, by name, without their values.
+    /// Those of a scope alone, by name.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn secrets(&self, scope: Scope) -> Result<Vec<Holding>, StoreError> {
-        Ok(read!(self, holdings::secrets(scope)))
+    pub async fn holdings(&self, kind: HoldingKind, scope: Scope) -> Result<Vec<Holding>, StoreError> {
+        Ok(read!(self, holdings::of_scope(kind, scope)))
     }
 
-    /// The secrets that jobs of a project may see: those of its owner, and its own before these.
+    /// Those that jobs of a project see, by name: the instance's, its owner's before these, and its own before all.
     ///
     /// # Errors
     /// When there is no such project.
-    pub async fn secrets_for(&self, project: ProjectId) -> Result<Vec<SealedSecret>, StoreError> {
-        Ok(read!(self, holdings::secrets_for(project)))
-    }
-
-    /// Keeps a variable; one of the same scope and name is replaced.
-    ///
-    /// # Errors
-    /// When the scope is a project that does not exist.
-    pub async fn set_variable(
-        &self,
-        scope: Scope,
-        name: &str,
-        value: &str,
-        description: &str,
-        now: Timestamp,
-        audit: &AuditEntry,
-    ) -> Result<Set, StoreError> {
-        Ok(change!(self, holdings::set_variable(scope, name, value, description, now, audit)))
-    }
-
-    /// Forgets a variable.
-    ///
-    /// # Errors
-    /// When there is none of this name.
-    pub async fn remove_variable(
-        &self,
-        scope: Scope,
-        name: &str,
-        now: Timestamp,
-        audit: &AuditEntry,
-    ) -> Result<(), StoreError> {
-        change!(self, holdings::remove_variable(scope, name, now, audit));
-        Ok(())
-    }
-
-    /// The variables of a scope, by name.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn variables(&self, scope: Scope) -> Result<Vec<Variable>, StoreError> {
-        Ok(read!(self, holdings::variables(scope)))
-    }
-
-    /// The variables that jobs of a project see: those of the instance, of its owner before these, and its own before all.
-    ///
-    /// # Errors
-    /// When there is no such project.
-    pub async fn variables_for(&self, project: ProjectId) -> Result<Vec<Variable>, StoreError> {
-        Ok(read!(self, holdings::variables_for(project)))
+    pub async fn holdings_for(&self, kind: HoldingKind, project: ProjectId) -> Result<Vec<Holding>, StoreError> {
+        Ok(read!(self, holdings::for_project(kind, project)))
     }
 }

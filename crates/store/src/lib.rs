@@ -20,7 +20,7 @@ mod tokens;
 pub use audit::{AuditEntry, AuditFilter, AuditRecord};
 pub use database::Store;
 pub use error::StoreError;
-pub use holdings::{Holding, SealedSecret, Set, Variable};
+pub use holdings::{Holding, HoldingKind, NewHolding, Set};
 pub use projects::{NewProject, Project, RefChange, RefMove};
 pub use runners::{NewRunner, RunnerFacts, StoredRunner};
 pub use runs::{Advance, ChangedJob, NewJob, NewRun, RunFilter, StoredJob, StoredRun};

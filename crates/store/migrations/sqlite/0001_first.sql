@@ -57,30 +57,20 @@ CREATE TABLE tokens (
 );
 CREATE INDEX tokens_runner ON tokens (runner_id);
 
--- Sealed by the server before they come here; scope and name are part of what the seal covers.
-CREATE TABLE secrets (
+-- Secrets, sealed by the server before they come here (scope and name are part of what the seal covers), and variables.
+CREATE TABLE holdings (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
     owner_id BIGINT REFERENCES owners (id) ON DELETE CASCADE,
     project_id BIGINT REFERENCES projects (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
     description TEXT NOT NULL,
-    sealed BLOB NOT NULL,
+    value BLOB NOT NULL,
     created_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
+    updated_at BIGINT NOT NULL,
+    changes BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX secrets_name ON secrets (COALESCE(owner_id, 0), COALESCE(project_id, 0), name);
-
-CREATE TABLE variables (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner_id BIGINT REFERENCES owners (id) ON DELETE CASCADE,
-    project_id BIGINT REFERENCES projects (id) ON DELETE CASCADE,
-    name TEXT NOT NULL,
-    description TEXT NOT NULL,
-    value TEXT NOT NULL,
-    created_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
-);
-CREATE UNIQUE INDEX variables_name ON variables (COALESCE(owner_id, 0), COALESCE(project_id, 0), name);
+CREATE UNIQUE INDEX holdings_name ON holdings (kind, COALESCE(owner_id, 0), COALESCE(project_id, 0), name);
 
 -- Who changed what, from where. Rows are only added.
 CREATE TABLE audit (

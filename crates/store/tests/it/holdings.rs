@@ -3,12 +3,20 @@
 use super::projects::project;
 use crate::support::{Setting, at, contract, entry};
 use domain::control::Scope;
-use store::{SealedSecret, Set, StoreError};
+use store::{HoldingKind, NewHolding, Set, StoreError};
 
 contract!(the_narrowest_scope_wins, one_name_is_one_thing);
 
-fn secret(scope: Scope, name: &str, sealed: &[u8]) -> SealedSecret {
-    SealedSecret { scope, name: name.to_owned(), sealed: sealed.to_vec() }
+fn holding(kind: HoldingKind, scope: Scope, name: &str, value: &[u8]) -> NewHolding {
+    NewHolding { kind, scope, name: name.to_owned(), description: String::new(), value: value.to_vec() }
+}
+
+pub(crate) fn variable(scope: Scope, name: &str, value: &str) -> NewHolding {
+    holding(HoldingKind::Variable, scope, name, value.as_bytes())
+}
+
+fn secret(scope: Scope, name: &str, value: &[u8]) -> NewHolding {
+    holding(HoldingKind::Secret, scope, name, value)
 }
 
 async fn the_narrowest_scope_wins(Setting { store, .. }: Setting) {
@@ -24,19 +32,20 @@ async fn the_narrowest_scope_wins(Setting { store, .. }: Setting) {
         (own, "C", "own"),
         (Scope::Repository(other.id), "A", "of another"),
     ] {
-        assert_eq!(store.set_variable(scope, name, value, "", at(2), &noted).await.unwrap(), Set::Made);
+        assert_eq!(store.set_holding(&variable(scope, name, value), at(2), &noted).await.unwrap(), Set::Made);
     }
-    let seen = store.variables_for(web.id).await.unwrap();
-    let seen: Vec<(&str, &str)> =
-        seen.iter().map(|variable| (variable.holding.name.as_str(), variable.value.as_str())).collect();
-    assert_eq!(seen, [("A", "instance"), ("B", "owner"), ("C", "own")]);
+    let seen = async |kind, project| -> Vec<NewHolding> {
+        store.holdings_for(kind, project).await.unwrap().into_iter().map(|holding| holding.new).collect()
+    };
+    let wanted = [variable(Scope::Instance, "A", "instance"), variable(owner, "B", "owner"), variable(own, "C", "own")];
+    assert_eq!(seen(HoldingKind::Variable, web.id).await, wanted);
 
     for (scope, name, sealed) in [(owner, "S", b"owner"), (own, "S", b"own!!"), (owner, "T", b"owner")] {
-        store.set_secret(&secret(scope, name, sealed), "", at(3), &noted).await.unwrap();
+        store.set_holding(&secret(scope, name, sealed), at(3), &noted).await.unwrap();
     }
-    let seen = store.secrets_for(web.id).await.unwrap();
-    assert_eq!(seen, [secret(own, "S", b"own!!"), secret(owner, "T", b"owner")]);
-    assert!(store.secrets_for(other.id).await.unwrap().is_empty());
+    assert_eq!(seen(HoldingKind::Secret, web.id).await, [secret(own, "S", b"own!!"), secret(owner, "T", b"owner")]);
+    assert!(seen(HoldingKind::Secret, other.id).await.is_empty());
+    assert!(!format!("{:?}", secret(own, "S", b"own!!")).contains("111"), "values are not for logs");
 }
 
 async fn one_name_is_one_thing(Setting { store, .. }: Setting) {
@@ -46,23 +55,25 @@ async fn one_name_is_one_thing(Setting { store, .. }: Setting) {
     for value in 0..8 {
         let (store, noted) = (store.clone(), noted.clone());
         makers.push(tokio::spawn(async move {
-            store.set_secret(&secret(scope, "S", &[value]), "mine", at(2), &noted).await.unwrap();
-            store.set_variable(scope, "V", "x", "", at(2), &noted).await.unwrap();
+            // A variable of that name is another thing.
+            store.set_holding(&variable(scope, "S", "x"), at(2), &noted).await.unwrap();
+            store.set_holding(&secret(scope, "S", &[value]), at(2), &noted).await.unwrap()
         }));
     }
+    let mut made = 0;
     for maker in makers {
-        maker.await.unwrap();
+        made += usize::from(maker.await.unwrap() == Set::Made);
     }
-    assert_eq!(store.set_secret(&secret(scope, "S", b"last"), "other", at(9), &noted).await.unwrap(), Set::Changed);
-    let listed = store.secrets(scope).await.unwrap();
-    assert_eq!(listed.len(), 1);
-    let one = &listed[0];
-    assert_eq!((one.name.as_str(), one.description.as_str(), one.created, one.updated), ("S", "other", at(2), at(9)));
-    assert_eq!(store.variables(scope).await.unwrap().len(), 1);
+    assert_eq!(made, 1);
+    let last = NewHolding { description: "other".to_owned(), ..secret(scope, "S", b"last") };
+    assert_eq!(store.set_holding(&last, at(9), &noted).await.unwrap(), Set::Changed);
+    let listed = store.holdings(HoldingKind::Secret, scope).await.unwrap();
+    let [one] = listed.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((&one.new, one.created, one.updated), (&last, at(2), at(9)));
+    assert_eq!(store.holdings(HoldingKind::Variable, scope).await.unwrap().len(), 1);
 
-    store.remove_secret(scope, "S", at(10), &noted).await.unwrap();
-    store.remove_variable(scope, "V", at(10), &noted).await.unwrap();
-    let again = store.remove_secret(scope, "S", at(10), &noted).await;
+    store.remove_holding(HoldingKind::Secret, scope, "S", at(10), &noted).await.unwrap();
+    let again = store.remove_holding(HoldingKind::Secret, scope, "S", at(10), &noted).await;
     assert!(matches!(again, Err(StoreError::Missing { what: "secret", .. })), "{again:?}");
-    assert!(store.remove_variable(scope, "V", at(10), &noted).await.is_err());
+    assert_eq!(store.holdings(HoldingKind::Variable, scope).await.unwrap().len(), 1);
 }

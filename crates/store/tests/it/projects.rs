@@ -1,7 +1,8 @@
 //! Projects and their refs.
 
+use super::holdings::variable;
 use crate::support::{Setting, at, contract, entry};
-use store::{AuditFilter, NewProject, RefChange, RefMove, Store, StoreError};
+use store::{AuditFilter, HoldingKind, NewProject, RefChange, RefMove, Store, StoreError};
 
 contract!(
     names_have_no_case,
@@ -69,10 +70,11 @@ async fn what_was_written_is_there_after_a_restart(setting: Setting) {
 async fn a_removed_project_takes_its_own_with_it(Setting { store, .. }: Setting) {
     let id = store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id;
     let scope = domain::control::Scope::Repository(id);
-    store.set_variable(scope, "V", "x", "", at(2), &entry("variable.set", "V")).await.unwrap();
+    let holding = variable(scope, "V", "x");
+    store.set_holding(&holding, at(2), &entry("variable.set", "V")).await.unwrap();
     store.remove_project(id, at(3), &entry("project.remove", "a/b")).await.unwrap();
-    assert!(store.variables(scope).await.unwrap().is_empty());
-    let gone = store.set_variable(scope, "V", "x", "", at(4), &entry("variable.set", "V")).await;
+    assert!(store.holdings(HoldingKind::Variable, scope).await.unwrap().is_empty());
+    let gone = store.set_holding(&holding, at(4), &entry("variable.set", "V")).await;
     assert!(matches!(gone, Err(StoreError::Missing { what: "project", .. })), "{gone:?}");
     let again = store.remove_project(id, at(5), &entry("project.remove", "a/b")).await;
     assert!(matches!(again, Err(StoreError::Missing { .. })), "{again:?}");
