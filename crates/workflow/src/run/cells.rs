@@ -140,6 +140,7 @@ impl Run {
         let (labels, group) = read.runs_on(normal)?;
         let ready = ReadyJob {
             id: id.clone(),
+            origin: state.handle.origin(),
             name: name.to_owned(),
             file: workflow.file,
             workflow: Arc::clone(workflow),

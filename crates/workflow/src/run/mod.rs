@@ -25,4 +25,4 @@ pub use cells::workflow_concurrency;
 pub use machine::Run;
 pub use one_job::{EndedNeed, OneJob, one_job};
 pub use secrets::SecretsView;
-pub use types::{ConcurrencyGroup, ConcurrencyQueue, Decision, ReadyJob, RunChange, RunInputs, WantedCell};
+pub use types::{ConcurrencyGroup, ConcurrencyQueue, Decision, Origin, ReadyJob, RunChange, RunInputs, WantedCell};

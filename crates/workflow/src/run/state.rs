@@ -1,7 +1,7 @@
 //! The states of graphs, jobs and cells.
 
 use super::scope::{Ancestors, JobScope};
-use super::{ConcurrencyGroup, ReadyJob, SecretsView};
+use super::{ConcurrencyGroup, Origin, ReadyJob, SecretsView};
 use crate::expr::{Object, Value};
 use crate::plan::{Graph, Plan};
 use domain::{Conclusion, JobId};
@@ -12,6 +12,15 @@ use std::sync::Arc;
 pub(super) enum GraphHandle {
     Root(Arc<Plan>),
     Callee(Arc<Graph>),
+}
+
+impl GraphHandle {
+    pub(super) const fn origin(&self) -> Origin {
+        match self {
+            Self::Root(_) => Origin::Event,
+            Self::Callee(_) => Origin::Call,
+        }
+    }
 }
 
 impl std::ops::Deref for GraphHandle {

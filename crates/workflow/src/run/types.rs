@@ -103,11 +103,22 @@ pub enum Decision {
     },
 }
 
+/// How a job's file came into the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The event started it.
+    Event,
+    /// A job called it, as a reusable workflow.
+    Call,
+}
+
 /// A job that can run. `env`, `container`, `services`, `outputs` and steps are not evaluated: whoever runs it does that.
 #[derive(Debug, Clone)]
 pub struct ReadyJob {
     /// Its id in the run.
     pub id: JobId,
+    /// Whether its file was started or called.
+    pub origin: Origin,
     /// The name that people see.
     pub name: String,
     /// The file that holds it.

@@ -11,7 +11,7 @@ use workflow::parse;
 use workflow::plan::{Calls, FileReference, Files, Options, PlanOutcome, TokenPolicy, plan_with};
 use workflow::yaml::{FileId, Span};
 
-struct Golden {
+pub(crate) struct Golden {
     options: String,
     path: String,
     main: String,
@@ -20,7 +20,7 @@ struct Golden {
 }
 
 impl Golden {
-    fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
         let mut documents: Vec<String> = vec![String::new()];
         for line in text.split_inclusive('\n') {
@@ -68,7 +68,7 @@ impl Golden {
         self.options.lines().any(|line| line.trim().strip_prefix('-').is_some_and(|name| name.trim() == language))
     }
 
-    fn plan(&self) -> (Files, PlanOutcome) {
+    pub(crate) fn plan(&self) -> (Files, PlanOutcome) {
         let mut files = Files::new();
         let root = FileReference::Local(self.path.clone());
         files.insert(root.clone(), self.main.as_str());

@@ -3,6 +3,7 @@
 
 mod conformance;
 mod corpora;
+mod document;
 mod events;
 mod expressions;
 mod filters;
