@@ -1,0 +1,3 @@
+//! The control plane: what runners, people and forges talk to.
+
+pub mod logs;

@@ -1,0 +1,296 @@
+//! All logs: the verbs, and which logs are in memory. Called by the runner service, REST and the pages.
+
+use super::error::LogError;
+use super::log::{Due, Log, LogFacts, State};
+use super::manifest::Filed;
+use super::objects::{LogObjects, manifest_path, spread};
+use super::read::{LogPage, LogText, Pieces, page, tail};
+use super::recover::{blocking, recover};
+use super::seal::seal;
+use domain::{LogBatch, LogEnd, LogRow, TaskId};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OnceCell, Semaphore, watch};
+
+/// So many logs are remembered before idle ones are forgotten.
+const LOGS: usize = 4096;
+/// So many files are open before idle ones are closed.
+const FILES: usize = 256;
+/// So many parts are packed at a time.
+const PACKERS: usize = 2;
+
+/// Where logs are kept.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// What is not in the object store yet: a folder on a disk of this machine, of this server alone.
+    pub folder: PathBuf,
+    /// What is sealed.
+    pub objects: LogObjects,
+}
+
+/// The logs of all tasks. Clones share it. Its verbs need a tokio runtime.
+#[derive(Debug, Clone)]
+pub struct LogStore(Arc<Logs>);
+
+#[derive(Debug)]
+struct Logs {
+    settings: LogSettings,
+    /// Says that this server uses the folder.
+    _lock: fs_err::File,
+    logs: Mutex<HashMap<TaskId, Arc<Entry>>>,
+    /// Counts uses; the lowest number is the longest unused.
+    uses: AtomicU64,
+    files: Arc<AtomicUsize>,
+    packers: Semaphore,
+}
+
+/// A log in memory.
+#[derive(Debug, Default)]
+struct Entry {
+    used: AtomicU64,
+    log: OnceCell<Arc<Log>>,
+}
+
+impl LogStore {
+    /// Opens the logs. What a crash left unsealed is sealed by [`Self::settle`].
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or is used by another server.
+    pub fn open(settings: LogSettings) -> Result<Self, LogError> {
+        let folder = settings.folder.clone();
+        fs_err::create_dir_all(&folder).map_err(LogError::file(&folder))?;
+        let path = folder.join("lock");
+        let lock = fs_err::File::create(&path).map_err(LogError::file(&path))?;
+        match lock.file().try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(LogError::Used { folder }),
+            Err(std::fs::TryLockError::Error(source)) => return Err(LogError::File { path, source }),
+        }
+        Ok(Self(Arc::new(Logs {
+            settings,
+            _lock: lock,
+            logs: Mutex::default(),
+            uses: AtomicU64::new(0),
+            files: Arc::default(),
+            packers: Semaphore::new(PACKERS),
+        })))
+    }
+
+    /// Adds rows, and says how many the log has now: what a runner hears as `ack_index`. A gap before the batch: nothing is stored. Rows that
+    /// are there already are left out. What is acknowledged outlives the process.
+    ///
+    /// # Errors
+    /// [`LogError::Ended`] for new rows after the end; [`LogError::Full`] when there is no room. The rows before the fault may be there;
+    /// who sends them all again does no harm.
+    pub async fn append(&self, batch: LogBatch) -> Result<u64, LogError> {
+        let LogBatch { task, index, rows, end } = batch;
+        self.add(task, move |facts| {
+            let known = usize::try_from(facts.rows.checked_sub(index)?).unwrap_or(usize::MAX);
+            Some((known, rows, end))
+        })
+        .await
+    }
+
+    /// Ends a log that nobody else ends: `why` are its last rows. One that has ended stays as it is. Answers the number of rows.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn finish(&self, task: TaskId, why: Vec<LogRow>) -> Result<u64, LogError> {
+        self.add(task, move |facts| (facts.end == LogEnd::Open).then_some((0, why, LogEnd::Last))).await
+    }
+
+    /// Adds what `choose` says at the end: how many rows are left out, the rows, whether they are the last.
+    async fn add(
+        &self,
+        task: TaskId,
+        choose: impl FnOnce(LogFacts) -> Option<(usize, Vec<LogRow>, LogEnd)>,
+    ) -> Result<u64, LogError> {
+        let log = self.log(task).await?;
+        let mut state = Arc::clone(&log.state).lock_owned().await;
+        let facts = state.facts();
+        let Some((known, rows, end)) = choose(facts) else { return Ok(facts.rows) };
+        match (facts.end, rows.len() > known) {
+            (LogEnd::Last, true) => return Err(LogError::Ended { task, rows: facts.rows }),
+            (LogEnd::Last, false) => return Ok(facts.rows),
+            (LogEnd::Open, false) if end == LogEnd::Open => return Ok(facts.rows),
+            (LogEnd::Open, _) => {}
+        }
+        let files = Arc::clone(&self.0.files);
+        let writing = Arc::clone(&log);
+        let (due, rows) = blocking(task, move || {
+            let new = rows.get(known..).unwrap_or_default();
+            let done = state.add((task, &writing.folder), &files, new, end);
+            let facts = state.facts();
+            writing.facts.send_if_modified(|known| std::mem::replace(known, facts) != facts);
+            done.map(|()| (state.due(), facts.rows))
+        })
+        .await?;
+        if due == Due::Seal {
+            let logs = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                if let Err(error) = seal(&logs.settings.objects, &log, &logs.packers).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, %task, "a log stays in its folder for now");
+                }
+            });
+        }
+        Ok(rows)
+    }
+
+    /// At most `limit` rows from row `from` on; fewer when they are very long (a page has about 4 MiB), one at least where there is one.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub async fn read(&self, task: TaskId, from: u64, limit: u64) -> Result<LogPage, LogError> {
+        let log = self.log(task).await?;
+        let facts = *log.facts.borrow();
+        page(self.pieces(log, from, facts.rows.min(from.saturating_add(limit))), facts).await
+    }
+
+    /// The last `limit` rows; fewer when they are very long (about 4 MiB).
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub async fn tail(&self, task: TaskId, limit: u64) -> Result<LogPage, LogError> {
+        let log = self.log(task).await?;
+        let facts = *log.facts.borrow();
+        tail(self.pieces(log, facts.rows.saturating_sub(limit), facts.rows), facts).await
+    }
+
+    /// The whole text, to be read piece by piece.
+    ///
+    /// # Errors
+    /// When the log cannot be found.
+    pub async fn text(&self, task: TaskId) -> Result<LogText, LogError> {
+        let log = self.log(task).await?;
+        let facts = *log.facts.borrow();
+        Ok(LogText::new(self.pieces(log, 0, facts.rows), facts))
+    }
+
+    fn pieces(&self, log: Arc<Log>, from: u64, until: u64) -> Pieces {
+        Pieces::new(self.0.settings.objects.clone(), log, from, until)
+    }
+
+    /// How long a log is, now and whenever that changes; a log that is removed has no rows.
+    ///
+    /// # Errors
+    /// When the log cannot be found.
+    pub async fn watch(&self, task: TaskId) -> Result<watch::Receiver<LogFacts>, LogError> {
+        Ok(self.log(task).await?.facts.subscribe())
+    }
+
+    /// Removes a log. It is no fault when there is none; what a crash leaves of it, the next call removes.
+    ///
+    /// # Errors
+    /// When something of it cannot be removed.
+    pub async fn remove(&self, task: TaskId) -> Result<(), LogError> {
+        let log = self.log(task).await?;
+        let _alone = log.sealing.lock().await;
+        let mut state = log.state.lock().await;
+        let folder = log.folder.clone();
+        blocking(task, move || match fs_err::remove_dir_all(&folder) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LogError::File { path: folder, source }),
+            _ => Ok(()),
+        })
+        .await?;
+        let objects = &self.0.settings.objects;
+        objects.remove(&manifest_path(task)).await?;
+        *state = State::new(Vec::new(), VecDeque::new(), LogEnd::Open, Filed::Open);
+        log.facts.send_replace(state.facts());
+        for path in objects.of(task).await? {
+            objects.remove(&path).await?;
+        }
+        Ok(())
+    }
+
+    /// Seals all that is due: what a crash left, and what the object store did not take when it was away. To be called at the start, now and
+    /// then, and before the end. Every log is tried.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub async fn settle(&self) -> Result<(), LogError> {
+        let folder = self.0.settings.folder.clone();
+        let tasks = blocking(TaskId(0), move || tasks(&folder).map_err(LogError::file(&folder))).await?;
+        let mut fault = Ok(());
+        for task in tasks {
+            let done = match self.log(task).await {
+                Ok(log) => seal(&self.0.settings.objects, &log, &self.0.packers).await,
+                Err(error) => Err(error),
+            };
+            fault = fault.and(done);
+        }
+        fault
+    }
+
+    /// The log of a task, found on disk where it is not in memory.
+    async fn log(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
+        let logs = &self.0;
+        let entry = {
+            let mut map = logs.logs.lock().unwrap_or_else(PoisonError::into_inner);
+            if map.len() > LOGS || logs.files.load(Ordering::Relaxed) > FILES {
+                logs.trim(&mut map);
+            }
+            let entry = Arc::clone(map.entry(task).or_default());
+            entry.used.store(logs.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            entry
+        };
+        let find = || async {
+            let folder = logs.settings.folder.join(spread(task)).join(task.to_string());
+            let state = recover(&logs.settings.objects, task, &folder).await?;
+            let facts = watch::Sender::new(state.facts());
+            let (state, sealing) = (Arc::new(tokio::sync::Mutex::new(state)), tokio::sync::Mutex::default());
+            Ok::<_, LogError>(Arc::new(Log { task, folder, state, sealing, facts }))
+        };
+        entry.log.get_or_try_init(find).await.map(Arc::clone)
+    }
+}
+
+impl Logs {
+    /// Forgets logs that nobody uses and closes files, the longest unused first, until there is room for a quarter more.
+    fn trim(&self, map: &mut HashMap<TaskId, Arc<Entry>>) {
+        let mut tasks: Vec<(u64, TaskId)> =
+            map.iter().map(|(task, entry)| (entry.used.load(Ordering::Relaxed), *task)).collect();
+        tasks.sort_unstable();
+        for (_, task) in tasks {
+            let crowded = map.len() > LOGS / 4 * 3;
+            if !crowded && self.files.load(Ordering::Relaxed) <= FILES / 4 * 3 {
+                break;
+            }
+            let Some(entry) = map.get(&task) else { continue };
+            if crowded && entry.is_idle() {
+                map.remove(&task);
+            } else if let Some(log) = entry.log.get()
+                && let Ok(mut state) = log.state.try_lock()
+            {
+                state.close_file();
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Whether nobody uses or watches it. Asked under the lock of the map, where alone users come from.
+    fn is_idle(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1
+            && self.log.get().is_none_or(|log| Arc::strong_count(log) == 1 && log.facts.receiver_count() == 0)
+    }
+}
+
+/// The tasks that have parts.
+fn tasks(folder: &Path) -> io::Result<Vec<TaskId>> {
+    let mut tasks = Vec::new();
+    for spread in fs_err::read_dir(folder)? {
+        let spread = spread?;
+        if !spread.file_type()?.is_dir() {
+            continue;
+        }
+        for entry in fs_err::read_dir(spread.path())? {
+            if let Some(task) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
+                tasks.push(TaskId(task));
+            }
+        }
+    }
+    Ok(tasks)
+}

@@ -1,0 +1,105 @@
+//! What goes wrong around a log.
+
+use crate::support::{TASK, batch, files, line, open, rows, runtime, text};
+use domain::LogEnd;
+use server::logs::{LogError, LogObjects, LogSettings, LogStore};
+use std::path::Path;
+
+#[tokio::test]
+async fn one_folder_is_for_one_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    let settings = LogSettings {
+        folder: folder.path().join("open"),
+        objects: LogObjects::folder(&folder.path().join("objects")).unwrap(),
+    };
+    let error = LogStore::open(settings.clone()).unwrap_err();
+    assert!(matches!(error, LogError::Used { .. }), "{error}");
+    drop(first);
+    LogStore::open(settings).unwrap();
+}
+
+#[tokio::test]
+async fn a_log_waits_in_its_folder_while_the_object_store_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (objects, away) = (folder.path().join("objects"), folder.path().join("away"));
+    let store = open(folder.path());
+    store.append(batch(0, rows(0..1, 10), LogEnd::Open)).await.unwrap();
+    std::fs::rename(&objects, &away).unwrap();
+    std::fs::write(&objects, "no folder").unwrap();
+    assert_eq!(store.append(batch(1, rows(1..100, 50_000), LogEnd::Last)).await.unwrap(), 100);
+    assert!(matches!(store.settle().await, Err(LogError::Objects { .. })));
+    let expected: String = rows(0..1, 10).iter().chain(&rows(1..100, 50_000)).map(|row| line(row) + "\n").collect();
+    assert!(text(&store, TASK).await == expected);
+    std::fs::remove_file(&objects).unwrap();
+    std::fs::rename(&away, &objects).unwrap();
+    store.settle().await.unwrap();
+    assert_eq!(files(&folder.path().join("open")).len(), 0);
+    assert!(text(&store, TASK).await == expected);
+}
+
+#[tokio::test]
+async fn a_changed_or_missing_chunk_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.append(batch(0, rows(0..100, 50_000), LogEnd::Last)).await.unwrap();
+    store.settle().await.unwrap();
+    let mut chunks = files(&folder.path().join("objects"));
+    chunks.retain(|path| path.extension().is_some_and(|end| end == "zst"));
+    assert!(chunks.len() >= 2);
+    let whole = std::fs::read(&chunks[1]).unwrap();
+    let mut changed = whole.clone();
+    changed[100] ^= 1;
+    std::fs::write(&chunks[1], changed).unwrap();
+    assert!(matches!(store.tail(TASK, 100).await, Err(LogError::Damaged { .. })));
+    assert_eq!(store.read(TASK, 0, 5).await.unwrap().rows, rows(0..5, 50_000), "the others are sound");
+    std::fs::remove_file(&chunks[1]).unwrap();
+    let error = store.tail(TASK, 100).await.unwrap_err().to_string();
+    assert!(error.contains("it is gone"), "{error}");
+    // A chunk in the place of another.
+    std::fs::copy(&chunks[0], &chunks[1]).unwrap();
+    assert!(matches!(store.tail(TASK, 100).await, Err(LogError::Damaged { .. })));
+    std::fs::write(&chunks[1], whole).unwrap();
+    assert_eq!(store.tail(TASK, 3).await.unwrap().rows, rows(97..100, 50_000));
+}
+
+/// What a process does with the logs; when it is gone, so is all that it did in the background.
+fn life<T>(folder: &Path, work: impl AsyncFnOnce(LogStore) -> T) -> T {
+    runtime().block_on(async { work(open(folder)).await })
+}
+
+#[test]
+fn a_part_whose_chunk_did_not_reach_the_disk_is_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (part, kept) = life(folder, async |store| {
+        store.append(batch(0, rows(0..30, 50_000), LogEnd::Open)).await.unwrap();
+        let part = files(&folder.join("open")).remove(0);
+        let kept = std::fs::read(&part).unwrap();
+        store.append(batch(30, rows(30..60, 50_000), LogEnd::Last)).await.unwrap();
+        store.settle().await.unwrap();
+        (part, kept)
+    });
+    let put_back = || {
+        std::fs::create_dir_all(part.parent().unwrap()).unwrap();
+        std::fs::write(&part, &kept).unwrap();
+    };
+    let chunk = folder.join("objects/2c/300/000000000000.zst");
+    let object = std::fs::read(&chunk).unwrap();
+    // The removal of the part was lost, and the chunk is whole: nothing is lost.
+    put_back();
+    life(folder, async |store| {
+        let expected: String = rows(0..60, 50_000).iter().map(|row| line(row) + "\n").collect();
+        assert!(text(&store, TASK).await == expected);
+        assert_eq!(files(&folder.join("open")).len(), 0);
+    });
+    // The chunk was lost too: what the part has is a prefix, and goes on.
+    put_back();
+    std::fs::write(&chunk, &object[..object.len() / 2]).unwrap();
+    life(folder, async |store| {
+        assert_eq!(store.append(batch(30, rows(30..31, 10), LogEnd::Last)).await.unwrap(), 31);
+        store.settle().await.unwrap();
+        assert_eq!(store.tail(TASK, 2).await.unwrap().first, 29);
+        assert_eq!(store.read(TASK, 0, 3).await.unwrap().rows, rows(0..3, 50_000));
+    });
+}

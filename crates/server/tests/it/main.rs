@@ -1,0 +1,9 @@
+//! Logs on real disks: against a model, through crashes, without room, a thousand at a time.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod disk;
+mod faults;
+mod kill;
+mod many;
+mod model;
+mod support;

@@ -1,0 +1,74 @@
+//! A thousand logs at a time.
+
+use crate::support::{files, line, open, row, rows, text};
+use domain::{LogBatch, LogEnd, TaskId};
+
+fn open_files(folder: &std::path::Path) -> usize {
+    let links = std::fs::read_dir("/proc/self/fd").unwrap();
+    links.filter_map(|link| std::fs::read_link(link.unwrap().path()).ok()).filter(|to| to.starts_with(folder)).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_logs_are_open_and_few_files_are() {
+    const TASKS: i64 = 1000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut watches = Vec::new();
+    for round in 0..4 {
+        for task in 1..=TASKS {
+            let end = if round == 3 { LogEnd::Last } else { LogEnd::Open };
+            let batch =
+                LogBatch { task: TaskId(task), index: round * 3, rows: rows(round * 3..round * 3 + 3, 90), end };
+            assert_eq!(store.append(batch).await.unwrap(), round * 3 + 3);
+            if round == 0 {
+                watches.push(store.watch(TaskId(task)).await.unwrap());
+            }
+        }
+        let open = open_files(folder.path());
+        assert!(open <= 300, "{open} files are open");
+    }
+    let expected: String = (0..12).map(|number| line(&row(number, 90)) + "\n").collect();
+    for (task, watch) in (1..=TASKS).zip(&mut watches) {
+        let facts = *watch.borrow_and_update();
+        assert_eq!((facts.rows, facts.end), (12, LogEnd::Last));
+        assert_eq!(text(&store, TaskId(task)).await, expected);
+    }
+    store.settle().await.unwrap();
+    assert_eq!(files(&folder.path().join("open")).len(), 0);
+    assert_eq!(text(&store, TaskId(77)).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_hears_of_every_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut watch = store.watch(TaskId(-5)).await.unwrap();
+    let reader = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut seen = Vec::new();
+            loop {
+                let facts = *watch.borrow_and_update();
+                let page = store.read(TaskId(-5), seen.len() as u64, 1000).await.unwrap();
+                seen.extend(page.rows);
+                if facts.end == LogEnd::Last && seen.len() as u64 == facts.rows {
+                    return seen;
+                }
+                if page.facts == facts {
+                    watch.changed().await.unwrap();
+                }
+            }
+        }
+    });
+    // Enough to be sealed while it is read.
+    for number in 0..600 {
+        let batch =
+            LogBatch { task: TaskId(-5), index: number, rows: rows(number..number + 1, 20_000), end: LogEnd::Open };
+        store.append(batch).await.unwrap();
+    }
+    assert_eq!(store.finish(TaskId(-5), rows(600..601, 10)).await.unwrap(), 601);
+    assert_eq!(store.finish(TaskId(-5), rows(601..602, 10)).await.unwrap(), 601, "it has ended");
+    let mut expected = rows(0..600, 20_000);
+    expected.extend(rows(600..601, 10));
+    assert!(reader.await.unwrap() == expected);
+}
