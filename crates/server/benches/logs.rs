@@ -14,21 +14,24 @@ use std::time::{Duration, Instant};
 /// A row with its newline.
 const ROW: usize = 99;
 const BATCH: usize = 256 * 1024;
+const TASK: TaskId = TaskId(7);
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let megabytes: usize = words.iter().find_map(|word| word.parse().ok()).unwrap_or(200);
     let place = words.iter().find(|word| word.parse::<usize>().is_err()).map_or_else(std::env::temp_dir, PathBuf::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        for round in 0..3 {
-            let folder = tempfile::tempdir_in(&place).unwrap();
-            long(folder.path(), megabytes, round).await;
-        }
+    for round in 0..3 {
         let folder = tempfile::tempdir_in(&place).unwrap();
-        short(folder.path()).await;
-    });
+        let all = runtime().block_on(write(folder.path(), megabytes, round));
+        runtime().block_on(read(folder.path(), all));
+    }
+    let folder = tempfile::tempdir_in(&place).unwrap();
+    runtime().block_on(short(folder.path()));
     println!("memory at the peak: {} KiB", peak());
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 fn open(folder: &Path) -> LogStore {
@@ -51,8 +54,7 @@ fn rows(first: u64, count: u64) -> Vec<LogRow> {
         .collect()
 }
 
-async fn long(folder: &Path, megabytes: usize, round: u32) {
-    let task = TaskId(7);
+async fn write(folder: &Path, megabytes: usize, round: u32) -> u64 {
     let store = open(folder);
     let count = (BATCH / ROW) as u64;
     let batches: Vec<Vec<LogRow>> =
@@ -64,7 +66,7 @@ async fn long(folder: &Path, megabytes: usize, round: u32) {
     for rows in batches {
         let one = Instant::now();
         let end = if index + count == all { LogEnd::Last } else { LogEnd::Open };
-        index = store.append(LogBatch { task, index, rows, end }).await.unwrap();
+        index = store.append(LogBatch { task: TASK, index, rows, end }).await.unwrap();
         slowest = slowest.max(one.elapsed());
     }
     let appended = began.elapsed();
@@ -77,12 +79,15 @@ async fn long(folder: &Path, megabytes: usize, round: u32) {
         rate(appended),
         rate(sealed)
     );
-    drop(store);
+    all
+}
+
+async fn read(folder: &Path, all: u64) {
     let store = open(folder);
-    let tail = timed(async || store.tail(task, 1000).await.unwrap().rows.len()).await;
-    let middle = timed(async || store.read(task, all / 2, 1000).await.unwrap().rows.len()).await;
+    let tail = timed(async || store.tail(TASK, 1000).await.unwrap().rows.len()).await;
+    let middle = timed(async || store.read(TASK, all / 2, 1000).await.unwrap().rows.len()).await;
     let began = Instant::now();
-    let (mut text, mut bytes) = (store.text(task).await.unwrap(), 0);
+    let (mut text, mut bytes) = (store.text(TASK).await.unwrap(), 0);
     while let Some(lines) = text.next().await.unwrap() {
         bytes += lines.len();
     }

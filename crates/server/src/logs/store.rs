@@ -6,21 +6,22 @@ use super::manifest::Filed;
 use super::objects::{LogObjects, manifest_path, spread};
 use super::read::{LogPage, LogText, Pieces, page, tail};
 use super::recover::{blocking, recover};
-use super::seal::seal;
+use super::seal::{Turns, seal};
 use domain::{LogBatch, LogEnd, LogRow, TaskId};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::sync::{OnceCell, watch};
+use tokio::task::JoinSet;
 
 /// So many logs are remembered before idle ones are forgotten.
 const LOGS: usize = 4096;
 /// So many files are open before idle ones are closed.
 const FILES: usize = 256;
-/// So many parts are packed at a time.
-const PACKERS: usize = 2;
+/// So many logs are settled at a time.
+const SETTLERS: usize = 16;
 
 /// Where logs are kept.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ struct Logs {
     /// Counts uses; the lowest number is the longest unused.
     uses: AtomicU64,
     files: Arc<AtomicUsize>,
-    packers: Semaphore,
+    turns: Turns,
 }
 
 /// A log in memory.
@@ -75,7 +76,7 @@ impl LogStore {
             logs: Mutex::default(),
             uses: AtomicU64::new(0),
             files: Arc::default(),
-            packers: Semaphore::new(PACKERS),
+            turns: Turns::default(),
         })))
     }
 
@@ -128,10 +129,11 @@ impl LogStore {
             done.map(|()| (state.due(), facts.rows))
         })
         .await?;
-        if due == Due::Seal {
+        // Who seals it now looks again before it ends.
+        if due == Due::Seal && log.sealing.try_lock().is_ok() {
             let logs = Arc::clone(&self.0);
             tokio::spawn(async move {
-                if let Err(error) = seal(&logs.settings.objects, &log, &logs.packers).await {
+                if let Err(error) = seal(&logs.settings.objects, &log, &logs.turns).await {
                     tracing::warn!(error = &error as &dyn std::error::Error, %task, "a log stays in its folder for now");
                 }
             });
@@ -213,13 +215,22 @@ impl LogStore {
     pub async fn settle(&self) -> Result<(), LogError> {
         let folder = self.0.settings.folder.clone();
         let tasks = blocking(TaskId(0), move || tasks(&folder).map_err(LogError::file(&folder))).await?;
-        let mut fault = Ok(());
+        let (mut settlers, mut fault) = (JoinSet::new(), Ok(()));
+        let heard = |done: Result<_, tokio::task::JoinError>| done.unwrap_or(Err(LogError::Ending { task: TaskId(0) }));
         for task in tasks {
-            let done = match self.log(task).await {
-                Ok(log) => seal(&self.0.settings.objects, &log, &self.0.packers).await,
-                Err(error) => Err(error),
-            };
-            fault = fault.and(done);
+            if settlers.len() >= SETTLERS
+                && let Some(done) = settlers.join_next().await
+            {
+                fault = fault.and(heard(done));
+            }
+            let store = self.clone();
+            settlers.spawn(async move {
+                let log = store.log(task).await?;
+                seal(&store.0.settings.objects, &log, &store.0.turns).await
+            });
+        }
+        while let Some(done) = settlers.join_next().await {
+            fault = fault.and(heard(done));
         }
         fault
     }
