@@ -103,3 +103,34 @@ fn a_part_whose_chunk_did_not_reach_the_disk_is_used_again() {
         assert_eq!(store.read(TASK, 0, 3).await.unwrap().rows, rows(0..3, 50_000));
     });
 }
+
+#[test]
+fn rows_behind_a_part_that_was_torn_are_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (objects, away) = (folder.join("objects"), folder.join("away"));
+    life(folder, async |store| {
+        store.append(batch(0, rows(0..1, 10), LogEnd::Open)).await.unwrap();
+        // Nothing can be sealed: the parts stay.
+        std::fs::rename(&objects, &away).unwrap();
+        std::fs::write(&objects, "no folder").unwrap();
+        store.append(batch(1, rows(1..200, 50_000), LogEnd::Last)).await.unwrap();
+    });
+    std::fs::remove_file(&objects).unwrap();
+    std::fs::rename(&away, &objects).unwrap();
+    let parts = files(&folder.join("open"));
+    assert!(parts.len() >= 4);
+    let length = std::fs::metadata(&parts[1]).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&parts[1]).unwrap().set_len(length - 1).unwrap();
+    life(folder, async |store| {
+        let facts = *store.watch(TASK).await.unwrap().borrow();
+        assert!(facts.rows > 1 && facts.rows < 150 && facts.end == LogEnd::Open, "{facts:?}");
+        assert_eq!(files(&folder.join("open")).len(), 2);
+        // Its runner hears that rows were lost; here it has them still.
+        let left = rows(facts.rows..200, 50_000);
+        assert_eq!(store.append(batch(facts.rows, left, LogEnd::Last)).await.unwrap(), 200);
+        store.settle().await.unwrap();
+        let lines: String = rows(0..1, 10).iter().chain(&rows(1..200, 50_000)).map(|row| line(row) + "\n").collect();
+        assert!(text(&store, TASK).await == lines);
+    });
+}

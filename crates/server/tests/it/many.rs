@@ -72,3 +72,50 @@ async fn who_watches_hears_of_every_row() {
     expected.extend(rows(600..601, 10));
     assert!(reader.await.unwrap() == expected);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_forgotten_is_found_again_and_one_that_is_watched_is_not_forgotten() {
+    const TASKS: i64 = 5000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut watch = store.watch(TaskId(1)).await.unwrap();
+    let append = async |task, index: u64| {
+        let batch = LogBatch { task: TaskId(task), index, rows: rows(index..index + 1, 10), end: LogEnd::Open };
+        store.append(batch).await.unwrap()
+    };
+    for index in 0..2 {
+        for task in 1..=TASKS {
+            assert_eq!(append(task, index).await, index + 1);
+        }
+    }
+    assert_eq!(watch.borrow_and_update().rows, 2);
+    append(1, 2).await;
+    watch.changed().await.unwrap();
+    assert_eq!(watch.borrow().rows, 3);
+    assert_eq!(store.read(TaskId(2), 0, 10).await.unwrap().rows, rows(0..2, 10));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_rows_sent_by_many_at_once_are_stored_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let senders = (0..4_u64).map(|sender| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut acked = 0;
+            while acked < 5000 {
+                let until = (acked + 100 + sender * 7).min(5000);
+                let batch =
+                    LogBatch { task: TaskId(9), index: acked, rows: rows(acked..until, 500), end: LogEnd::Open };
+                let ack = store.append(batch).await.unwrap();
+                assert!(ack >= until);
+                acked = ack.min(5000);
+            }
+        })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.unwrap();
+    }
+    let page = store.tail(TaskId(9), 10_000).await.unwrap();
+    assert!(page.rows == rows(0..5000, 500));
+}
