@@ -1,3 +1,4 @@
 //! The control plane: what runners, people and forges talk to.
 
+pub mod keys;
 pub mod logs;
