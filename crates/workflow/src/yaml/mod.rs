@@ -1,5 +1,5 @@
 //! YAML text → spanned nodes, with budgets against hostile input. [`read`] is what `parse` calls; scalars follow the core schema of
-//! YAML 1.2 (so `on`, `yes` and `no` are strings), aliases are replayed, merge keys do not exist. [`write`] is the way back, in a form that
+//! YAML 1.2 (so `on`, `yes` and `no` are strings), aliases are replayed, merge keys do not exist. [`write()`] is the way back, in a form that
 //! other parsers read alike.
 
 mod anchors;
