@@ -188,19 +188,39 @@ impl LogStore {
     /// # Errors
     /// When something of it cannot be removed.
     pub async fn remove(&self, task: TaskId) -> Result<(), LogError> {
-        let log = self.log(task).await?;
+        let log = match self.log(task).await {
+            // What cannot be read can be removed all the same; nobody finds it while it goes.
+            Err(LogError::Damaged { .. }) => {
+                let anew = || async {
+                    self.forget(task).await?;
+                    self.drop_chunks(task).await?;
+                    self.find(task).await
+                };
+                self.entry(task).log.get_or_try_init(anew).await.map(Arc::clone)?
+            }
+            log => log?,
+        };
         let _alone = log.sealing.lock().await;
         let mut state = log.state.lock().await;
-        let folder = log.folder.clone();
+        self.forget(task).await?;
+        *state = State::new(Vec::new(), VecDeque::new(), LogEnd::Open, Filed::Open);
+        log.facts.send_replace(state.facts());
+        self.drop_chunks(task).await
+    }
+
+    /// Removes the parts of a log and the list of its chunks: without these there is no log.
+    async fn forget(&self, task: TaskId) -> Result<(), LogError> {
+        let folder = self.folder(task);
         blocking(task, move || match fs_err::remove_dir_all(&folder) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LogError::File { path: folder, source }),
             _ => Ok(()),
         })
         .await?;
+        self.0.settings.objects.remove(&manifest_path(task)).await
+    }
+
+    async fn drop_chunks(&self, task: TaskId) -> Result<(), LogError> {
         let objects = &self.0.settings.objects;
-        objects.remove(&manifest_path(task)).await?;
-        *state = State::new(Vec::new(), VecDeque::new(), LogEnd::Open, Filed::Open);
-        log.facts.send_replace(state.facts());
         for path in objects.of(task).await? {
             objects.remove(&path).await?;
         }
@@ -237,24 +257,32 @@ impl LogStore {
 
     /// The log of a task, found on disk where it is not in memory.
     async fn log(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
+        self.entry(task).log.get_or_try_init(|| self.find(task)).await.map(Arc::clone)
+    }
+
+    /// The place of a log in memory, which is used now.
+    fn entry(&self, task: TaskId) -> Arc<Entry> {
         let logs = &self.0;
-        let entry = {
-            let mut map = logs.logs.lock().unwrap_or_else(PoisonError::into_inner);
-            if map.len() > LOGS || logs.files.load(Ordering::Relaxed) > FILES {
-                logs.trim(&mut map);
-            }
-            let entry = Arc::clone(map.entry(task).or_default());
-            entry.used.store(logs.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-            entry
-        };
-        let find = || async {
-            let folder = logs.settings.folder.join(spread(task)).join(task.to_string());
-            let state = recover(&logs.settings.objects, task, &folder).await?;
-            let facts = watch::Sender::new(state.facts());
-            let (state, sealing) = (Arc::new(tokio::sync::Mutex::new(state)), tokio::sync::Mutex::default());
-            Ok::<_, LogError>(Arc::new(Log { task, folder, state, sealing, facts }))
-        };
-        entry.log.get_or_try_init(find).await.map(Arc::clone)
+        let mut map = logs.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() > LOGS || logs.files.load(Ordering::Relaxed) > FILES {
+            logs.trim(&mut map);
+        }
+        let entry = Arc::clone(map.entry(task).or_default());
+        entry.used.store(logs.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        entry
+    }
+
+    async fn find(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
+        let folder = self.folder(task);
+        let state = recover(&self.0.settings.objects, task, &folder).await?;
+        let facts = watch::Sender::new(state.facts());
+        let (state, sealing) = (Arc::new(tokio::sync::Mutex::new(state)), tokio::sync::Mutex::default());
+        Ok(Arc::new(Log { task, folder, state, sealing, facts }))
+    }
+
+    /// Where the parts of a log lie.
+    fn folder(&self, task: TaskId) -> PathBuf {
+        self.0.settings.folder.join(spread(task)).join(task.to_string())
     }
 }
 

@@ -63,6 +63,25 @@ async fn a_changed_or_missing_chunk_is_seen() {
     assert_eq!(store.tail(TASK, 3).await.unwrap().rows, rows(97..100, 50_000));
 }
 
+#[test]
+fn a_log_whose_list_cannot_be_read_can_be_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    life(folder, async |store| {
+        store.append(batch(0, rows(0..100, 50_000), LogEnd::Last)).await.unwrap();
+        store.settle().await.unwrap();
+    });
+    let list = files(&folder.join("objects")).into_iter().find(|path| path.ends_with("manifest.json")).unwrap();
+    std::fs::write(&list, "{").unwrap();
+    life(folder, async |store| {
+        let error = store.tail(TASK, 1).await.unwrap_err();
+        assert!(matches!(error, LogError::Damaged { .. }), "{error}");
+        store.remove(TASK).await.unwrap();
+        assert!(files(&folder.join("objects")).is_empty());
+        assert_eq!(store.append(batch(0, rows(0..2, 10), LogEnd::Open)).await.unwrap(), 2);
+    });
+}
+
 /// What a process does with the logs; when it is gone, so is all that it did in the background.
 fn life<T>(folder: &Path, work: impl AsyncFnOnce(LogStore) -> T) -> T {
     runtime().block_on(async { work(open(folder)).await })
