@@ -1,4 +1,7 @@
 //! The control plane: what runners, people and forges talk to.
+//!
+//! Each module is a room with one business; what they share is the [`plane`].
 
 pub mod keys;
 pub mod logs;
+pub mod plane;

@@ -1,0 +1,58 @@
+//! What all rooms of the control plane share: its memory, keys, logs, clock and public address. Made by `serve`, handed to every room; the state
+//! of all routes and pages.
+
+use crate::keys::KeyRing;
+use crate::logs::LogStore;
+use domain::{Clock, Timestamp};
+use std::sync::Arc;
+use store::Store;
+
+/// The control plane as its rooms see it. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Plane(Arc<Parts>);
+
+/// What a [`Plane`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// What is remembered.
+    pub store: Store,
+    /// What hashes tokens and seals secrets.
+    pub keys: KeyRing,
+    /// The logs of tasks.
+    pub logs: LogStore,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How people and runners reach it.
+    pub site: Site,
+}
+
+/// How people and runners reach the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The public address, without a slash at its end: `https://ci.example.org/ekiden`.
+    pub url: String,
+    /// This program's version.
+    pub version: &'static str,
+}
+
+impl Plane {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl std::ops::Deref for Plane {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
