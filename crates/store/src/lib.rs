@@ -23,6 +23,6 @@ pub use error::StoreError;
 pub use holdings::{Holding, HoldingKind, NewHolding, Set};
 pub use projects::{NewProject, Project, RefChange, RefMove};
 pub use runners::{NewRunner, RunnerFacts, StoredRunner};
-pub use runs::{Advance, ChangedJob, NewJob, NewRun, RunFilter, StoredJob, StoredRun};
+pub use runs::{Advance, ChangedJob, NewJob, NewRun, ReservedRun, RunFilter, StoredJob, StoredRun};
 pub use tasks::{StoredTask, Taker};
 pub use tokens::{NewToken, StoredToken, TokenHash, TokenKind};

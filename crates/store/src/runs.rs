@@ -51,6 +51,15 @@ pub struct NewJob {
     pub phase: JobPhase,
 }
 
+/// The numbers of a run to be: expressions of its workflow may ask for them before it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReservedRun {
+    /// Its number on this server.
+    pub id: RunId,
+    /// Its number within the project, from 1.
+    pub number: i64,
+}
+
 /// A run as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRun {
@@ -169,6 +178,27 @@ impl Store {
     /// When there is no such project, or two jobs have one id.
     pub async fn create_run(&self, run: &NewRun, now: Timestamp) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
         Ok(change!(self, runs::create(run, now)))
+    }
+
+    /// Takes the numbers of a run to be. Those that are not used in the end are left out.
+    ///
+    /// # Errors
+    /// When there is no such project.
+    pub async fn reserve_run(&self, project: ProjectId) -> Result<ReservedRun, StoreError> {
+        Ok(change!(self, runs::reserve(project)))
+    }
+
+    /// As [`Self::create_run`], under numbers that were taken before.
+    ///
+    /// # Errors
+    /// When there is no such project any more, or two jobs have one id.
+    pub async fn create_reserved_run(
+        &self,
+        reserved: ReservedRun,
+        run: &NewRun,
+        now: Timestamp,
+    ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
+        Ok(change!(self, runs::create_reserved(reserved, run, now)))
     }
 
     /// The run of a number.

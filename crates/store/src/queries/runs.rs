@@ -2,7 +2,7 @@
 
 use super::{Conn, jobs};
 use crate::error::StoreError;
-use crate::runs::{Advance, ChangedJob, NewRun, RunFilter, StoredRun};
+use crate::runs::{Advance, ChangedJob, NewRun, ReservedRun, RunFilter, StoredRun};
 use domain::control::{AttemptNumber, JobNumber, ProjectId, RunId, RunJob, RunPhase, RunTally};
 use domain::{Conclusion, Timestamp};
 use std::collections::BTreeMap;
@@ -63,29 +63,56 @@ pub(super) fn written(value: &impl serde::Serialize) -> Result<String, StoreErro
     serde_json::to_string(value).map_err(|error| StoreError::damaged("run", error))
 }
 
+/// Takes the next run number of the server, and of a project.
+pub(crate) async fn reserve(conn: &mut Conn, project: ProjectId) -> Result<ReservedRun, StoreError> {
+    // Holds the project's row, so that it cannot go meanwhile.
+    let held = sqlx::query("UPDATE projects SET git = git WHERE id = $1").bind(project.0).execute(&mut *conn).await?;
+    if held.rows_affected() == 0 {
+        return Err(StoreError::Missing { what: "project", name: project.to_string() });
+    }
+    let number = next(&mut *conn, &format!("run:{project}")).await?;
+    Ok(ReservedRun { id: RunId(next(conn, "run").await?), number })
+}
+
+async fn next(conn: &mut Conn, counter: &str) -> Result<i64, StoreError> {
+    let (value,): (i64,) = sqlx::query_as(
+        "INSERT INTO counters (name, value) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
+         RETURNING value",
+    )
+    .bind(counter)
+    .fetch_one(conn)
+    .await?;
+    Ok(value)
+}
+
 pub(crate) async fn create(
     conn: &mut Conn,
     run: &NewRun,
     now: Timestamp,
 ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
-    // Holds the project's row, so that numbers have no gap and no double.
-    let held =
-        sqlx::query("UPDATE projects SET git = git WHERE id = $1").bind(run.project.0).execute(&mut *conn).await?;
-    if held.rows_affected() == 0 {
-        return Err(StoreError::Missing { what: "project", name: run.project.to_string() });
-    }
+    let reserved = reserve(&mut *conn, run.project).await?;
+    create_reserved(conn, reserved, run, now).await
+}
+
+pub(crate) async fn create_reserved(
+    conn: &mut Conn,
+    reserved: ReservedRun,
+    run: &NewRun,
+    now: Timestamp,
+) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
     let (phase, fault) = match &run.jobs {
         Ok(_) => (RunPhase::Blocked, None),
         Err(fault) => (RunPhase::Finished(Conclusion::Failure), Some(fault.as_str())),
     };
     let finished = fault.map(|_| now.0.cast_signed());
-    let (id,): (i64,) = sqlx::query_as(
+    let id = reserved.id.0;
+    let made = sqlx::query(
         "INSERT INTO runs (project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt,
-                           tally, phase, fault, ends, advanced, created_at, finished_at)
-         SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, $14
-         FROM runs WHERE project_id = $1 RETURNING id",
+                           tally, phase, fault, ends, advanced, created_at, finished_at, id)
+         SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16 FROM projects WHERE id = $1",
     )
     .bind(run.project.0)
+    .bind(reserved.number)
     .bind(&run.workflow)
     .bind(&run.title)
     .bind(&run.event)
@@ -99,8 +126,12 @@ pub(crate) async fn create(
     .bind(fault)
     .bind(now.0.cast_signed())
     .bind(finished)
-    .fetch_one(&mut *conn)
+    .bind(id)
+    .execute(&mut *conn)
     .await?;
+    if made.rows_affected() == 0 {
+        return Err(StoreError::Missing { what: "project", name: run.project.to_string() });
+    }
     let made = jobs::add(&mut *conn, RunId(id), run.jobs.as_deref().unwrap_or_default(), now).await?;
     Ok((by_id(conn, RunId(id)).await?, made))
 }

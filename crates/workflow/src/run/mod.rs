@@ -19,6 +19,7 @@ mod secrets;
 mod state;
 mod text;
 mod types;
+mod waiting;
 
 pub use calling::CallingJob;
 pub use cells::workflow_concurrency;
@@ -26,3 +27,4 @@ pub use machine::Run;
 pub use one_job::{EndedNeed, OneJob, one_job};
 pub use secrets::SecretsView;
 pub use types::{ConcurrencyGroup, ConcurrencyQueue, Decision, Origin, ReadyJob, RunChange, RunInputs, WantedCell};
+pub use waiting::WaitingJob;

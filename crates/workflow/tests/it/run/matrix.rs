@@ -113,6 +113,23 @@ fn max_parallel_bounds_what_is_out() {
     assert_eq!(run.succeed(), "finished success");
 }
 
+#[test]
+fn what_waits_is_told_with_its_reason() {
+    let mut run = opened("{matrix: {v: [1, 2, 3]}, max-parallel: 1}", &[]);
+    let told = |run: &Driven| -> Vec<String> {
+        run.run.waiting().into_iter().map(|waiting| format!("{}: {}", waiting.id, waiting.why)).collect()
+    };
+    let turn = "max-parallel: 1, and 1 of its matrix go on";
+    let needs = "last: it needs 'cell', which has not ended";
+    assert_eq!(told(&run), [format!("cell (2): {turn}"), format!("cell (3): {turn}"), needs.to_owned()]);
+    run.end("cell (1)", Success);
+    assert_eq!(told(&run), [format!("cell (3): {turn}"), needs.to_owned()]);
+    run.end("cell (2)", Success);
+    assert_eq!(told(&run), [needs]);
+    run.end("cell (3)", Success);
+    assert_eq!(told(&run), [] as [&str; 0]);
+}
+
 /// go-gitea/gitea#32795: per output, the last configuration that has something to say.
 #[test]
 fn the_last_non_empty_output_wins() {
