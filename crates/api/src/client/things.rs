@@ -1,0 +1,116 @@
+//! Verbs for projects, tokens, the audit and the server itself.
+
+use super::core::{Client, page, query};
+use super::error::ClientError;
+use crate::audit::{Audit, AuditQuery};
+use crate::page::PageQuery;
+use crate::place::ProjectName;
+use crate::project::{NewProject, Project, ProjectList};
+use crate::token::{MadeToken, NewToken, RotateToken, Token, TokenKind, TokenList};
+use crate::user::User;
+use crate::version::Version;
+
+impl Client {
+    /// Which server this is. Needs no token.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn version(&self) -> Result<Version, ClientError> {
+        self.get("ask the server for its version", "/version").read().await
+    }
+
+    /// Who the token is.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn me(&self) -> Result<User, ClientError> {
+        self.get("ask who the token is", "/user").read().await
+    }
+
+    /// The projects that the token sees.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn projects(&self, on: PageQuery) -> Result<ProjectList, ClientError> {
+        self.get("list the projects", &format!("/projects{}", query(page(on)))).read().await
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn project(&self, name: &ProjectName) -> Result<Project, ClientError> {
+        self.get(format!("show project {name}"), &format!("/projects/{name}")).read().await
+    }
+
+    /// Makes a project.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 where there is one of this name.
+    pub async fn add_project(&self, project: &NewProject) -> Result<Project, ClientError> {
+        let did = format!("add project {}/{}", project.owner, project.name);
+        self.post(did, "/projects").body(project)?.read().await
+    }
+
+    /// Forgets a project with its runs, secrets and variables. Its repository stays.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_project(&self, name: &ProjectName) -> Result<(), ClientError> {
+        self.delete(format!("remove project {name}"), &format!("/projects/{name}")).done().await.map(drop)
+    }
+
+    /// The tokens of a kind that the token may see.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn tokens(&self, kind: TokenKind, on: PageQuery) -> Result<TokenList, ClientError> {
+        let kind = match kind {
+            TokenKind::User => "user",
+            TokenKind::Registration => "registration",
+            TokenKind::Runner => "runner",
+            TokenKind::Session => "session",
+        };
+        let pairs = std::iter::once(("kind", kind.to_owned())).chain(page(on));
+        self.get("list the tokens", &format!("/tokens{}", query(pairs))).read().await
+    }
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn make_token(&self, token: &NewToken) -> Result<MadeToken, ClientError> {
+        self.post(format!("make token {}", token.name), "/tokens").body(token)?.read().await
+    }
+
+    /// Puts another one in a token's place; the old one opens for a grace still.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn rotate_token(&self, id: i64, rotate: RotateToken) -> Result<MadeToken, ClientError> {
+        self.post(format!("rotate token {id}"), &format!("/tokens/{id}/rotate")).body(&rotate)?.read().await
+    }
+
+    /// Revokes a token: within five seconds it opens nothing.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn revoke_token(&self, id: i64) -> Result<Token, ClientError> {
+        self.delete(format!("revoke token {id}"), &format!("/tokens/{id}")).read().await
+    }
+
+    /// Who changed what, the newest first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn audit(&self, which: &AuditQuery) -> Result<Audit, ClientError> {
+        let pairs = [
+            ("before", which.before.map(|id| id.to_string())),
+            ("since", which.since.clone()),
+            ("action", which.action.clone()),
+            ("limit", which.limit.map(|limit| limit.to_string())),
+        ];
+        let path = format!("/audit{}", query(pairs.into_iter().filter_map(|(key, value)| Some((key, value?)))));
+        self.get("list the audit", &path).read().await
+    }
+}
