@@ -6,6 +6,7 @@
 use crate::git::{Git, GitError};
 use crate::repository::{Commit, CommitId, Head, Remote, Repository, RepositoryError, Signature};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 
 /// As many changed files as filters look at.
@@ -146,6 +147,15 @@ impl Repository {
                 source,
             }),
         }
+    }
+
+    /// Runs a command of git on a git folder that has this repository's objects and nothing of its configuration.
+    pub(crate) fn without_configuration<T>(
+        &self,
+        run: impl FnOnce(&Path) -> Result<T, GitError>,
+    ) -> Result<T, GitError> {
+        let stand_in = self.stand_in().map_err(|source| GitError::Io { command: "init".to_owned(), source })?;
+        run(stand_in.path())
     }
 
     /// A git folder in place of the repository's own, for commands that look at the working tree: the same objects, none of the

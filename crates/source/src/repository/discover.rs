@@ -55,6 +55,8 @@ pub enum RepositoryKind {
     LinkedWorktree,
     /// The git folder lies elsewhere: a submodule, or `git init --separate-git-dir`.
     Separate,
+    /// It has no working tree; `top` is the git folder.
+    Bare,
 }
 
 /// A repository with a working tree.
@@ -95,6 +97,20 @@ impl Repository {
             }
         }
         Err(RepositoryError::NotARepository(from))
+    }
+
+    /// The repository of a folder, with a working tree or without.
+    ///
+    /// # Errors
+    /// When there is none, or its `.git` leads nowhere.
+    pub fn open(from: &Path) -> Result<Self, RepositoryError> {
+        match Self::discover(from) {
+            Err(RepositoryError::Bare(git_dir)) => {
+                let repository = Self::at(&git_dir, git_dir.clone(), false)?;
+                Ok(Self { kind: RepositoryKind::Bare, ..repository })
+            }
+            found => found,
+        }
     }
 
     fn at(top: &Path, git_dir: PathBuf, elsewhere: bool) -> Result<Self, RepositoryError> {

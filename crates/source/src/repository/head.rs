@@ -39,15 +39,16 @@ impl Head {
 }
 
 /// One reference of `packed-refs`.
-struct Packed<'a> {
-    id: &'a str,
-    name: &'a str,
+#[derive(Debug)]
+pub(crate) struct PackedRef<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
     /// The commit behind an annotated tag.
-    peeled: Option<&'a str>,
+    pub(crate) peeled: Option<&'a str>,
 }
 
-fn packed_refs(text: &str) -> Vec<Packed<'_>> {
-    let mut all: Vec<Packed<'_>> = Vec::new();
+pub(crate) fn packed_refs(text: &str) -> Vec<PackedRef<'_>> {
+    let mut all: Vec<PackedRef<'_>> = Vec::new();
     for line in text.lines() {
         if let Some(peeled) = line.strip_prefix('^') {
             if let Some(last) = all.last_mut() {
@@ -56,7 +57,7 @@ fn packed_refs(text: &str) -> Vec<Packed<'_>> {
         } else if let Some((id, name)) = line.split_once(' ')
             && !line.starts_with('#')
         {
-            all.push(Packed { id, name, peeled: None });
+            all.push(PackedRef { id, name, peeled: None });
         }
     }
     all
@@ -126,7 +127,7 @@ impl Repository {
     }
 
     /// The commit behind an object: itself, or what a chain of tags points to.
-    fn peel(&self, id: &str) -> Option<CommitId> {
+    pub(crate) fn peel(&self, id: &str) -> Option<CommitId> {
         let objects = Objects::open(&self.common_dir);
         let mut id = id.to_owned();
         for _ in 0..5 {

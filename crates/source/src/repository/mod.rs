@@ -17,6 +17,6 @@ pub use head::{Head, HeadReference};
 pub use remote::Remote;
 
 pub(crate) use discover::read_config;
-pub(crate) use head::is_plain_reference;
-pub(crate) use objects::Objects;
+pub(crate) use head::{PackedRef, is_plain_reference, packed_refs};
+pub(crate) use objects::{Kind, Objects};
 pub(crate) use remote::without_credentials;

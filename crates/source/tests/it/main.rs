@@ -5,6 +5,8 @@
 mod changes;
 mod checkout;
 mod hostile;
+mod project;
+mod project_files;
 mod repository;
 mod store;
 mod view;
