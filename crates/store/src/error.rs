@@ -1,6 +1,6 @@
 //! Why a verb did not happen.
 
-use domain::control::{JobRefusal, RunnerRefusal, TokenRefusal};
+use domain::control::{JobRefusal, RunRefusal, RunnerRefusal, TokenRefusal};
 
 /// Why a verb of the store did not happen. Nothing of it did.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum StoreError {
     /// The change has no place in the job's life, or the lease is another's.
     #[error(transparent)]
     Job(#[from] JobRefusal),
+    /// The run is over, or cannot run again.
+    #[error(transparent)]
+    Run(#[from] RunRefusal),
     /// A row holds what no version of this program writes.
     #[error("the database holds a {what} that cannot be read: {fact}")]
     Damaged {

@@ -6,17 +6,32 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{PgConnection, Postgres, Transaction};
 use std::time::Duration;
 
+/// What queries are built for.
+pub(crate) type Db = sqlx::Postgres;
 /// What queries run on.
 pub(crate) type Conn = PgConnection;
 
+/// Holds a row that a query found until the transaction ends: others who want to hold it wait, and find it as it is then.
+macro_rules! held {
+    ($query:literal) => {
+        concat!($query, " FOR NO KEY UPDATE")
+    };
+}
+
 #[path = "queries/audit.rs"]
 pub(crate) mod audit;
+#[path = "queries/held_run.rs"]
+pub(crate) mod held_run;
 #[path = "queries/holdings.rs"]
 pub(crate) mod holdings;
 #[path = "queries/jobs.rs"]
 pub(crate) mod jobs;
+#[path = "queries/new_jobs.rs"]
+pub(crate) mod new_jobs;
 #[path = "queries/projects.rs"]
 pub(crate) mod projects;
+#[path = "queries/reruns.rs"]
+pub(crate) mod reruns;
 #[path = "queries/runners.rs"]
 pub(crate) mod runners;
 #[path = "queries/runs.rs"]

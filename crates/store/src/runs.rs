@@ -1,11 +1,12 @@
-//! Runs and their jobs: made, advanced, listed. Called by the server where an event makes a run, by the loop that draws what follows from a job's
-//! end, and by the routes and pages that show them.
+//! Runs: made, advanced, cancelled, run again, listed. Called by the server where an event makes a run, by the loop that draws what follows from a
+//! job's end, and by the routes and pages that show them.
 
+use crate::audit::AuditEntry;
 use crate::database::{change, read};
+use crate::jobs::{ChangedJob, NewJob};
 use crate::{Store, StoreError};
-use domain::control::{AttemptNumber, JobChange, JobNumber, JobPhase, ProjectId, RunId, RunPhase, Tolerance};
-use domain::{JobId, Timestamp};
-use std::collections::BTreeMap;
+use domain::Timestamp;
+use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, ProjectId, RunId, RunPhase};
 
 /// A run to be, with the jobs that are known at its start.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,27 +29,6 @@ pub struct NewRun {
     pub facts: serde_json::Value,
     /// Its jobs, or why it can have none.
     pub jobs: Result<Vec<NewJob>, String>,
-}
-
-/// A job to be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewJob {
-    /// Its id within the run.
-    pub id: JobId,
-    /// The name that people see.
-    pub name: String,
-    /// What `runs-on` asks for.
-    pub labels: Vec<String>,
-    /// The higher the earlier.
-    pub priority: i32,
-    /// What its failure means to the run.
-    pub tolerance: Tolerance,
-    /// What its runner gets: a workflow file with this job alone.
-    pub document: String,
-    /// What else the server knows of it, in its words.
-    pub facts: serde_json::Value,
-    /// How it begins: held, queued, or over.
-    pub phase: JobPhase,
 }
 
 /// The numbers of a run to be: expressions of its workflow may ask for them before it is written.
@@ -87,10 +67,33 @@ pub struct StoredRun {
     pub attempt: AttemptNumber,
     /// Where it is.
     pub phase: RunPhase,
-    /// Why it could have no jobs.
+    /// Why it could have no jobs, or no more of them.
     pub fault: Option<String>,
-    /// How many of its jobs have ended.
+    /// How much has happened from which something may follow: ends of its jobs ([`crate::StoredJob::end_order`]) and its cancellation, in one order.
     pub ends: i64,
+    /// From how much of that what follows was drawn; -1 where nothing was, not even the first jobs of a re-run.
+    pub advanced: i64,
+    /// The place of its cancellation in that order, and who wanted it first.
+    pub cancelled: Option<(i64, CancelCause)>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When this try of it was made.
+    pub attempt_created: Timestamp,
+    /// When its first job started.
+    pub started: Option<Timestamp>,
+    /// When its last job ended.
+    pub finished: Option<Timestamp>,
+}
+
+/// An earlier try of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredAttempt {
+    /// Which.
+    pub attempt: AttemptNumber,
+    /// What the server knew of it.
+    pub facts: serde_json::Value,
+    /// How it ended.
+    pub phase: RunPhase,
     /// When it was made.
     pub created: Timestamp,
     /// When its first job started.
@@ -99,65 +102,19 @@ pub struct StoredRun {
     pub finished: Option<Timestamp>,
 }
 
-/// A job as it is kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredJob {
-    /// Its number on this server.
-    pub number: JobNumber,
-    /// Of which run.
-    pub run: RunId,
-    /// Of which try of the run.
-    pub attempt: AttemptNumber,
-    /// Its id within the run.
-    pub id: JobId,
-    /// The name that people see.
-    pub name: String,
-    /// What `runs-on` asks for.
-    pub labels: Vec<String>,
-    /// The higher the earlier.
-    pub priority: i32,
-    /// What its failure means to the run.
-    pub tolerance: Tolerance,
-    /// What its runner gets.
-    pub document: String,
-    /// What else the server knows of it.
-    pub facts: serde_json::Value,
-    /// Where it is.
-    pub phase: JobPhase,
-    /// What it said to the jobs that need it.
-    pub outputs: BTreeMap<String, String>,
-    /// The how-manieth end of the run its own was.
-    pub end_order: Option<i64>,
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it started.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub finished: Option<Timestamp>,
-}
-
-/// What follows for a run from the ends of its jobs.
+/// What follows for a run from what happened to it. It is written in this order: removed, replaced, new, changed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Advance {
-    /// Jobs that are new.
+    /// Held jobs that go away, such as one whose matrix was expanded.
+    pub removed: Vec<JobNumber>,
+    /// Held jobs that are now known: all but their number and the time they were made is replaced. One that is over then is no news.
+    pub replaced: Vec<(JobNumber, NewJob)>,
+    /// Jobs that are new. One that is over already is no news.
     pub jobs: Vec<NewJob>,
-    /// What happens to those that there are.
+    /// What happens to those that there are. An end is news: something may follow from it.
     pub changes: Vec<(JobNumber, JobChange)>,
-}
-
-/// What became of a job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChangedJob {
-    /// Which.
-    pub number: JobNumber,
-    /// Of which run.
-    pub run: RunId,
-    /// Where it was.
-    pub before: JobPhase,
-    /// Where it is.
-    pub after: JobPhase,
-    /// Where its run is now.
-    pub run_phase: RunPhase,
+    /// Why no more can come: with it the run fails when its jobs are over.
+    pub fault: Option<String>,
 }
 
 /// Which runs to list, the newest first.
@@ -165,8 +122,22 @@ pub struct ChangedJob {
 pub struct RunFilter {
     /// Those of a project.
     pub project: Option<ProjectId>,
+    /// Those of the workflow of this path.
+    pub workflow: Option<String>,
+    /// Those of this event.
+    pub event: Option<String>,
+    /// Those of this ref, whole.
+    pub reference: Option<String>,
+    /// Those that this one caused.
+    pub actor: Option<String>,
+    /// Those of this commit, whole.
+    pub commit: Option<String>,
+    /// Those in one of these states; none: in all.
+    pub phases: Vec<RunPhase>,
     /// Those older than this one.
     pub before: Option<RunId>,
+    /// So many of the newest are left out.
+    pub offset: u32,
     /// How many at most.
     pub limit: u32,
 }
@@ -217,7 +188,15 @@ impl Store {
         Ok(read!(self, runs::list(filter)))
     }
 
-    /// Runs with ended jobs from which nothing was drawn yet, the oldest first.
+    /// How many runs a filter finds, all pages together.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_runs(&self, filter: &RunFilter) -> Result<u64, StoreError> {
+        Ok(read!(self, runs::count(filter)))
+    }
+
+    /// Runs to which something happened from which nothing was drawn yet, the oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -225,54 +204,62 @@ impl Store {
         Ok(read!(self, runs::behind(limit)))
     }
 
-    /// Writes what follows from the first `ends` ends of a run; `None` where somebody did that already.
+    /// All runs that are not finished, the oldest first.
     ///
     /// # Errors
-    /// When there is no such run, or a change has no place in its job: then nothing of it was done.
+    /// When the database fails.
+    pub async fn open_runs(&self) -> Result<Vec<StoredRun>, StoreError> {
+        Ok(read!(self, runs::open()))
+    }
+
+    /// Writes what follows for a run as it was seen: from its first `ends` ends; `None` where somebody drew that already.
+    ///
+    /// # Errors
+    /// When there is no such run, a change has no place in its job, or a job to be replaced or removed is not held: then nothing of it was done.
     pub async fn advance(
         &self,
-        run: RunId,
-        ends: i64,
+        seen: &StoredRun,
         advance: &Advance,
         now: Timestamp,
     ) -> Result<Option<(Vec<JobNumber>, Vec<ChangedJob>)>, StoreError> {
-        Ok(change!(self, runs::advance(run, ends, advance, now)))
+        Ok(change!(self, held_run::advance(seen, advance, now)))
     }
 
-    /// The jobs of a try of a run, in the order in which they were made.
+    /// Notes that a run shall end, once: who asked first is remembered. What follows for its jobs is drawn as from an end of a job.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn jobs(&self, run: RunId, attempt: AttemptNumber) -> Result<Vec<StoredJob>, StoreError> {
-        Ok(read!(self, jobs::of_run(run, attempt)))
-    }
-
-    /// The job of a number.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub async fn job(&self, number: JobNumber) -> Result<StoredJob, StoreError> {
-        Ok(read!(self, jobs::by_number(number)))
-    }
-
-    /// Queued jobs, by number, those behind `after`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn queued(&self, after: JobNumber, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
-        Ok(read!(self, jobs::queued(after, limit)))
-    }
-
-    /// Changes a job that no lease speaks for: a person cancels it, a hold is over.
-    ///
-    /// # Errors
-    /// When there is no such job, or the change has no place.
-    pub async fn change_job(
+    /// When there is no such run, or it is finished.
+    pub async fn cancel_run(
         &self,
-        number: JobNumber,
-        change: JobChange,
+        run: RunId,
+        by: &CancelCause,
         now: Timestamp,
-    ) -> Result<ChangedJob, StoreError> {
-        Ok(change!(self, jobs::change(number, change, &BTreeMap::new(), now)))
+        audit: Option<&AuditEntry>,
+    ) -> Result<StoredRun, StoreError> {
+        Ok(change!(self, held_run::cancel(run, by, now, audit)))
+    }
+
+    /// Makes the next try of a finished run. The kept jobs of the last try are copied, as over as they were; all others are to be made by
+    /// whoever draws what follows: the run is behind. Facts that are given replace those of the run.
+    ///
+    /// # Errors
+    /// When there is no such run, it goes on, it was tried as often as it may be, or a kept job is none of its last try.
+    pub async fn rerun(
+        &self,
+        run: RunId,
+        kept: &[JobNumber],
+        facts: Option<&serde_json::Value>,
+        now: Timestamp,
+        audit: Option<&AuditEntry>,
+    ) -> Result<StoredRun, StoreError> {
+        Ok(change!(self, reruns::rerun(run, kept, facts, now, audit)))
+    }
+
+    /// The tries of a run before its last one, the oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn attempts(&self, run: RunId) -> Result<Vec<StoredAttempt>, StoreError> {
+        Ok(read!(self, reruns::attempts(run)))
     }
 }

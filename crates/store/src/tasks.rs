@@ -1,7 +1,7 @@
 //! Tasks: the lease of a job to a runner, as the wire numbers it. Called by the server's runner service and by its sweeps.
 
 use crate::database::{change, read};
-use crate::runs::{ChangedJob, StoredJob};
+use crate::jobs::{ChangedJob, StoredJob};
 use crate::{Store, StoreError};
 use domain::control::{JobChange, JobNumber};
 use domain::{RunnerId, TaskId, Timestamp};
@@ -67,6 +67,14 @@ impl Store {
     /// When there is none.
     pub async fn task(&self, id: TaskId) -> Result<(StoredTask, StoredJob), StoreError> {
         Ok(read!(self, tasks::by_id(id)))
+    }
+
+    /// The tasks of a job, the oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tasks_of(&self, job: JobNumber) -> Result<Vec<StoredTask>, StoreError> {
+        Ok(read!(self, tasks::of_job(job)))
     }
 
     /// Notes that a task was heard of and how its steps stand.

@@ -60,6 +60,38 @@ pub enum JobPhase {
     },
 }
 
+/// A state without its data, as lists are filtered by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobStanding {
+    /// Kept back.
+    Held,
+    /// Waits for a runner.
+    Queued,
+    /// A runner has it.
+    Leased,
+    /// It started.
+    Running,
+    /// Asked to end.
+    Cancelling,
+    /// Over.
+    Ended(Conclusion),
+}
+
+impl JobStanding {
+    /// The word for it: that of its conclusion when it is over.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Queued => "queued",
+            Self::Leased => "leased",
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Ended(conclusion) => conclusion.as_str(),
+        }
+    }
+}
+
 impl JobPhase {
     /// The first state of an attempt that waits for nothing but a runner.
     #[must_use]
@@ -83,6 +115,19 @@ impl JobPhase {
             Self::Running { .. } => "running",
             Self::Cancelling { .. } => "cancelling",
             Self::Finished { .. } => "finished",
+        }
+    }
+
+    /// The state without its data.
+    #[must_use]
+    pub const fn standing(&self) -> JobStanding {
+        match self {
+            Self::Held { .. } => JobStanding::Held,
+            Self::Queued { .. } => JobStanding::Queued,
+            Self::Leased { .. } => JobStanding::Leased,
+            Self::Running { .. } => JobStanding::Running,
+            Self::Cancelling { .. } => JobStanding::Cancelling,
+            Self::Finished { end, .. } => JobStanding::Ended(end.conclusion()),
         }
     }
 

@@ -22,11 +22,11 @@ mod token;
 mod token_text;
 
 pub use id::{AttemptId, AttemptNumber, JobNumber, OwnerId, PoolId, ProjectId, RunId, TokenId};
-pub use job::JobPhase;
+pub use job::{JobPhase, JobStanding};
 pub use job_change::{JobChange, JobRefusal};
 pub use job_end::{CancelCause, Hold, JobEnd, NeverRan, Start};
 pub use lease::{Epoch, Lease};
-pub use run::{RunJob, RunPhase, RunTally, Tolerance};
+pub use run::{RunJob, RunPhase, RunRefusal, RunTally, Tolerance};
 pub use runner::{Admission, Contact, RunnerChange, RunnerPhase, RunnerRefusal, RunnerStanding, Work};
 pub use scope::Scope;
 pub use token::{DeathCause, Expiry, TokenChange, TokenPhase, TokenRefusal, Uses};

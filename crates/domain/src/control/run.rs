@@ -1,6 +1,6 @@
 //! A run, rolled up from its jobs in Gitea's order (`runner-protocol` 5.2). Used by the store with every change of a job, and by whoever shows a run.
 
-use super::JobPhase;
+use super::{AttemptNumber, JobPhase};
 use crate::Conclusion;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,46 @@ pub enum RunPhase {
     Cancelling,
     /// Every job is over.
     Finished(Conclusion),
+}
+
+/// What a run cannot do; it is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RunRefusal {
+    /// It is over.
+    #[error("the run is finished ({conclusion}); run it again instead")]
+    Finished {
+        /// How it ended.
+        conclusion: Conclusion,
+    },
+    /// It cannot run again while it goes on.
+    #[error("the run goes on; cancel it or wait until it is finished, then run it again")]
+    GoesOn,
+    /// It was tried as often as it may be.
+    #[error("the run was tried {} times; start a new one", AttemptNumber::MOST)]
+    TooOften,
+}
+
+impl RunPhase {
+    /// The word for it: that of its conclusion when it is over.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Finished(conclusion) => conclusion.as_str(),
+        }
+    }
+
+    /// The number of the next attempt of a run in this state.
+    ///
+    /// # Errors
+    /// When it goes on, or was tried as often as it may be.
+    pub fn rerun(self, attempt: AttemptNumber) -> Result<AttemptNumber, RunRefusal> {
+        let Self::Finished(_) = self else { return Err(RunRefusal::GoesOn) };
+        attempt.next().ok_or(RunRefusal::TooOften)
+    }
 }
 
 /// Whether a failure of a job fails its run: `continue-on-error`.
@@ -87,10 +127,15 @@ impl RunTally {
         *count = count.saturating_add(1);
     }
 
+    /// A job went away.
+    pub fn remove(&mut self, job: RunJob) {
+        let count = self.count(job);
+        *count = count.saturating_sub(1);
+    }
+
     /// A job changed.
     pub fn replace(&mut self, before: RunJob, after: RunJob) {
-        let count = self.count(before);
-        *count = count.saturating_sub(1);
+        self.remove(before);
         self.add(after);
     }
 

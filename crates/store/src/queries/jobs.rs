@@ -1,17 +1,19 @@
 //! Queries of jobs, compiled for both databases.
 
-use super::runs::HeldRun;
-use super::{Conn, runs};
+use super::held_run::HeldRun;
+use super::{Conn, Db, held_run, runs};
 use crate::error::StoreError;
-use crate::runs::{ChangedJob, NewJob, StoredJob};
-use domain::control::{AttemptNumber, JobChange, JobNumber, JobPhase, RunId, RunJob, Tolerance};
+use crate::jobs::{ChangedJob, JobFilter, StoredJob};
+use domain::control::{AttemptNumber, JobChange, JobNumber, JobPhase, ProjectId, RunId, RunJob, Tolerance};
 use domain::{JobId, Timestamp};
+use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
 
 /// A job's columns, for queries that find other things with it.
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
     number: i64,
+    project_id: i64,
     run_id: i64,
     run_attempt: i64,
     job_key: String,
@@ -24,10 +26,23 @@ pub(super) struct Row {
     phase: String,
     outputs: String,
     end_order: Option<i64>,
+    kept_from: Option<i64>,
     created_at: i64,
     started_at: Option<i64>,
     finished_at: Option<i64>,
 }
+
+macro_rules! columns {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "jobs.id AS number, project_id, run_id, run_attempt, job_key, name, labels, priority, tolerance, document, facts, \
+             phase, outputs, end_order, kept_from, created_at, started_at, finished_at",
+            $after
+        )
+    };
+}
+pub(super) use columns;
 
 impl Row {
     pub(super) fn job(self) -> Result<StoredJob, StoreError> {
@@ -35,6 +50,7 @@ impl Row {
         let time = |at: i64| Timestamp(at.cast_unsigned());
         Ok(StoredJob {
             number: JobNumber(self.number),
+            project: ProjectId(self.project_id),
             run: RunId(self.run_id),
             attempt: runs::attempt(self.run_attempt)?,
             id: JobId::new(self.job_key),
@@ -47,6 +63,7 @@ impl Row {
             phase: serde_json::from_str(&self.phase).map_err(damaged)?,
             outputs: serde_json::from_str(&self.outputs).map_err(damaged)?,
             end_order: self.end_order,
+            kept_from: self.kept_from.map(JobNumber),
             created: time(self.created_at),
             started: self.started_at.map(time),
             finished: self.finished_at.map(time),
@@ -54,93 +71,87 @@ impl Row {
     }
 }
 
-pub(super) async fn add(
-    conn: &mut Conn,
-    run: RunId,
-    jobs: &[NewJob],
-    now: Timestamp,
-) -> Result<Vec<JobNumber>, StoreError> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut held = runs::hold(&mut *conn, run).await?;
-    let mut made = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let over = job.phase.end().map(|_| now.0.cast_signed());
-        let id: Option<(i64,)> = sqlx::query_as(
-            "INSERT INTO jobs (run_id, run_attempt, job_key, name, labels, priority, tolerance, document, facts, phase,
-                               word, outputs, created_at, finished_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '{}', $12, $13) ON CONFLICT DO NOTHING RETURNING id",
-        )
-        .bind(run.0)
-        .bind(i64::from(held.attempt.get()))
-        .bind(job.id.as_str())
-        .bind(&job.name)
-        .bind(runs::written(&job.labels)?)
-        .bind(i64::from(job.priority))
-        .bind(runs::written(&job.tolerance)?)
-        .bind(&job.document)
-        .bind(job.facts.to_string())
-        .bind(runs::written(&job.phase)?)
-        .bind(job.phase.word())
-        .bind(now.0.cast_signed())
-        .bind(over)
-        .fetch_optional(&mut *conn)
-        .await?;
-        let (id,) = id.ok_or_else(|| StoreError::Present { what: "job", name: job.id.to_string() })?;
-        held.add(RunJob::of(&job.phase, job.tolerance));
-        made.push(JobNumber(id));
-    }
-    held.keep(conn, now).await?;
-    Ok(made)
-}
-
 pub(crate) async fn by_number(conn: &mut Conn, number: JobNumber) -> Result<StoredJob, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id AS number, run_id, run_attempt, job_key, name, labels, priority, tolerance, document, facts, phase,
-                outputs, end_order, created_at, started_at, finished_at FROM jobs WHERE id = $1",
-    )
-    .bind(number.0)
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<Row> =
+        sqlx::query_as(columns!("SELECT ", " FROM jobs WHERE id = $1")).bind(number.0).fetch_optional(conn).await?;
     row.ok_or_else(|| missing(number))?.job()
 }
 
 pub(crate) async fn of_run(conn: &mut Conn, run: RunId, attempt: AttemptNumber) -> Result<Vec<StoredJob>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id AS number, run_id, run_attempt, job_key, name, labels, priority, tolerance, document, facts, phase,
-                outputs, end_order, created_at, started_at, finished_at FROM jobs
-         WHERE run_id = $1 AND run_attempt = $2 ORDER BY id",
-    )
-    .bind(run.0)
-    .bind(i64::from(attempt.get()))
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Row> =
+        sqlx::query_as(columns!("SELECT ", " FROM jobs WHERE run_id = $1 AND run_attempt = $2 ORDER BY id"))
+            .bind(run.0)
+            .bind(i64::from(attempt.get()))
+            .fetch_all(conn)
+            .await?;
     rows.into_iter().map(Row::job).collect()
 }
 
 pub(crate) async fn queued(conn: &mut Conn, after: JobNumber, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id AS number, run_id, run_attempt, job_key, name, labels, priority, tolerance, document, facts, phase,
-                outputs, end_order, created_at, started_at, finished_at FROM jobs
-         WHERE word = 'queued' AND id > $1 ORDER BY id LIMIT $2",
-    )
+    let rows: Vec<Row> =
+        sqlx::query_as(columns!("SELECT ", " FROM jobs WHERE word = 'queued' AND id > $1 ORDER BY id LIMIT $2"))
+            .bind(after.0)
+            .bind(i64::from(limit))
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(Row::job).collect()
+}
+
+pub(crate) async fn waiting(
+    conn: &mut Conn,
+    project: Option<ProjectId>,
+    after: JobNumber,
+    limit: u32,
+) -> Result<Vec<StoredJob>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(columns!(
+        "SELECT ",
+        " FROM jobs WHERE word IN ('held', 'queued') AND id > $1 AND ($2 OR project_id = $3) ORDER BY id LIMIT $4"
+    ))
     .bind(after.0)
+    .bind(project.is_none())
+    .bind(project.map_or(0, |project| project.0))
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Row::job).collect()
 }
 
-/// Holds the run of a job until the transaction ends. Whoever changes a job does this first, then holds the job, then the runner: in one order,
-/// nobody waits for each other.
-pub(super) async fn hold_run(conn: &mut Conn, number: JobNumber) -> Result<HeldRun, StoreError> {
-    let run: Option<(i64,)> =
-        sqlx::query_as("SELECT run_id FROM jobs WHERE id = $1").bind(number.0).fetch_optional(&mut *conn).await?;
-    let (run,) = run.ok_or_else(|| missing(number))?;
-    runs::hold(conn, RunId(run)).await
+pub(crate) async fn list(conn: &mut Conn, filter: &JobFilter) -> Result<Vec<StoredJob>, StoreError> {
+    let mut query = QueryBuilder::<Db>::new(columns!("SELECT ", " FROM jobs WHERE id < "));
+    query.push_bind(filter.before.map_or(i64::MAX, |job| job.0));
+    narrow(&mut query, filter);
+    query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+    query.push(" OFFSET ").push_bind(i64::from(filter.offset));
+    let rows: Vec<Row> = query.build_query_as().fetch_all(conn).await?;
+    rows.into_iter().map(Row::job).collect()
 }
 
+pub(crate) async fn count(conn: &mut Conn, filter: &JobFilter) -> Result<u64, StoreError> {
+    let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM jobs WHERE id > 0");
+    narrow(&mut query, filter);
+    let (count,): (i64,) = query.build_query_as().fetch_one(conn).await?;
+    Ok(count.cast_unsigned())
+}
+
+/// What is not asked for is not in the query, so that the database sees which index it can use.
+fn narrow(query: &mut QueryBuilder<Db>, filter: &JobFilter) {
+    if let Some(project) = filter.project {
+        query.push(" AND project_id = ").push_bind(project.0);
+    }
+    if let Some(runner) = filter.runner {
+        query.push(" AND id IN (SELECT job_id FROM tasks WHERE runner_id = ").push_bind(runner.0).push(")");
+    }
+    if !filter.standings.is_empty() {
+        query.push(" AND word IN (");
+        let mut words = query.separated(", ");
+        for standing in &filter.standings {
+            words.push_bind(standing.word());
+        }
+        query.push(")");
+    }
+}
+
+/// Changes a job of which nothing else changes.
 pub(crate) async fn change(
     conn: &mut Conn,
     number: JobNumber,
@@ -148,40 +159,79 @@ pub(crate) async fn change(
     outputs: &BTreeMap<String, String>,
     now: Timestamp,
 ) -> Result<ChangedJob, StoreError> {
-    let mut run_row = hold_run(&mut *conn, number).await?;
-    let run = run_row.id();
-    let held: Option<(String, String)> =
-        sqlx::query_as("UPDATE jobs SET phase = phase WHERE id = $1 RETURNING phase, tolerance")
+    let mut held = held_run::hold_of(&mut *conn, number).await?;
+    let run = held.id;
+    let (before, after) = change_held(&mut *conn, &mut held, number, change, outputs, now).await?;
+    let run_phase = held.keep(conn, now).await?;
+    Ok(ChangedJob { number, run, before, after, run_phase })
+}
+
+/// Where a job of a held run is: nobody else changes it meanwhile.
+pub(super) async fn phase_in(
+    conn: &mut Conn,
+    run: &HeldRun,
+    number: JobNumber,
+) -> Result<(JobPhase, Tolerance), StoreError> {
+    let found: Option<(String, String)> =
+        sqlx::query_as("SELECT phase, tolerance FROM jobs WHERE id = $1 AND run_id = $2")
             .bind(number.0)
-            .fetch_optional(&mut *conn)
+            .bind(run.id.0)
+            .fetch_optional(conn)
             .await?;
-    let (phase, tolerance) = held.ok_or_else(|| missing(number))?;
+    let (phase, tolerance) = found.ok_or_else(|| missing(number))?;
     let damaged = |error| StoreError::damaged("job", error);
-    let before: JobPhase = serde_json::from_str(&phase).map_err(damaged)?;
-    let tolerance: Tolerance = serde_json::from_str(&tolerance).map_err(damaged)?;
+    Ok((serde_json::from_str(&phase).map_err(damaged)?, serde_json::from_str(&tolerance).map_err(damaged)?))
+}
+
+/// Changes a job of a held run, which is to be kept then; gives where it was and where it is.
+pub(super) async fn change_held(
+    conn: &mut Conn,
+    run: &mut HeldRun,
+    number: JobNumber,
+    change: JobChange,
+    outputs: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<(JobPhase, JobPhase), StoreError> {
+    let (before, tolerance) = phase_in(&mut *conn, run, number).await?;
     let after = before.after(change)?;
-    let end_order = run_row.replace(RunJob::of(&before, tolerance), RunJob::of(&after, tolerance));
+    if after != before {
+        write(conn, run, number, tolerance, (&before, &after), outputs, now).await?;
+    }
+    Ok((before, after))
+}
+
+/// Writes where a job of a held run is now.
+pub(super) async fn write(
+    conn: &mut Conn,
+    run: &mut HeldRun,
+    number: JobNumber,
+    tolerance: Tolerance,
+    (before, after): (&JobPhase, &JobPhase),
+    outputs: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let end_order = run.replace(RunJob::of(before, tolerance), RunJob::of(after, tolerance));
     let has_begun = matches!(after, JobPhase::Running { .. });
     sqlx::query(
         "UPDATE jobs SET phase = $1, word = $2, end_order = COALESCE($3, end_order),
              outputs = CASE WHEN $4 THEN $5 ELSE outputs END,
              started_at = CASE WHEN $6 THEN COALESCE(started_at, $7) ELSE started_at END,
-             finished_at = CASE WHEN $4 THEN $7 ELSE finished_at END WHERE id = $8",
+             finished_at = CASE WHEN $4 THEN $7 ELSE finished_at END, task_id = $8 WHERE id = $9",
     )
-    .bind(runs::written(&after)?)
-    .bind(after.word())
+    .bind(runs::written(after)?)
+    .bind(after.standing().word())
     .bind(end_order)
     .bind(end_order.is_some())
     .bind(runs::written(outputs)?)
     .bind(has_begun)
     .bind(now.0.cast_signed())
+    .bind(after.lease().map(|lease| lease.task.0))
     .bind(number.0)
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    let run_phase = run_row.keep(conn, now).await?;
-    Ok(ChangedJob { number, run, before, after, run_phase })
+    Ok(())
 }
 
-fn missing(number: JobNumber) -> StoreError {
+pub(super) fn missing(number: JobNumber) -> StoreError {
     StoreError::Missing { what: "job", name: number.to_string() }
 }

@@ -139,10 +139,8 @@ pub(crate) async fn declare(conn: &mut Conn, id: RunnerId, facts: &RunnerFacts) 
 
 /// Holds the runner's row until the transaction ends.
 pub(super) async fn change(conn: &mut Conn, id: RunnerId, change: RunnerChange) -> Result<RunnerPhase, StoreError> {
-    let held: Option<(String,)> = sqlx::query_as("UPDATE runners SET phase = phase WHERE id = $1 RETURNING phase")
-        .bind(id.0)
-        .fetch_optional(&mut *conn)
-        .await?;
+    let held: Option<(String,)> =
+        sqlx::query_as(held!("SELECT phase FROM runners WHERE id = $1")).bind(id.0).fetch_optional(&mut *conn).await?;
     let (phase,) = held.ok_or_else(|| missing(id))?;
     let phase: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
     let phase = phase.after(change)?;

@@ -1,11 +1,12 @@
 //! Queries of runs, compiled for both databases.
 
-use super::{Conn, jobs};
+use super::held_run::HeldRun;
+use super::{Conn, Db, new_jobs};
 use crate::error::StoreError;
-use crate::runs::{Advance, ChangedJob, NewRun, ReservedRun, RunFilter, StoredRun};
-use domain::control::{AttemptNumber, JobNumber, ProjectId, RunId, RunJob, RunPhase, RunTally};
-use domain::{Conclusion, Timestamp};
-use std::collections::BTreeMap;
+use crate::runs::{NewRun, ReservedRun, RunFilter, StoredRun};
+use domain::Timestamp;
+use domain::control::{AttemptNumber, JobNumber, ProjectId, RunId, RunJob, RunTally};
+use sqlx::QueryBuilder;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -23,15 +24,34 @@ struct Row {
     phase: String,
     fault: Option<String>,
     ends: i64,
+    advanced: i64,
+    cancel_order: Option<i64>,
+    cancel_cause: Option<String>,
     created_at: i64,
+    attempt_at: i64,
     started_at: Option<i64>,
     finished_at: Option<i64>,
+}
+
+macro_rules! columns {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "id, project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt, phase, fault, ends, \
+             advanced, cancel_order, cancel_cause, created_at, attempt_at, started_at, finished_at",
+            $after
+        )
+    };
 }
 
 impl Row {
     fn run(self) -> Result<StoredRun, StoreError> {
         let damaged = |error| StoreError::damaged("run", error);
         let time = |at: i64| Timestamp(at.cast_unsigned());
+        let cancelled = match (self.cancel_order, self.cancel_cause) {
+            (Some(order), Some(cause)) => Some((order, serde_json::from_str(&cause).map_err(damaged)?)),
+            _ => None,
+        };
         Ok(StoredRun {
             id: RunId(self.id),
             project: ProjectId(self.project_id),
@@ -47,7 +67,10 @@ impl Row {
             phase: serde_json::from_str(&self.phase).map_err(damaged)?,
             fault: self.fault,
             ends: self.ends,
+            advanced: self.advanced,
+            cancelled,
             created: time(self.created_at),
+            attempt_created: time(self.attempt_at),
             started: self.started_at.map(time),
             finished: self.finished_at.map(time),
         })
@@ -66,9 +89,12 @@ pub(super) fn written(value: &impl serde::Serialize) -> Result<String, StoreErro
 /// Takes the next run number of the server, and of a project.
 pub(crate) async fn reserve(conn: &mut Conn, project: ProjectId) -> Result<ReservedRun, StoreError> {
     // Holds the project's row, so that it cannot go meanwhile.
-    let held = sqlx::query("UPDATE projects SET git = git WHERE id = $1").bind(project.0).execute(&mut *conn).await?;
-    if held.rows_affected() == 0 {
-        return Err(StoreError::Missing { what: "project", name: project.to_string() });
+    let held: Option<(i64,)> = sqlx::query_as(held!("SELECT id FROM projects WHERE id = $1"))
+        .bind(project.0)
+        .fetch_optional(&mut *conn)
+        .await?;
+    if held.is_none() {
+        return Err(missing_project(project));
     }
     let number = next(&mut *conn, &format!("run:{project}")).await?;
     Ok(ReservedRun { id: RunId(next(conn, "run").await?), number })
@@ -100,18 +126,20 @@ pub(crate) async fn create_reserved(
     run: &NewRun,
     now: Timestamp,
 ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
-    let (phase, fault) = match &run.jobs {
-        Ok(_) => (RunPhase::Blocked, None),
-        Err(fault) => (RunPhase::Finished(Conclusion::Failure), Some(fault.as_str())),
+    let (jobs, fault) = match &run.jobs {
+        Ok(jobs) => (jobs.as_slice(), None),
+        Err(fault) => ([].as_slice(), Some(fault.clone())),
     };
-    let finished = fault.map(|_| now.0.cast_signed());
-    let id = reserved.id.0;
-    let made = sqlx::query(
-        "INSERT INTO runs (project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt,
-                           tally, phase, fault, ends, advanced, created_at, finished_at, id)
-         SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16 FROM projects WHERE id = $1",
-    )
-    .bind(run.project.0)
+    let tally = RunTally::of(jobs.iter().map(|job| RunJob::of(&job.phase, job.tolerance)));
+    let first = HeldRun { fault, ..HeldRun::new(reserved.id, run.project, tally) };
+    let row: Option<Row> = sqlx::query_as(columns!(
+        "INSERT INTO runs (id, project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt,
+                           tally, phase, word, fault, ends, advanced, created_at, attempt_at, finished_at)
+         SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $15, $16 FROM projects
+         WHERE id = $17 RETURNING ",
+        ""
+    ))
+    .bind(reserved.id.0)
     .bind(reserved.number)
     .bind(&run.workflow)
     .bind(&run.title)
@@ -121,45 +149,68 @@ pub(crate) async fn create_reserved(
     .bind(&run.actor)
     .bind(run.facts.to_string())
     .bind(i64::from(AttemptNumber::FIRST.get()))
-    .bind(written(&RunTally::default())?)
-    .bind(written(&phase)?)
-    .bind(fault)
+    .bind(written(&tally)?)
+    .bind(written(&first.phase())?)
+    .bind(first.phase().word())
+    .bind(&first.fault)
     .bind(now.0.cast_signed())
-    .bind(finished)
-    .bind(id)
-    .execute(&mut *conn)
+    .bind(first.is_over().then_some(now.0.cast_signed()))
+    .bind(run.project.0)
+    .fetch_optional(&mut *conn)
     .await?;
-    if made.rows_affected() == 0 {
-        return Err(StoreError::Missing { what: "project", name: run.project.to_string() });
-    }
-    let made = jobs::add(&mut *conn, RunId(id), run.jobs.as_deref().unwrap_or_default(), now).await?;
-    Ok((by_id(conn, RunId(id)).await?, made))
+    let made = row.ok_or_else(|| missing_project(run.project))?.run()?;
+    let numbers = new_jobs::insert(conn, &first, jobs, now).await?;
+    Ok((made, numbers))
 }
 
 pub(crate) async fn by_id(conn: &mut Conn, id: RunId) -> Result<StoredRun, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt, phase, fault,
-                ends, created_at, started_at, finished_at FROM runs WHERE id = $1",
-    )
-    .bind(id.0)
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<Row> =
+        sqlx::query_as(columns!("SELECT ", " FROM runs WHERE id = $1")).bind(id.0).fetch_optional(conn).await?;
     row.ok_or_else(|| missing(id))?.run()
 }
 
 pub(crate) async fn list(conn: &mut Conn, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt, phase, fault,
-                ends, created_at, started_at, finished_at FROM runs
-         WHERE ($1 OR project_id = $2) AND id < $3 ORDER BY id DESC LIMIT $4",
-    )
-    .bind(filter.project.is_none())
-    .bind(filter.project.map_or(0, |project| project.0))
-    .bind(filter.before.map_or(i64::MAX, |run| run.0))
-    .bind(i64::from(filter.limit))
-    .fetch_all(conn)
-    .await?;
+    let mut query = QueryBuilder::<Db>::new(columns!("SELECT ", " FROM runs WHERE id < "));
+    query.push_bind(filter.before.map_or(i64::MAX, |run| run.0));
+    narrow(&mut query, filter);
+    query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+    query.push(" OFFSET ").push_bind(i64::from(filter.offset));
+    let rows: Vec<Row> = query.build_query_as().fetch_all(conn).await?;
     rows.into_iter().map(Row::run).collect()
+}
+
+pub(crate) async fn count(conn: &mut Conn, filter: &RunFilter) -> Result<u64, StoreError> {
+    let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM runs WHERE id > 0");
+    narrow(&mut query, filter);
+    let (count,): (i64,) = query.build_query_as().fetch_one(conn).await?;
+    Ok(count.cast_unsigned())
+}
+
+/// What is not asked for is not in the query, so that the database sees which index it can use.
+fn narrow(query: &mut QueryBuilder<Db>, filter: &RunFilter) {
+    if let Some(project) = filter.project {
+        query.push(" AND project_id = ").push_bind(project.0);
+    }
+    let texts = [
+        (" AND workflow = ", &filter.workflow),
+        (" AND event = ", &filter.event),
+        (" AND reference = ", &filter.reference),
+        (" AND actor = ", &filter.actor),
+        (" AND commit_id = ", &filter.commit),
+    ];
+    for (column, text) in texts {
+        if let Some(text) = text {
+            query.push(column).push_bind(text.clone());
+        }
+    }
+    if !filter.phases.is_empty() {
+        query.push(" AND word IN (");
+        let mut words = query.separated(", ");
+        for phase in &filter.phases {
+            words.push_bind(phase.word());
+        }
+        query.push(")");
+    }
 }
 
 pub(crate) async fn behind(conn: &mut Conn, limit: u32) -> Result<Vec<RunId>, StoreError> {
@@ -170,95 +221,16 @@ pub(crate) async fn behind(conn: &mut Conn, limit: u32) -> Result<Vec<RunId>, St
     Ok(rows.into_iter().map(|(id,)| RunId(id)).collect())
 }
 
-pub(crate) async fn advance(
-    conn: &mut Conn,
-    run: RunId,
-    ends: i64,
-    advance: &Advance,
-    now: Timestamp,
-) -> Result<Option<(Vec<JobNumber>, Vec<ChangedJob>)>, StoreError> {
-    let done = sqlx::query("UPDATE runs SET advanced = $1 WHERE id = $2 AND advanced < $1")
-        .bind(ends)
-        .bind(run.0)
-        .execute(&mut *conn)
-        .await?;
-    if done.rows_affected() == 0 {
-        by_id(conn, run).await?;
-        return Ok(None);
-    }
-    let made = jobs::add(&mut *conn, run, &advance.jobs, now).await?;
-    let mut changed = Vec::with_capacity(advance.changes.len());
-    for (number, change) in &advance.changes {
-        changed.push(jobs::change(&mut *conn, *number, change.clone(), &BTreeMap::new(), now).await?);
-    }
-    hold(&mut *conn, run).await?.keep(conn, now).await?;
-    Ok(Some((made, changed)))
+pub(crate) async fn open(conn: &mut Conn) -> Result<Vec<StoredRun>, StoreError> {
+    let rows: Vec<Row> =
+        sqlx::query_as(columns!("SELECT ", " FROM runs WHERE finished_at IS NULL ORDER BY id")).fetch_all(conn).await?;
+    rows.into_iter().map(Row::run).collect()
 }
 
-/// A run whose row is held until the transaction ends.
-pub(super) struct HeldRun {
-    id: RunId,
-    pub(super) attempt: AttemptNumber,
-    tally: RunTally,
-    ends: i64,
-    advanced: i64,
-}
-
-pub(super) async fn hold(conn: &mut Conn, id: RunId) -> Result<HeldRun, StoreError> {
-    let held: Option<(i64, String, i64, i64)> =
-        sqlx::query_as("UPDATE runs SET ends = ends WHERE id = $1 RETURNING attempt, tally, ends, advanced")
-            .bind(id.0)
-            .fetch_optional(conn)
-            .await?;
-    let (number, tally, ends, advanced) = held.ok_or_else(|| missing(id))?;
-    let tally = serde_json::from_str(&tally).map_err(|error| StoreError::damaged("run", error))?;
-    Ok(HeldRun { id, attempt: attempt(number)?, tally, ends, advanced })
-}
-
-impl HeldRun {
-    pub(super) const fn id(&self) -> RunId {
-        self.id
-    }
-
-    /// A job came to it. One that is over already is no news to whoever made it, and its end is not counted.
-    pub(super) fn add(&mut self, job: RunJob) {
-        self.tally.add(job);
-    }
-
-    /// A job of it is elsewhere now; gives the place of its end among all, if it ended.
-    pub(super) fn replace(&mut self, before: RunJob, after: RunJob) -> Option<i64> {
-        self.tally.replace(before, after);
-        let RunJob::Ended(..) = after else { return None };
-        self.ends += 1;
-        Some(self.ends)
-    }
-
-    /// Writes it, and gives where it is.
-    pub(super) async fn keep(self, conn: &mut Conn, now: Timestamp) -> Result<RunPhase, StoreError> {
-        let phase = match self.tally.phase() {
-            // More jobs may follow from the last ends.
-            RunPhase::Finished(_) if self.advanced < self.ends => RunPhase::Blocked,
-            phase => phase,
-        };
-        let (now, has_begun) = (now.0.cast_signed(), !matches!(phase, RunPhase::Blocked | RunPhase::Waiting));
-        sqlx::query(
-            "UPDATE runs SET tally = $1, phase = $2, ends = $3,
-                 started_at = CASE WHEN $4 THEN COALESCE(started_at, $5) ELSE started_at END,
-                 finished_at = CASE WHEN $6 THEN $5 ELSE NULL END WHERE id = $7",
-        )
-        .bind(written(&self.tally)?)
-        .bind(written(&phase)?)
-        .bind(self.ends)
-        .bind(has_begun)
-        .bind(now)
-        .bind(matches!(phase, RunPhase::Finished(_)))
-        .bind(self.id.0)
-        .execute(conn)
-        .await?;
-        Ok(phase)
-    }
-}
-
-fn missing(id: RunId) -> StoreError {
+pub(super) fn missing(id: RunId) -> StoreError {
     StoreError::Missing { what: "run", name: id.to_string() }
+}
+
+fn missing_project(id: ProjectId) -> StoreError {
+    StoreError::Missing { what: "project", name: id.to_string() }
 }

@@ -1,10 +1,10 @@
 //! Queries of tasks, compiled for both databases.
 
-use super::{Conn, jobs, runners};
+use super::{Conn, held_run, jobs, runners};
 use crate::error::StoreError;
-use crate::runs::{ChangedJob, StoredJob};
+use crate::jobs::{ChangedJob, StoredJob};
 use crate::tasks::{StoredTask, Taker};
-use domain::control::{JobChange, JobNumber, RunnerChange};
+use domain::control::{JobChange, JobNumber, JobPhase, RunnerChange};
 use domain::{RunnerId, TaskId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -18,6 +18,27 @@ struct Row {
     steps: String,
     given_at: i64,
     heard_at: i64,
+}
+
+/// A task and its job, found together.
+#[derive(sqlx::FromRow)]
+struct Both {
+    #[sqlx(flatten)]
+    task: Row,
+    #[sqlx(flatten)]
+    job: jobs::Row,
+}
+
+/// What follows `FROM tasks JOIN jobs …`, with the columns of both.
+macro_rules! both {
+    ($joined:literal, $after:literal) => {
+        concat!(
+            jobs::columns!("SELECT ", ", "),
+            "tasks.id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at FROM tasks JOIN jobs ON ",
+            $joined,
+            $after
+        )
+    };
 }
 
 impl Row {
@@ -35,26 +56,27 @@ impl Row {
     }
 }
 
+impl Both {
+    fn read(self) -> Result<(StoredTask, StoredJob), StoreError> {
+        Ok((self.task.task()?, self.job.job()?))
+    }
+}
+
 pub(crate) async fn lease(
     conn: &mut Conn,
-    job: JobNumber,
+    number: JobNumber,
     taker: &Taker,
     now: Timestamp,
 ) -> Result<Option<(StoredTask, StoredJob)>, StoreError> {
-    jobs::hold_run(&mut *conn, job).await?;
-    let held = sqlx::query("UPDATE jobs SET phase = phase WHERE id = $1 AND word = 'queued'")
-        .bind(job.0)
-        .execute(&mut *conn)
-        .await?;
-    if held.rows_affected() == 0 {
-        return Ok(None);
-    }
+    let mut run = held_run::hold_of(&mut *conn, number).await?;
+    let mut job = jobs::by_number(&mut *conn, number).await?;
+    let JobPhase::Queued { .. } = job.phase else { return Ok(None) };
     let row: Option<Row> = sqlx::query_as(
         "INSERT INTO tasks (job_id, runner_id, runner_name, request_key, steps, given_at, heard_at)
          SELECT $1, id, name, $2, '[]', $3, $3 FROM runners WHERE id = $4
          RETURNING id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at",
     )
-    .bind(job.0)
+    .bind(number.0)
     .bind(&taker.request)
     .bind(now.0.cast_signed())
     .bind(taker.runner.0)
@@ -63,9 +85,13 @@ pub(crate) async fn lease(
     let missing = || StoreError::Missing { what: "runner", name: taker.runner.0.to_string() };
     let task = row.ok_or_else(missing)?.task()?;
     let change = JobChange::Leased { task: task.id, runner: taker.runner, at: now, until: taker.until };
-    jobs::change(&mut *conn, job, change, &BTreeMap::new(), now).await?;
-    runners::change(&mut *conn, taker.runner, RunnerChange::Given(task.id)).await?;
-    Ok(Some((task, jobs::by_number(conn, job).await?)))
+    let leased = job.phase.after(change)?;
+    let moved = (&job.phase, &leased);
+    jobs::write(&mut *conn, &mut run, number, job.tolerance, moved, &BTreeMap::new(), now).await?;
+    run.keep(&mut *conn, now).await?;
+    runners::change(conn, taker.runner, RunnerChange::Given(task.id)).await?;
+    job.phase = leased;
+    Ok(Some((task, job)))
 }
 
 pub(crate) async fn given_for(
@@ -73,27 +99,42 @@ pub(crate) async fn given_for(
     runner: RunnerId,
     request: &str,
 ) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at FROM tasks
-         WHERE runner_id = $1 AND request_key = $2 ORDER BY id",
-    )
+    let rows: Vec<Both> = sqlx::query_as(both!(
+        "jobs.id = job_id AND task_id = tasks.id",
+        " WHERE runner_id = $1 AND request_key = $2 ORDER BY tasks.id"
+    ))
     .bind(runner.0)
     .bind(request)
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    with_lease(conn, rows).await
+    rows.into_iter().map(Both::read).collect()
+}
+
+pub(crate) async fn out(conn: &mut Conn) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
+    let rows: Vec<Both> = sqlx::query_as(both!(
+        "tasks.id = task_id",
+        " WHERE jobs.word IN ('leased', 'running', 'cancelling') ORDER BY jobs.id"
+    ))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Both::read).collect()
 }
 
 pub(crate) async fn by_id(conn: &mut Conn, id: TaskId) -> Result<(StoredTask, StoredJob), StoreError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at FROM tasks WHERE id = $1",
+    let row: Option<Both> =
+        sqlx::query_as(both!("jobs.id = job_id", " WHERE tasks.id = $1")).bind(id.0).fetch_optional(conn).await?;
+    row.ok_or_else(|| missing(id))?.read()
+}
+
+pub(crate) async fn of_job(conn: &mut Conn, job: JobNumber) -> Result<Vec<StoredTask>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at FROM tasks
+         WHERE job_id = $1 ORDER BY id",
     )
-    .bind(id.0)
-    .fetch_optional(&mut *conn)
+    .bind(job.0)
+    .fetch_all(conn)
     .await?;
-    let task = row.ok_or_else(|| missing(id))?.task()?;
-    let job = jobs::by_number(conn, task.job).await?;
-    Ok((task, job))
+    rows.into_iter().map(Row::task).collect()
 }
 
 pub(crate) async fn heard(
@@ -139,29 +180,15 @@ pub(crate) async fn silent_since(
     since: Timestamp,
     limit: u32,
 ) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT t.id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at FROM tasks t
-         JOIN jobs j ON j.id = job_id
-         WHERE j.word IN ('leased', 'running', 'cancelling') AND heard_at < $1 ORDER BY heard_at, t.id LIMIT $2",
-    )
+    let rows: Vec<Both> = sqlx::query_as(both!(
+        "tasks.id = task_id",
+        " WHERE jobs.word IN ('leased', 'running', 'cancelling') AND heard_at < $1 ORDER BY heard_at, tasks.id LIMIT $2"
+    ))
     .bind(since.0.cast_signed())
     .bind(i64::from(limit))
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    with_lease(conn, rows).await
-}
-
-/// Those whose lease is the job's own still.
-async fn with_lease(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let task = row.task()?;
-        let job = jobs::by_number(&mut *conn, task.job).await?;
-        if job.phase.lease().is_some_and(|lease| lease.task == task.id) {
-            found.push((task, job));
-        }
-    }
-    Ok(found)
+    rows.into_iter().map(Both::read).collect()
 }
 
 fn missing(id: TaskId) -> StoreError {

@@ -110,10 +110,8 @@ pub(super) async fn change(
     change: TokenChange,
     now: Timestamp,
 ) -> Result<TokenPhase, StoreError> {
-    let held: Option<(String,)> = sqlx::query_as("UPDATE tokens SET phase = phase WHERE id = $1 RETURNING phase")
-        .bind(id.0)
-        .fetch_optional(&mut *conn)
-        .await?;
+    let held: Option<(String,)> =
+        sqlx::query_as(held!("SELECT phase FROM tokens WHERE id = $1")).bind(id.0).fetch_optional(&mut *conn).await?;
     let (phase,) = held.ok_or_else(|| StoreError::Missing { what: "token", name: id.to_string() })?;
     let phase: TokenPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("token", error))?;
     let phase = phase.after(change, now)?;

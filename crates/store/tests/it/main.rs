@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stdout, reason = "a test that cannot run says so")]
 
+mod advance;
 mod audit;
 mod holdings;
+mod old_data;
 mod projects;
+mod reruns;
 mod runners;
 mod runs;
 mod support;

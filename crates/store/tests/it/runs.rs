@@ -24,11 +24,11 @@ contract!(
     nobody_waits_for_each_other,
 );
 
-async fn new_project(store: &Store) -> ProjectId {
+pub(crate) async fn new_project(store: &Store) -> ProjectId {
     store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id
 }
 
-fn job(id: &str) -> NewJob {
+pub(crate) fn job(id: &str) -> NewJob {
     NewJob {
         id: JobId::new(id),
         name: format!("the {id}"),
@@ -41,7 +41,7 @@ fn job(id: &str) -> NewJob {
     }
 }
 
-fn run_of(project: ProjectId, jobs: Vec<NewJob>) -> NewRun {
+pub(crate) fn run_of(project: ProjectId, jobs: Vec<NewJob>) -> NewRun {
     NewRun {
         project,
         workflow: ".gitea/workflows/ci.yml".to_owned(),
@@ -55,7 +55,7 @@ fn run_of(project: ProjectId, jobs: Vec<NewJob>) -> NewRun {
     }
 }
 
-async fn new_runner(store: &Store, number: u8, capacity: Option<u32>) -> RunnerId {
+pub(crate) async fn new_runner(store: &Store, number: u8, capacity: Option<u32>) -> RunnerId {
     let noted = entry("x", "x");
     let token = match store.tokens(store::TokenKind::Registration).await.unwrap().first() {
         Some(token) => token.id,
@@ -70,11 +70,11 @@ async fn new_runner(store: &Store, number: u8, capacity: Option<u32>) -> RunnerI
     made.id
 }
 
-fn taker(runner: RunnerId, request: Option<&str>) -> Taker {
+pub(crate) fn taker(runner: RunnerId, request: Option<&str>) -> Taker {
     Taker { runner, request: request.map(str::to_owned), until: at(1000) }
 }
 
-async fn started(store: &Store, job: JobNumber, runner: RunnerId) -> TaskId {
+pub(crate) async fn started(store: &Store, job: JobNumber, runner: RunnerId) -> TaskId {
     let (task, _) = store.lease(job, &taker(runner, None), at(20)).await.unwrap().unwrap();
     let change = JobChange::Started { task: task.id, at: at(21) };
     store.change_by_task(task.id, change, &BTreeMap::new(), at(21)).await.unwrap();
@@ -94,9 +94,9 @@ async fn numbers_have_no_gap(Setting { store, .. }: Setting) {
     }
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
-    let page = store.runs(&RunFilter { limit: 5, project: Some(project), before: None }).await.unwrap();
+    let page = store.runs(&RunFilter { limit: 5, project: Some(project), ..RunFilter::default() }).await.unwrap();
     assert_eq!(page.len(), 5);
-    let rest = RunFilter { limit: 50, project: None, before: Some(page[4].id) };
+    let rest = RunFilter { limit: 50, before: Some(page[4].id), ..RunFilter::default() };
     assert_eq!(store.runs(&rest).await.unwrap().len(), 7);
     let unknown = store.create_run(&run_of(ProjectId(99), vec![]), at(10)).await;
     assert!(matches!(unknown, Err(StoreError::Missing { what: "project", .. })), "{unknown:?}");
@@ -138,9 +138,9 @@ async fn a_run_goes_its_way(Setting { store, .. }: Setting) {
     // More may follow: the run is not over before somebody looked.
     assert_eq!(changed.run_phase, RunPhase::Blocked);
     assert_eq!(store.runs_behind(10).await.unwrap(), [run.id]);
-    let ends = store.run(run.id).await.unwrap().ends;
-    assert_eq!(ends, 2);
-    assert!(store.advance(run.id, ends, &Advance::default(), at(41)).await.unwrap().is_some());
+    let seen = store.run(run.id).await.unwrap();
+    assert_eq!((seen.ends, seen.advanced), (2, 0));
+    assert!(store.advance(&seen, &Advance::default(), at(41)).await.unwrap().is_some());
     let run = store.run(run.id).await.unwrap();
     assert_eq!(run.phase, RunPhase::Finished(Conclusion::Failure));
     assert_eq!((run.started, run.finished), (Some(at(20)), Some(at(41))));
@@ -217,10 +217,11 @@ async fn what_follows_is_written_once_or_not_at_all(Setting { store, .. }: Setti
 
     // One of the changes has no place: none of it happens.
     let dropped = JobChange::Dropped { why: NeverRan::Skipped, at: at(40) };
-    let advance = Advance { jobs: vec![job("c")], changes: vec![(jobs[0], dropped)] };
-    assert!(store.advance(run.id, 1, &advance, at(40)).await.is_err());
-    let twice = Advance { jobs: vec![job("c"), job("a")], changes: Vec::new() };
-    let twice = store.advance(run.id, 1, &twice, at(40)).await;
+    let seen = store.run(run.id).await.unwrap();
+    let advance = Advance { jobs: vec![job("c")], changes: vec![(jobs[0], dropped)], ..Advance::default() };
+    assert!(store.advance(&seen, &advance, at(40)).await.is_err());
+    let twice = Advance { jobs: vec![job("c"), job("a")], ..Advance::default() };
+    let twice = store.advance(&seen, &twice, at(40)).await;
     assert!(matches!(twice, Err(StoreError::Present { what: "job", .. })), "{twice:?}");
     assert_eq!(store.jobs(run.id, run.attempt).await.unwrap().len(), 2);
     assert_eq!(store.runs_behind(10).await.unwrap(), [run.id]);
@@ -230,11 +231,12 @@ async fn what_follows_is_written_once_or_not_at_all(Setting { store, .. }: Setti
         phase: JobPhase::queued(at(41)).after(JobChange::Dropped { why: NeverRan::Skipped, at: at(41) }).unwrap(),
         ..job("d")
     };
-    let advance = Advance { jobs: vec![job("c"), skipped], changes: vec![(jobs[1], cancel)] };
+    let changes = vec![(jobs[1], cancel)];
+    let advance = Advance { jobs: vec![job("c"), skipped], changes, ..Advance::default() };
     let mut tries = Vec::new();
     for _ in 0..6 {
-        let (store, advance) = (store.clone(), advance.clone());
-        tries.push(tokio::spawn(async move { store.advance(run.id, 1, &advance, at(41)).await.unwrap() }));
+        let (store, seen, advance) = (store.clone(), seen.clone(), advance.clone());
+        tries.push(tokio::spawn(async move { store.advance(&seen, &advance, at(41)).await.unwrap() }));
     }
     let mut done = Vec::new();
     for one in tries {
@@ -298,11 +300,12 @@ async fn nobody_waits_for_each_other(Setting { store, .. }: Setting) {
     let mut cancels = Vec::new();
     for round in 1..=12_i64 {
         let (store, jobs) = (store.clone(), jobs.clone());
+        let seen = StoredRun { ends: round, ..run.clone() };
         cancels.push(tokio::spawn(async move {
             let asked =
                 |number: &JobNumber| (*number, JobChange::CancelAsked { by: CancelCause::FailFast, at: at(31) });
-            let advance = Advance { jobs: Vec::new(), changes: jobs.iter().rev().map(asked).collect() };
-            store.advance(run.id, round, &advance, at(31)).await.map(drop)
+            let changes = jobs.iter().rev().map(asked).collect();
+            store.advance(&seen, &Advance { changes, ..Advance::default() }, at(31)).await.map(drop)
         }));
     }
     for done in ends.into_iter().chain(cancels) {

@@ -19,14 +19,18 @@ pub(crate) async fn sqlite() -> Setting {
     Setting { store: Store::open(&url).await.unwrap(), url, _folder: folder, _server: None }
 }
 
-/// `None` where there is no PostgreSQL; in CI there is one.
-pub(crate) async fn postgres() -> Option<Setting> {
+/// A database without anything; `None` where there is no PostgreSQL; in CI there is one.
+pub(crate) fn empty_postgres() -> Option<(String, Arc<Postgres>)> {
     let Some(server) = Postgres::shared().unwrap() else {
         assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed; `cargo xtask test` installs it");
         println!("SKIP: PostgreSQL is not installed");
         return None;
     };
-    let url = server.database().unwrap();
+    Some((server.database().unwrap(), server))
+}
+
+pub(crate) async fn postgres() -> Option<Setting> {
+    let (url, server) = empty_postgres()?;
     let store = Store::open(&url).await.unwrap();
     Some(Setting { store, url, _folder: tempfile::tempdir().unwrap(), _server: Some(server) })
 }
