@@ -33,6 +33,8 @@ pub(crate) mod header {
     /// Agents before `Declare`, and ours, for the logs of a forge.
     pub(crate) const VERSION: &str = "x-runner-version";
     pub(crate) const REQUEST_KEY: &str = "x-runner-request-key";
+    /// Ours: how many milliseconds a fetch may be held until there is a task. Others ignore it.
+    pub(crate) const WAIT: &str = "x-ekiden-wait";
 }
 
 /// Largest message that either side takes. The forges set no limit; a batch of log or the event of a task may be some megabytes.

@@ -20,6 +20,8 @@ pub struct Caller {
     pub version: Option<String>,
     /// How long the caller will wait for an answer.
     pub patience: Option<Duration>,
+    /// How long a fetch without a task may be held, where the caller asks for that: agents of ours do.
+    pub wait: Option<Duration>,
 }
 
 /// What a forge does. A refusal leaves as an error of Connect, with the HTTP status of its code.
@@ -68,7 +70,8 @@ impl Caller {
         let key = text(header::UUID)
             .zip(text(header::TOKEN))
             .map(|(uuid, token)| RunnerKey { uuid: RunnerUuid(uuid), token: Secret::new(token) });
-        Self { key, version: text(header::VERSION), patience: context.time_remaining() }
+        let wait = text(header::WAIT).and_then(|wait| wait.parse().ok()).map(Duration::from_millis);
+        Self { key, version: text(header::VERSION), patience: context.time_remaining(), wait }
     }
 }
 

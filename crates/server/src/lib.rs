@@ -2,6 +2,10 @@
 //!
 //! Each module is a room with one business; what they share is the [`plane`].
 
+pub mod dispatch;
 pub mod keys;
 pub mod logs;
 pub mod plane;
+pub mod run;
+pub mod runner;
+pub mod task;

@@ -1,8 +1,10 @@
 //! What all rooms of the control plane share: its memory, keys, logs, clock and public address. Made by `serve`, handed to every room; the state
 //! of all routes and pages.
 
+use crate::dispatch::QueueHandle;
 use crate::keys::KeyRing;
 use crate::logs::LogStore;
+use crate::run::Advancer;
 use domain::{Clock, Timestamp};
 use std::sync::Arc;
 use store::Store;
@@ -22,6 +24,10 @@ pub struct Parts {
     pub logs: LogStore,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Who gets which job.
+    pub queue: QueueHandle,
+    /// What follows when jobs end.
+    pub runs: Advancer,
     /// How people and runners reach it.
     pub site: Site,
 }

@@ -80,6 +80,22 @@ impl TokenUse {
         Secret::new(format!("{text}_{check}"))
     }
 
+    /// The twenty bytes that [`Self::text`] made a token of; `None` for a text of another length. Its check is not looked at: that is [`Self::of`]'s.
+    #[must_use]
+    pub fn bytes(text: &str) -> Option<[u8; 20]> {
+        let digits = text.rsplit('_').nth(1).filter(|digits| digits.len() == RANDOM)?;
+        let mut bytes = [0_u8; 20];
+        for digit in digits.bytes() {
+            let mut carry = u32::try_from(DIGITS.iter().position(|known| *known == digit)?).ok()?;
+            for byte in bytes.iter_mut().rev() {
+                let value = u32::from(*byte) * 62 + carry;
+                *byte = value.to_le_bytes()[0];
+                carry = value >> 8;
+            }
+        }
+        Some(bytes)
+    }
+
     /// What a text is a token for.
     ///
     /// # Errors
@@ -130,6 +146,7 @@ mod tests {
         fn each_token_is_known_and_none_is_another(kind in token(), one in any::<[u8; 20]>(), other in any::<[u8; 20]>()) {
             let text = kind.text(one);
             prop_assert_eq!(TokenUse::of(text.expose()), Ok(kind));
+            prop_assert_eq!(TokenUse::bytes(text.expose()), Some(one));
             prop_assert_eq!(text.expose() == kind.text(other).expose(), one == other);
             prop_assert_eq!(text.expose().len(), "ekiden__".len() + kind.word().len() + 27 + "_".len() + 6);
         }

@@ -6,6 +6,8 @@
 
 mod ring;
 mod seal;
+mod sign;
 
 pub use ring::{KeyRing, KeyRingError, Start};
 pub use seal::{SealError, Sealed, UnsealError};
+pub use sign::{NoRandom, random};

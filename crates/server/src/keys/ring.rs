@@ -131,6 +131,10 @@ impl KeyRing {
         &self.keys[0]
     }
 
+    pub(super) fn keys(&self) -> impl Iterator<Item = &MasterKey> {
+        self.keys.iter()
+    }
+
     pub(super) fn key(&self, number: u32) -> Option<&MasterKey> {
         self.keys.iter().find(|key| key.number == number)
     }

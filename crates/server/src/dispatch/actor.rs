@@ -1,0 +1,359 @@
+//! The actor: takes messages, lets the queue decide, writes leases.
+
+use super::asks::Asks;
+use super::handle::{Given, Message, QueueHandle};
+use super::{fill, spec};
+use crate::run::Advancer;
+use domain::control::{JobNumber, JobPhase, PoolId, ProjectId, Scope};
+use domain::{Clock, RunnerId, Timestamp};
+use scheduler::{Access, Assignment, Cancellation, Labels, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, StoreError, StoredJob, StoredRunner, Taker};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// A lease whose start is not said within this time is void (`runner-protocol` 3.6: what Gitea gives a runner to begin).
+const START: Duration = Duration::from_secs(120);
+/// After a database that is away, so long passes before the next lease.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The dispatcher, before it runs.
+#[derive(Debug)]
+pub struct Dispatcher {
+    mailbox: mpsc::UnboundedReceiver<Message>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    queue: Queue,
+    asks: Asks,
+    /// What is known of runners beyond the queue.
+    runners: HashMap<RunnerId, Known>,
+    pools: HashMap<String, PoolId>,
+    projects: HashMap<ProjectId, HashSet<JobNumber>>,
+    /// Jobs by whose they are, and with which runner.
+    jobs: HashMap<JobNumber, (ProjectId, Option<RunnerId>)>,
+    writing: JoinSet<Written>,
+    /// Told to whoever cancels, after the next decisions.
+    cancellations: Vec<Cancellation>,
+}
+
+#[derive(Debug)]
+struct Known {
+    stored: StoredRunner,
+    /// So many jobs it was seen to want at the same time.
+    capacity: u32,
+    /// So many it has.
+    has: u32,
+}
+
+/// What became of a lease.
+#[derive(Debug)]
+struct Written {
+    assignment: Assignment,
+    request: Option<String>,
+    result: Result<Option<Given>, StoreError>,
+}
+
+/// Makes a dispatcher and what speaks to it.
+#[must_use]
+pub fn dispatcher(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> (QueueHandle, Dispatcher) {
+    let (handle, mailbox) = QueueHandle::new();
+    let queue = Queue::new(settings);
+    let dispatcher = Dispatcher {
+        mailbox,
+        store,
+        clock,
+        queue,
+        asks: Asks::default(),
+        runners: HashMap::new(),
+        pools: HashMap::new(),
+        projects: HashMap::new(),
+        jobs: HashMap::new(),
+        writing: JoinSet::new(),
+        cancellations: Vec::new(),
+    };
+    (handle, dispatcher)
+}
+
+impl Dispatcher {
+    /// Learns what the store holds: projects, runners, jobs with runners, jobs that wait. To be called once, before [`Self::run`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn fill(&mut self) -> Result<(), StoreError> {
+        let found = fill::read(&self.store).await?;
+        for project in found.projects {
+            self.put_project(&project);
+        }
+        for runner in found.runners {
+            self.put_runner(runner);
+        }
+        for (project, jobs) in found.jobs {
+            self.put_jobs(project, &jobs);
+        }
+        Ok(())
+    }
+
+    /// Runs until nobody speaks to it any more.
+    pub async fn run(mut self, advancer: Advancer) {
+        loop {
+            tokio::select! {
+                message = self.mailbox.recv() => match message {
+                    Some(message) => self.hear(message),
+                    None => break,
+                },
+                Some(written) = self.writing.join_next() => if let Ok(written) = written {
+                    self.written(written).await;
+                },
+            }
+            // What came together is decided together.
+            while let Ok(message) = self.mailbox.try_recv() {
+                self.hear(message);
+            }
+            self.decide();
+            self.cancellations.drain(..).for_each(|cancellation| advancer.cancel(cancellation));
+        }
+        while self.writing.join_next().await.is_some() {}
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Jobs(project, jobs) => self.put_jobs(project, &jobs),
+            Message::Gone(jobs) => jobs.into_iter().for_each(|job| self.drop_job(job)),
+            Message::Requeued(job) => self.requeue(job),
+            Message::Left(members) => members.iter().for_each(|member| self.queue.leave(member)),
+            Message::Runner(runner) => self.put_runner(*runner),
+            Message::RunnerGone(runner) => {
+                self.runners.remove(&runner);
+                self.queue.drop_runner(runner);
+                self.asks.flush(runner);
+            }
+            Message::Project(project) => self.put_project(&project),
+            Message::ProjectGone(project) => {
+                for job in self.projects.remove(&project).unwrap_or_default() {
+                    self.drop_job(job);
+                }
+            }
+            Message::Ask(ask, reply) => {
+                let runner = ask.runner;
+                self.asks.add(ask, reply);
+                self.ask(runner);
+            }
+            Message::AsksEnded(runner) => self.ask(runner),
+            Message::Flush(runner) => {
+                // What it can have, it gets.
+                self.decide();
+                self.asks.flush(runner);
+                self.ask(runner);
+            }
+            // Who asked may have gone.
+            Message::Why(job, reply) => drop(reply.send(self.queue.why(job))),
+            Message::Census(reply) => drop(reply.send(self.queue.census())),
+        }
+    }
+
+    fn put_project(&mut self, project: &store::Project) {
+        self.projects.entry(project.id).or_default();
+        self.queue.put_project(project.id, ProjectSpec::new(project.owner_id));
+    }
+
+    fn put_runner(&mut self, runner: StoredRunner) {
+        let pool = runner.pool.clone().map(|name| self.pool(name));
+        let known = self.runners.get(&runner.id);
+        let (capacity, has) = known.map_or((1, 0), |known| (known.capacity, known.has));
+        self.queue.put_runner(runner.id, spec::runner(&runner, pool, capacity));
+        self.runners.insert(runner.id, Known { stored: runner, capacity, has });
+    }
+
+    /// Pools are what tokens name; their runners register by themselves.
+    fn pool(&mut self, name: String) -> PoolId {
+        if let Some(id) = self.pools.get(&name) {
+            return *id;
+        }
+        let id = PoolId(i64::try_from(self.pools.len()).unwrap_or(i64::MAX));
+        let pool = PoolSpec {
+            name: name.as_str().into(),
+            labels: Labels::new::<&str>([]),
+            scope: Scope::Instance,
+            access: Access::Everybody,
+            door: PoolDoor::Open,
+            max_running: None,
+            supply: Supply::Fixed,
+        };
+        self.queue.put_pool(id, pool);
+        self.pools.insert(name, id);
+        id
+    }
+
+    fn put_jobs(&mut self, project: ProjectId, jobs: &[StoredJob]) {
+        for job in jobs {
+            let number = job.number;
+            let put = match &job.phase {
+                JobPhase::Finished { .. } => {
+                    self.drop_job(number);
+                    continue;
+                }
+                JobPhase::Leased { lease, .. }
+                | JobPhase::Running { lease, .. }
+                | JobPhase::Cancelling { lease, .. } => {
+                    let runner = lease.runner;
+                    self.with(number, project, Some(runner));
+                    self.queue.put_running(number, spec::job(project, job), runner)
+                }
+                JobPhase::Held { .. } | JobPhase::Queued { .. } => {
+                    self.with(number, project, None);
+                    self.queue.put_job(number, spec::job(project, job))
+                }
+            };
+            if let Err(error) = put {
+                // Its project was removed meanwhile, and it with that.
+                tracing::debug!(error = &error as &dyn std::error::Error, "a job of no project");
+                self.drop_job(number);
+            }
+        }
+    }
+
+    /// Notes whose a job is and who has it.
+    fn with(&mut self, job: JobNumber, project: ProjectId, runner: Option<RunnerId>) {
+        self.projects.entry(project).or_default().insert(job);
+        let before = self.jobs.insert(job, (project, runner)).and_then(|(_, runner)| runner);
+        if before != runner {
+            self.count(before, runner);
+        }
+    }
+
+    fn count(&mut self, before: Option<RunnerId>, after: Option<RunnerId>) {
+        if let Some(known) = before.and_then(|runner| self.runners.get_mut(&runner)) {
+            known.has = known.has.saturating_sub(1);
+        }
+        if let Some(known) = after.and_then(|runner| self.runners.get_mut(&runner)) {
+            known.has += 1;
+        }
+    }
+
+    fn drop_job(&mut self, job: JobNumber) {
+        self.queue.drop_job(job);
+        if let Some((project, runner)) = self.jobs.remove(&job) {
+            self.count(runner, None);
+            if let Some(jobs) = self.projects.get_mut(&project) {
+                jobs.remove(&job);
+            }
+        }
+    }
+
+    fn requeue(&mut self, job: JobNumber) {
+        self.queue.requeue(job);
+        if let Some((_, runner)) = self.jobs.get_mut(&job) {
+            let before = runner.take();
+            self.count(before, None);
+        }
+    }
+
+    /// Makes true in the queue how many jobs a runner asks for.
+    fn ask(&mut self, runner: RunnerId) {
+        let places = self.asks.places(runner);
+        if let Some(known) = self.runners.get_mut(&runner)
+            && known.has + places > known.capacity
+        {
+            // Who asks for more than it was seen to take can take more.
+            known.capacity = known.has + places;
+            let pool = known.stored.pool.as_ref().and_then(|name| self.pools.get(name)).copied();
+            self.queue.put_runner(runner, spec::runner(&known.stored, pool, known.capacity));
+        }
+        self.queue.ask(runner, places);
+    }
+
+    fn decide(&mut self) {
+        let decisions = self.queue.assign();
+        decisions.assignments.into_iter().for_each(|assignment| self.lease(assignment));
+        self.cancellations.extend(decisions.cancellations);
+    }
+
+    fn lease(&mut self, assignment: Assignment) {
+        let Assignment { job, runner } = assignment;
+        let Some(request) = self.asks.begin(runner) else {
+            // It went away between its question and this.
+            self.queue.requeue(job);
+            self.queue.ask(runner, 0);
+            return;
+        };
+        if let Some((project, _)) = self.jobs.get(&job) {
+            self.with(job, *project, Some(runner));
+        }
+        let (store, now) = (self.store.clone(), self.clock.now());
+        self.writing.spawn(async move {
+            let until = Timestamp(now.0 + u64::try_from(START.as_millis()).unwrap_or(u64::MAX));
+            let taker = Taker { runner, request: request.clone(), until };
+            let result = store.lease(job, &taker, now).await;
+            let result = result.map(|taken| taken.map(|(task, job)| Given { task, job }));
+            if result.as_ref().is_err_and(StoreError::is_passing) {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Written { assignment, request, result }
+        });
+    }
+
+    /// A lease was written, or was not to be had: what is true then is asked of the store.
+    async fn written(&mut self, written: Written) {
+        let Written { assignment: Assignment { job, runner }, request, result } = written;
+        let given = match result {
+            Ok(given) => {
+                if given.is_none() {
+                    self.refresh_job(job).await;
+                }
+                given
+            }
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, %job, %runner, "a lease was refused");
+                self.requeue(job);
+                if !error.is_passing() {
+                    self.refresh_job(job).await;
+                    self.refresh_runner(runner).await;
+                }
+                None
+            }
+        };
+        for unused in self.asks.end(runner, request.as_deref(), given) {
+            self.put_back(unused).await;
+        }
+        self.ask(runner);
+    }
+
+    /// A lease whose runner went away while it was written: nobody has seen it.
+    async fn put_back(&mut self, given: Given) {
+        if given.task.request.is_some() {
+            // Its runner asks again under the same key.
+            return;
+        }
+        let change = domain::control::JobChange::Expired { task: given.task.id, at: self.clock.now() };
+        let done = self.store.change_by_task(given.task.id, change, &Default::default(), self.clock.now()).await;
+        if done.is_ok() {
+            self.requeue(given.job.number);
+        }
+    }
+
+    async fn refresh_job(&mut self, job: JobNumber) {
+        let Some((project, _)) = self.jobs.get(&job).copied() else { return };
+        match self.store.job(job).await {
+            Ok(stored) => {
+                self.requeue(job);
+                self.put_jobs(project, &[stored]);
+            }
+            Err(StoreError::Missing { .. }) => self.drop_job(job),
+            // The loop that looks at leases finds it when the database is back.
+            Err(_) => self.requeue(job),
+        }
+    }
+
+    async fn refresh_runner(&mut self, runner: RunnerId) {
+        match self.store.runner(runner).await {
+            Ok(stored) => self.put_runner(stored),
+            Err(StoreError::Missing { .. }) => {
+                self.runners.remove(&runner);
+                self.queue.drop_runner(runner);
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! What follows when jobs of a run have ended or somebody cancelled it. One worker draws it for all runs of this server; another server that draws the
+//! same writes it once (`Store::advance`). Rooms say which run to look at through an [`Advancer`]; a crash between an end and what follows is
+//! found by the next [`Worker::tick`].
+
+use super::facts::{FactsError, RunFacts};
+use super::first::FirstRun;
+use super::follow::{Follow, waiting_job};
+use super::live::{Live, Told, look, told};
+use crate::dispatch::QueueHandle;
+use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, JobPhase, RunId, RunPhase};
+use domain::{Clock, JobId};
+use scheduler::{Cancellation, Member};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::{Advance, ChangedJob, Store, StoreError, StoredJob, StoredRun};
+use tokio::sync::{mpsc, watch};
+
+/// So many machines are kept in memory.
+const LIVE: usize = 512;
+/// So many runs that are behind are looked at in one tick.
+const BEHIND: u32 = 256;
+/// Runs that nobody told of are looked for so often.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Says which runs to look at. Clones speak to one worker.
+#[derive(Debug, Clone)]
+pub struct Advancer {
+    mailbox: mpsc::UnboundedSender<Message>,
+    live: Arc<Mutex<LiveRuns>>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Look(RunId),
+    Cancel(Box<Cancellation>),
+}
+
+/// The machines in memory; the oldest goes first.
+#[derive(Debug, Default)]
+struct LiveRuns {
+    runs: HashMap<(RunId, AttemptNumber), Live>,
+    order: VecDeque<(RunId, AttemptNumber)>,
+}
+
+/// Draws what follows.
+#[derive(Debug)]
+pub struct Worker {
+    mailbox: mpsc::UnboundedReceiver<Message>,
+    live: Arc<Mutex<LiveRuns>>,
+    store: Store,
+    queue: QueueHandle,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a tick came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advanced {
+    /// Runs that went on.
+    pub runs: usize,
+    /// Runs that could not, with a fault that was told.
+    pub faults: usize,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+enum AdvanceError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+}
+
+impl Advancer {
+    /// A worker and what speaks to it.
+    #[must_use]
+    pub fn new(store: Store, queue: QueueHandle, clock: Arc<dyn Clock>) -> (Self, Worker) {
+        let (sender, mailbox) = mpsc::unbounded_channel();
+        let live = Arc::default();
+        (Self { mailbox: sender, live: Arc::clone(&live) }, Worker { mailbox, live, store, queue, clock })
+    }
+
+    /// Something happened to a run.
+    pub fn look(&self, run: RunId) {
+        // Without a worker the server ends.
+        let _ = self.mailbox.send(Message::Look(run));
+    }
+
+    /// Something is to be cancelled for its concurrency group.
+    pub fn cancel(&self, cancellation: Cancellation) {
+        let _ = self.mailbox.send(Message::Cancel(Box::new(cancellation)));
+    }
+
+    /// Keeps the machine of a run that was just made.
+    pub fn keep(&self, run: &StoredRun, first: FirstRun) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).put((run.id, run.attempt), first.live);
+    }
+}
+
+impl LiveRuns {
+    fn put(&mut self, key: (RunId, AttemptNumber), live: Live) {
+        if self.runs.insert(key, live).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > LIVE {
+            if let Some(oldest) = self.order.pop_front() {
+                self.runs.remove(&oldest);
+            }
+        }
+    }
+
+    fn take(&mut self, key: (RunId, AttemptNumber)) -> Option<Live> {
+        let live = self.runs.remove(&key)?;
+        self.order.retain(|other| *other != key);
+        Some(live)
+    }
+}
+
+impl Worker {
+    /// Works until told to stop, or nobody speaks to it any more.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut ticker = tokio::time::interval(EVERY);
+        ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = self.mailbox.recv() => match message {
+                    Some(message) => self.hear(message).await,
+                    None => return,
+                },
+                _ = ticker.tick() => if let Err(error) = self.tick().await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "runs that are behind could not be looked for; they are in {EVERY:?}");
+                },
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Message) {
+        let mut runs = HashSet::new();
+        let mut next = Some(message);
+        while let Some(message) = next {
+            match message {
+                Message::Look(run) => drop(runs.insert(run)),
+                Message::Cancel(cancellation) => {
+                    if let Some(run) = self.cancel(*cancellation).await {
+                        runs.insert(run);
+                    }
+                }
+            }
+            next = self.mailbox.try_recv().ok();
+        }
+        for run in runs {
+            self.all_of(run).await;
+        }
+    }
+
+    /// Looks at the runs that are behind, whoever told or did not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tick(&self) -> Result<Advanced, StoreError> {
+        let mut report = Advanced::default();
+        for run in self.store.runs_behind(BEHIND).await? {
+            if self.all_of(run).await {
+                report.runs += 1;
+            } else {
+                report.faults += 1;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Draws all that follows for a run; false when something was at fault.
+    async fn all_of(&self, run: RunId) -> bool {
+        loop {
+            match self.advance(run).await {
+                Ok(Next::More) => {}
+                Ok(Next::Done) => return true,
+                Err(AdvanceError::Facts(error)) => {
+                    return self.give_up(run, &error).await;
+                }
+                Err(AdvanceError::Store(StoreError::Missing { .. })) => return true,
+                // A change that came between the look and the writing: the next look sees it.
+                Err(AdvanceError::Store(StoreError::Job(refusal))) => {
+                    tracing::debug!(error = &refusal as &dyn std::error::Error, %run, "a run changed while it was looked at");
+                }
+                Err(AdvanceError::Store(error)) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, %run, "a run could not go on; it is looked at again in {EVERY:?}");
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// A run that can have no more jobs fails, with its reason.
+    async fn give_up(&self, run: RunId, error: &FactsError) -> bool {
+        let Ok(seen) = self.store.run(run).await else { return false };
+        let fault = Advance { fault: Some(error.to_string()), ..Advance::default() };
+        let done = self.store.advance(&seen, &fault, self.clock.now()).await;
+        if matches!(done, Ok(Some(_))) {
+            tracing::warn!(error = error as &dyn std::error::Error, %run, "a run can have no more jobs");
+        }
+        done.is_ok()
+    }
+
+    async fn advance(&self, id: RunId) -> Result<Next, AdvanceError> {
+        let run = self.store.run(id).await?;
+        if run.ends <= run.advanced {
+            if let RunPhase::Finished(_) = run.phase {
+                self.queue.run_left(run.id);
+            }
+            return Ok(Next::Done);
+        }
+        let facts = RunFacts::of(&run)?;
+        let jobs = self.store.jobs(run.id, run.attempt).await?;
+        let told = told(&run, &jobs);
+        let key = (run.id, run.attempt);
+        let kept = self.live.lock().unwrap_or_else(PoisonError::into_inner).take(key);
+        let (live, follow) = match kept {
+            // One that heard more than was written is of no use.
+            Some(live) if live.heard() <= run.advanced => hear(live, &run, &facts, &told, self.clock.now()),
+            _ => again(&run, &facts, &told, self.clock.now())?,
+        };
+        let waiting = live.machine().waiting();
+        let calls_ended = follow.calls_ended.clone();
+        let advance = compare(&jobs, follow, waiting, self.clock.now());
+        let written = self.store.advance(&run, &advance, self.clock.now()).await?;
+        let Some((_, changed)) = written else { return Ok(Next::More) };
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).put(key, live);
+        self.tell(&run, &advance, &changed, calls_ended).await?;
+        Ok(Next::More)
+    }
+
+    /// Tells the dispatcher what is new.
+    async fn tell(
+        &self,
+        run: &StoredRun,
+        advance: &Advance,
+        changed: &[ChangedJob],
+        calls_ended: Vec<JobId>,
+    ) -> Result<(), StoreError> {
+        let mut over: Vec<JobNumber> = advance.removed.clone();
+        over.extend(changed.iter().filter(|job| job.after.end().is_some()).map(|job| job.number));
+        if !over.is_empty() {
+            self.queue.gone(over);
+        }
+        if !advance.jobs.is_empty() || !advance.replaced.is_empty() {
+            let jobs = self.store.jobs(run.id, run.attempt).await?;
+            let open = jobs.into_iter().filter(|job| job.phase.end().is_none()).collect();
+            self.queue.jobs(run.project, open);
+        }
+        self.queue.calls_left(run.id, calls_ended);
+        Ok(())
+    }
+
+    /// Cancels something for its concurrency group; gives the run to look at then.
+    async fn cancel(&self, cancellation: Cancellation) -> Option<RunId> {
+        let by = CancelCause::Concurrency(cancellation.group.to_string());
+        let now = self.clock.now();
+        let done = match cancellation.member {
+            Member::Run(run) => self.store.cancel_run(run, &by, now, None).await.map(|run| Some(run.id)),
+            Member::Job(job) => self.cancel_job(job, by).await,
+            Member::Call(run, call) => self.cancel_call(run, &call, by).await,
+        };
+        match done {
+            Ok(run) => run,
+            // It has ended in between.
+            Err(StoreError::Job(_) | StoreError::Run(_) | StoreError::Missing { .. }) => None,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "something could not be cancelled for its concurrency group"
+                );
+                None
+            }
+        }
+    }
+
+    async fn cancel_job(&self, job: JobNumber, by: CancelCause) -> Result<Option<RunId>, StoreError> {
+        let change = JobChange::CancelAsked { by, at: self.clock.now() };
+        let changed = self.store.change_job(job, change, self.clock.now()).await?;
+        if changed.after.end().is_some() {
+            self.queue.gone(vec![job]);
+        }
+        Ok(Some(changed.run))
+    }
+
+    async fn cancel_call(&self, run: RunId, call: &JobId, by: CancelCause) -> Result<Option<RunId>, StoreError> {
+        let stored = self.store.run(run).await?;
+        let inside = format!("{call} / ");
+        for job in self.store.jobs(run, stored.attempt).await? {
+            let is_placeholder = matches!(job.phase, JobPhase::Held { .. }) && job.document.is_empty();
+            if job.id.as_str().starts_with(&inside) && job.phase.end().is_none() && !is_placeholder {
+                self.cancel_job(job.number, by.clone()).await?;
+            }
+        }
+        Ok(Some(run))
+    }
+}
+
+/// Whether a run is to be looked at again.
+enum Next {
+    More,
+    Done,
+}
+
+fn hear(mut live: Live, run: &StoredRun, facts: &RunFacts, told: &[Told], now: domain::Timestamp) -> (Live, Follow) {
+    // What was written already was heard, or is heard now for nothing.
+    live.hear(look(run, facts, now), told, run.advanced);
+    let follow = live.hear(look(run, facts, now), told, run.ends);
+    (live, follow)
+}
+
+/// The machine made again, and what follows from what nobody has drawn from yet.
+fn again(
+    run: &StoredRun,
+    facts: &RunFacts,
+    told: &[Told],
+    now: domain::Timestamp,
+) -> Result<(Live, Follow), FactsError> {
+    let (live, first) = Live::again(run, facts, now)?;
+    let (live, mut follow) = hear(live, run, facts, told, now);
+    if run.advanced < 0 {
+        // Of a re-run not even the first jobs are there.
+        let Follow { jobs, cancel, calls_ended } = first;
+        follow.jobs.splice(0..0, jobs);
+        follow.cancel.splice(0..0, cancel);
+        follow.calls_ended.splice(0..0, calls_ended);
+    }
+    Ok((live, follow))
+}
+
+/// What of the rows is to be changed.
+fn compare(
+    jobs: &[StoredJob],
+    follow: Follow,
+    waiting: Vec<workflow::run::WaitingJob>,
+    now: domain::Timestamp,
+) -> Advance {
+    let mut advance = Advance::default();
+    let rows: HashMap<&str, &StoredJob> = jobs.iter().map(|job| (job.id.as_str(), job)).collect();
+    let is_placeholder = |job: &StoredJob| job.document.is_empty() && matches!(job.phase, JobPhase::Held { .. });
+    let mut decided = HashSet::new();
+    for job in follow.jobs {
+        if !decided.insert(job.id.clone()) {
+            continue;
+        }
+        match rows.get(job.id.as_str()) {
+            None => advance.jobs.push(job),
+            Some(row) if is_placeholder(row) => advance.replaced.push((row.number, job)),
+            // A kept job of an earlier try.
+            Some(_) => {}
+        }
+    }
+    let mut still: HashSet<JobId> = HashSet::new();
+    for waiting in waiting {
+        if decided.contains(&waiting.id) || !still.insert(waiting.id.clone()) {
+            continue;
+        }
+        match rows.get(waiting.id.as_str()) {
+            None => advance.jobs.push(waiting_job(waiting)),
+            Some(row) if is_placeholder(row) && !says(row, &waiting.why) => {
+                advance.replaced.push((row.number, waiting_job(waiting)));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = |job: &&StoredJob| is_placeholder(job) && !decided.contains(&job.id) && !still.contains(&job.id);
+    advance.removed = jobs.iter().filter(gone).map(|job| job.number).collect();
+    for (job, by) in follow.cancel {
+        if let Some(row) = rows.get(job.as_str())
+            && row.phase.end().is_none()
+        {
+            advance.changes.push((row.number, JobChange::CancelAsked { by, at: now }));
+        }
+    }
+    advance
+}
+
+/// Whether a held row has this reason.
+fn says(row: &StoredJob, why: &str) -> bool {
+    matches!(&row.phase, JobPhase::Held { hold: domain::control::Hold::Dependency(text), .. } if text == why)
+}

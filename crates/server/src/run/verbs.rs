@@ -1,0 +1,144 @@
+//! What people do with runs: cancel them, run them again. Called by routes and pages.
+
+use super::facts::{FactsError, RunFacts};
+use crate::plane::Plane;
+use domain::Conclusion;
+use domain::control::{CancelCause, JobNumber, RunId, RunPhase};
+use std::collections::HashSet;
+use store::{AuditEntry, StoreError, StoredJob, StoredRun};
+use workflow::plan::Graph;
+
+/// Which jobs run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rerun {
+    /// All of them.
+    All,
+    /// Those that failed or were cancelled, and what needs them.
+    Failed,
+    /// One, and what needs it.
+    Job(JobNumber),
+}
+
+/// Why a run was not cancelled or run again.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store refused, or is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its facts cannot be read.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// It goes on still.
+    #[error("run {0} is not finished; cancel it or wait")]
+    GoesOn(RunId),
+    /// It has no jobs to run again.
+    #[error("run {0} has no job that failed; run all of it again")]
+    NothingFailed(RunId),
+    /// The job is of another run or try.
+    #[error("job {job} is none of the last try of run {run}")]
+    NotItsJob {
+        /// The job.
+        job: JobNumber,
+        /// The run.
+        run: RunId,
+    },
+    /// A workflow that could not be read has nothing to run.
+    #[error("run {0} has no jobs: its workflow could not be used; push a commit that mends it")]
+    NoJobs(RunId),
+}
+
+/// Ends a run: its jobs that wait end at once, those that run are told to.
+///
+/// # Errors
+/// When there is no such run, or it is finished.
+pub async fn cancel(plane: &Plane, run: RunId, by: CancelCause, audit: Option<&AuditEntry>) -> Result<(), RunError> {
+    plane.store.cancel_run(run, &by, plane.now(), audit).await?;
+    plane.runs.look(run);
+    Ok(())
+}
+
+/// Runs jobs of a finished run again, as its next try; the others are kept as they ended, with their outputs.
+///
+/// # Errors
+/// When there is no such run, it goes on, or none of its jobs is meant.
+pub async fn rerun(
+    plane: &Plane,
+    run: RunId,
+    what: Rerun,
+    actor: &str,
+    audit: Option<&AuditEntry>,
+) -> Result<StoredRun, RunError> {
+    let stored = plane.store.run(run).await?;
+    let RunPhase::Finished(_) = stored.phase else { return Err(RunError::GoesOn(run)) };
+    let mut facts = RunFacts::of(&stored)
+        .map_err(|error| if stored.fault.is_some() { RunError::NoJobs(run) } else { error.into() })?;
+    let jobs = plane.store.jobs(run, stored.attempt).await?;
+    if jobs.is_empty() {
+        return Err(RunError::NoJobs(run));
+    }
+    let plan = facts.plan(&stored)?;
+    let again: HashSet<String> = match what {
+        Rerun::All => jobs.iter().map(|job| job.id.as_str().to_owned()).collect(),
+        Rerun::Failed => {
+            let is_bad = |job: &&StoredJob| {
+                let end = job.phase.end().map(domain::control::JobEnd::conclusion);
+                matches!(end, Some(Conclusion::Failure | Conclusion::Cancelled))
+            };
+            let bad: Vec<&StoredJob> = jobs.iter().filter(is_bad).collect();
+            if bad.is_empty() {
+                return Err(RunError::NothingFailed(run));
+            }
+            after(&plan.root, &jobs, &bad)
+        }
+        Rerun::Job(number) => {
+            let one = jobs.iter().find(|job| job.number == number);
+            let one = one.ok_or(RunError::NotItsJob { job: number, run })?;
+            after(&plan.root, &jobs, &[one])
+        }
+    };
+    // What never ran is decided anew.
+    let is_kept = |job: &&StoredJob| job.end_order.is_some() && !again.contains(job.id.as_str());
+    let kept: Vec<JobNumber> = jobs.iter().filter(is_kept).map(|job| job.number).collect();
+    let attempt = stored.attempt.next().map_or(stored.attempt.get(), domain::control::AttemptNumber::get);
+    if let Some(github) = facts.github.as_object_mut() {
+        github.insert("run_attempt".to_owned(), attempt.to_string().into());
+        github.insert("triggering_actor".to_owned(), actor.into());
+    }
+    let facts = serde_json::to_value(&facts).ok();
+    let made = plane.store.rerun(run, &kept, facts.as_ref(), plane.now(), audit).await?;
+    plane.runs.look(run);
+    Ok(made)
+}
+
+/// These jobs and all that need them, directly or not, by the ids of the run. A job of a called workflow takes its call with it.
+fn after(root: &Graph, jobs: &[StoredJob], first: &[&StoredJob]) -> HashSet<String> {
+    // By the jobs of the run's own file: `call / inner (1)` belongs to `call`.
+    let own = |id: &str| -> String {
+        let id = id.split(" / ").next().unwrap_or(id);
+        let known = root.workflow.jobs.iter().map(|job| job.id.value.as_str());
+        let matching =
+            known.filter(|job| id == *job || id.strip_prefix(job).is_some_and(|rest| rest.starts_with(" (")));
+        matching.max_by_key(|job| job.len()).unwrap_or(id).to_owned()
+    };
+    let mut meant: HashSet<String> = first.iter().map(|job| own(job.id.as_str())).collect();
+    let cells: HashSet<&str> = first.iter().map(|job| job.id.as_str()).collect();
+    // Ancestors come before in no particular order, so each is asked.
+    let dependants: HashSet<String> = root
+        .workflow
+        .jobs
+        .iter()
+        .zip(&root.jobs)
+        .filter(|(_, planned)| planned.ancestors.iter().any(|at| meant.contains(&root.workflow.jobs[*at].id.value)))
+        .map(|(job, _)| job.id.value.clone())
+        .collect();
+    let direct = std::mem::take(&mut meant);
+    jobs.iter()
+        .map(|job| job.id.as_str())
+        .filter(|id| {
+            let own = own(id);
+            // Of a matrix only the configurations that are meant; of a call all of it.
+            dependants.contains(&own) || cells.contains(id) || (direct.contains(&own) && id.contains(" / "))
+        })
+        .map(str::to_owned)
+        .collect()
+}

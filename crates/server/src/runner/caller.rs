@@ -1,0 +1,99 @@
+//! Who calls: a runner's uuid and key (`security` R5, R6: hashed, found by the hash, so that no comparison takes a time that says anything). What was
+//! found is believed for a few seconds.
+
+use super::service::{Runners, refused};
+use domain::control::{Admission, RunnerChange, TokenPhase};
+use domain::{RunnerId, Timestamp};
+use protocol::{Caller, Code, Refusal};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use store::{StoredRunner, TokenHash};
+
+/// So long a key that was good is taken as good: a revocation works within 5 s.
+const BELIEVED: Duration = Duration::from_secs(2);
+/// A runner is noted as heard of this often at most.
+const HEARD: Duration = Duration::from_secs(20);
+/// So many are remembered.
+const MOST: usize = 20_000;
+
+/// Callers that were known a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Callers(Mutex<HashMap<TokenHash, Known>>);
+
+#[derive(Debug, Clone)]
+struct Known {
+    runner: StoredRunner,
+    at: Timestamp,
+    heard: Timestamp,
+}
+
+impl Callers {
+    fn get(&self, hash: TokenHash, now: Timestamp) -> Option<StoredRunner> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(&hash)?;
+        (known.at <= now && now.since(known.at) < BELIEVED).then(|| known.runner.clone())
+    }
+
+    /// Remembers a caller; says whether it is time to note that it was heard of.
+    fn put(&self, hash: TokenHash, runner: &StoredRunner, now: Timestamp) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.retain(|_, known| now.since(known.at) < HEARD);
+        }
+        let heard = all.get(&hash).map(|known| known.heard);
+        let is_due = heard.is_none_or(|heard| heard > now || now.since(heard) >= HEARD);
+        let heard = if is_due { now } else { heard.unwrap_or(now) };
+        all.insert(hash, Known { runner: runner.clone(), at: now, heard });
+        is_due
+    }
+
+    /// Forgets what is known of a runner: it changed.
+    pub(super) fn forget(&self, runner: RunnerId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, known| known.runner.id != runner);
+    }
+}
+
+fn unknown() -> Refusal {
+    // The words that agents of Gitea know as final.
+    Refusal::new(
+        Code::Unauthenticated,
+        "unregistered runner: the key is not known here, or was revoked; register this runner again",
+    )
+}
+
+impl Runners {
+    /// The runner that calls. It is noted as heard of.
+    pub(super) async fn caller(&self, caller: &Caller) -> Result<StoredRunner, Refusal> {
+        let key = caller.key.as_ref().ok_or_else(unknown)?;
+        let now = self.plane.now();
+        for hash in self.plane.keys.hashes(&key.token) {
+            if let Some(runner) = self.callers.get(hash, now) {
+                return if runner.uuid == key.uuid { Ok(runner) } else { Err(unknown()) };
+            }
+            let Some((runner, token)) = self.plane.store.runner_of_key(hash).await.map_err(refused)? else { continue };
+            if runner.uuid != key.uuid {
+                return Err(unknown());
+            }
+            if let TokenPhase::Dead { .. } = token.phase.at(now) {
+                return Err(unknown());
+            }
+            if runner.phase.admission() == Admission::Removed {
+                return Err(Refusal::new(Code::Unauthenticated, "runner has been removed; register it again"));
+            }
+            return self.known(hash, runner, now).await;
+        }
+        Err(unknown())
+    }
+
+    async fn known(&self, hash: TokenHash, runner: StoredRunner, now: Timestamp) -> Result<StoredRunner, Refusal> {
+        if !self.callers.put(hash, &runner, now) {
+            return Ok(runner);
+        }
+        let phase = self.plane.store.change_runner(runner.id, RunnerChange::Heard(now), now, None).await;
+        let runner = StoredRunner { phase: phase.map_err(refused)?, ..runner };
+        self.callers.put(hash, &runner, now);
+        self.plane.queue.runner(runner.clone());
+        Ok(runner)
+    }
+}

@@ -1,0 +1,83 @@
+//! A runner asks for work. One of ours leaves its question open until there is some; others are answered at once (`runner-protocol` 3.3).
+
+use super::service::{Runners, refused};
+use crate::dispatch::{Ask, Given};
+use crate::task;
+use domain::control::{Admission, JobChange};
+use domain::{RunnerId, Task, TasksVersion};
+use protocol::{Caller, Fetch, Fetched, Refusal, Want};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use store::StoreError;
+
+/// A question is left open for so long at most: proxies end calls of a minute.
+const LONGEST: Duration = Duration::from_secs(50);
+/// An answer leaves so long before its caller stops to wait.
+const MARGIN: Duration = Duration::from_secs(2);
+/// So many jobs at once are the most that one answer holds.
+const MOST: i64 = 64;
+
+/// Tells the dispatcher when the caller goes away.
+struct Open<'a> {
+    runners: &'a Runners,
+    runner: RunnerId,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.runners.plane.queue.asks_ended(self.runner);
+    }
+}
+
+impl Runners {
+    pub(super) async fn fetch_tasks(&self, caller: Caller, fetch: Fetch) -> Result<Fetched, Refusal> {
+        let runner = self.caller(&caller).await?;
+        let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };
+        let request = fetch.key.map(|key| key.0);
+        if let Some(request) = &request {
+            let given = self.plane.store.given_for(runner.id, request).await.map_err(refused)?;
+            if !given.is_empty() {
+                let given = given.into_iter().map(|(task, job)| Given { task, job }).collect();
+                return Ok(Fetched { tasks: self.tasks(given).await, ..nothing });
+            }
+        }
+        if runner.phase.admission() != Admission::Open {
+            return Ok(nothing);
+        }
+        let places = match fetch.want {
+            Want::One | Want::Handle(_) => 1,
+            Want::UpTo(places) => u32::try_from(places.clamp(1, MOST)).unwrap_or(1),
+        };
+        let outcome = self.plane.queue.ask(Ask { runner: runner.id, request, places });
+        let wait = caller.wait.unwrap_or_default().min(LONGEST);
+        let wait = caller.patience.map_or(wait, |patience| wait.min(patience.saturating_sub(MARGIN)));
+        let _open = Open { runners: self, runner: runner.id };
+        let given = outcome.within(wait, || self.plane.queue.flush(runner.id)).await;
+        Ok(Fetched { tasks: self.tasks(given).await, ..nothing })
+    }
+
+    /// Puts tasks together; one that cannot be ends its job, which says why.
+    async fn tasks(&self, given: Vec<Given>) -> Vec<Task> {
+        let mut tasks = Vec::with_capacity(given.len());
+        for given in given {
+            match task::make(&self.plane, &given).await {
+                Ok(task) => tasks.push(task),
+                Err(error) => {
+                    if let Err(error) = self.void(&given, error.to_string()).await {
+                        tracing::warn!(error = &error as &dyn std::error::Error, task = %given.task.id, "a task that cannot be made stays leased until its time is over");
+                    }
+                }
+            }
+        }
+        tasks
+    }
+
+    async fn void(&self, given: &Given, fault: String) -> Result<(), StoreError> {
+        let (now, task) = (self.plane.now(), given.task.id);
+        let change = JobChange::GivenUp { task, fault, at: now };
+        let changed = self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await?;
+        self.plane.queue.gone(vec![given.job.number]);
+        self.plane.runs.look(changed.run);
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! The runner service: what agents, ours and those of Gitea and Forgejo, call. A handler knows its caller, asks the store for one thing, and answers;
+//! who gets which job is the dispatcher's business.
+
+mod caller;
+mod fetch;
+mod log;
+mod register;
+mod report;
+mod service;
+
+pub use service::Runners;

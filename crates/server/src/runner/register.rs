@@ -1,0 +1,141 @@
+//! A runner comes: `Register` with a registration token, `Declare` at each start.
+
+use super::service::{Runners, refused};
+use crate::keys;
+use domain::control::{RunnerPhase, RunnerStanding, TokenPhase, TokenUse, Work};
+use domain::{RunnerLife, RunnerStatus, RunnerUuid, Secret};
+use protocol::{Caller, Code, Declaration, Declared, Refusal, Registration, Runner};
+use serde::Deserialize;
+use std::num::NonZeroU32;
+use store::{AuditEntry, NewRunner, RunnerFacts, StoredRunner, TokenKind};
+
+/// A runner that lasts takes at most so many jobs at a time; how many it takes it says by asking.
+const CAPACITY: NonZeroU32 = NonZeroU32::new(4096).expect("more than none");
+/// What people and databases can hold (`runner-protocol` 3.2).
+const NAME: usize = 255;
+const LABELS: usize = 256;
+
+/// What a registration token opens.
+#[derive(Debug, Deserialize, Default)]
+#[serde(default)]
+struct Opens {
+    pool: Option<String>,
+    labels: Option<Vec<String>>,
+}
+
+/// What the server can do beyond the first protocol, for agents that look.
+const CAPABILITIES: [&str; 1] = ["ekiden-wait"];
+
+impl Runners {
+    pub(super) async fn register_runner(&self, registration: Registration) -> Result<Runner, Refusal> {
+        let Registration { name, token, version, labels, life, capabilities } = registration;
+        let now = self.plane.now();
+        let bad = |text: &str| Refusal::new(Code::InvalidArgument, text);
+        if token.expose().is_empty() || name.trim().is_empty() {
+            return Err(bad("missing runner token or name"));
+        }
+        if name.len() > NAME || labels.len() > LABELS || labels.iter().any(|label| label.len() > NAME) {
+            return Err(bad("the name or a label is longer than 255 bytes, or there are more than 256 labels"));
+        }
+        let mut found = None;
+        for hash in self.plane.keys.hashes(&token) {
+            found = self.plane.store.token(TokenKind::Registration, hash).await.map_err(refused)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let unknown = || Refusal::new(Code::Unauthenticated, "runner registration token not found: ask for a new one");
+        let stored = found.ok_or_else(unknown)?;
+        if let TokenPhase::Dead { .. } = stored.phase.at(now) {
+            return Err(Refusal::new(
+                Code::Unauthenticated,
+                "runner registration token has been invalidated: it was used up, revoked, or its time is over; ask for a new one",
+            ));
+        }
+        let opens = Opens::deserialize(&stored.opens).unwrap_or_default();
+        if let Some(allowed) = &opens.labels
+            && let Some(other) = labels.iter().find(|label| !allowed.contains(label))
+        {
+            let allowed = allowed.join(", ");
+            return Err(Refusal::new(
+                Code::PermissionDenied,
+                format!("this registration token is for the labels {allowed}, not for '{other}'"),
+            ));
+        }
+        let random = || keys::random().map_err(|error| Refusal::new(Code::Internal, error.to_string()));
+        let key = TokenUse::Runner.text(random()?);
+        let phase = match life {
+            RunnerLife::Lasting => RunnerPhase::lasting(CAPACITY, now),
+            RunnerLife::Ephemeral => RunnerPhase::ephemeral(now),
+        };
+        let new = NewRunner {
+            uuid: uuid(random()?),
+            name,
+            pool: opens.pool,
+            labels,
+            version,
+            capabilities,
+            phase,
+            key: self.plane.keys.hash(&key),
+        };
+        let audit = AuditEntry {
+            actor: format!("registration token {}", stored.id),
+            origin: String::new(),
+            action: "runner.register".to_owned(),
+            object: new.name.clone(),
+            detail: serde_json::json!({ "labels": new.labels, "version": new.version }),
+        };
+        let runner = self.plane.store.register(stored.id, &new, now, &audit).await.map_err(refused)?;
+        self.plane.queue.runner(runner.clone());
+        Ok(shown(runner, key))
+    }
+
+    pub(super) async fn declare_runner(&self, caller: Caller, declaration: Declaration) -> Result<Declared, Refusal> {
+        let runner = self.caller(&caller).await?;
+        let Declaration { version, labels, capabilities } = declaration;
+        let facts = RunnerFacts { labels, version, capabilities };
+        self.plane.store.declare(runner.id, &facts).await.map_err(refused)?;
+        self.callers.forget(runner.id);
+        let runner = self.plane.store.runner(runner.id).await.map_err(refused)?;
+        self.plane.queue.runner(runner.clone());
+        let capabilities = CAPABILITIES.map(str::to_owned).to_vec();
+        Ok(Declared { runner: Some(shown(runner, Secret::new(""))), capabilities })
+    }
+}
+
+fn shown(runner: StoredRunner, token: Secret) -> Runner {
+    Runner {
+        id: runner.id,
+        status: match runner.phase.standing() {
+            RunnerStanding::Offline => RunnerStatus::Offline,
+            RunnerStanding::Idle => RunnerStatus::Idle,
+            RunnerStanding::Active => RunnerStatus::Active,
+        },
+        life: match runner.phase.work() {
+            Work::Lasting { .. } => RunnerLife::Lasting,
+            Work::Fresh | Work::Bound { .. } | Work::Spent => RunnerLife::Ephemeral,
+        },
+        uuid: runner.uuid,
+        token,
+        name: runner.name,
+        version: runner.version,
+        labels: runner.labels,
+    }
+}
+
+/// A random UUID (version 4).
+fn uuid(random: [u8; 20]) -> RunnerUuid {
+    let mut text = String::with_capacity(36);
+    for (at, byte) in random.iter().take(16).enumerate() {
+        let byte = match at {
+            6 => byte & 0x0f | 0x40,
+            8 => byte & 0x3f | 0x80,
+            _ => *byte,
+        };
+        if let 4 | 6 | 8 | 10 = at {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    RunnerUuid(text)
+}

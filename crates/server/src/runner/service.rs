@@ -1,0 +1,67 @@
+//! The service as the protocol mounts it.
+
+use super::caller::Callers;
+use super::log::LogOwners;
+use crate::plane::Plane;
+use protocol::{
+    Caller, Code, Declaration, Declared, Fetch, Fetched, Refusal, Registration, Report, Reported, Runner, RunnerService,
+};
+use store::StoreError;
+
+/// The runner service of a control plane.
+#[derive(Debug)]
+pub struct Runners {
+    pub(super) plane: Plane,
+    pub(super) callers: Callers,
+    pub(super) logs: LogOwners,
+}
+
+impl Runners {
+    /// The service.
+    #[must_use]
+    pub fn new(plane: Plane) -> Self {
+        Self { plane, callers: Callers::default(), logs: LogOwners::default() }
+    }
+}
+
+#[async_trait::async_trait]
+impl RunnerService for Runners {
+    async fn register(&self, registration: Registration) -> Result<Runner, Refusal> {
+        self.register_runner(registration).await
+    }
+
+    async fn declare(&self, caller: Caller, declaration: Declaration) -> Result<Declared, Refusal> {
+        self.declare_runner(caller, declaration).await
+    }
+
+    async fn fetch(&self, caller: Caller, fetch: Fetch) -> Result<Fetched, Refusal> {
+        self.fetch_tasks(caller, fetch).await
+    }
+
+    async fn report(&self, caller: Caller, report: Report) -> Result<Reported, Refusal> {
+        self.take_report(caller, report).await
+    }
+
+    async fn log(&self, caller: Caller, batch: domain::LogBatch) -> Result<u64, Refusal> {
+        self.take_rows(caller, batch).await
+    }
+}
+
+/// What a runner hears of a fault of the store.
+pub(super) fn refused(error: StoreError) -> Refusal {
+    let code = match &error {
+        error if error.is_passing() => Code::Unavailable,
+        StoreError::Missing { .. } => Code::NotFound,
+        StoreError::Token(_) => Code::Unauthenticated,
+        StoreError::Job(_) | StoreError::Runner(_) | StoreError::Run(_) | StoreError::Present { .. } => {
+            Code::FailedPrecondition
+        }
+        _ => Code::Internal,
+    };
+    if code == Code::Internal || code == Code::Unavailable {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a runner's call failed");
+        // What a database says is not for runners.
+        return Refusal::new(code, "the control plane cannot reach its database; try again");
+    }
+    Refusal::new(code, error.to_string())
+}

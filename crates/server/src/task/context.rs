@@ -1,0 +1,27 @@
+//! The `github` context of a job, as runners want it (`runner-protocol` 4.2): all that the run knows, and what is the job's own. Called by `make`.
+
+use crate::plane::Site;
+use crate::run::{JobFacts, RunFacts};
+use domain::Secret;
+use serde_json::{Map, Value, json};
+
+/// Where actions come from that name no server.
+const ACTIONS: &str = "https://github.com";
+
+/// The context. Runners of Gitea look for `gitea_…`, those of Forgejo for `forgejo_…` first.
+pub(super) fn context(site: &Site, run: &RunFacts, job: &JobFacts, token: &Secret) -> Map<String, Value> {
+    let mut context = run.github.as_object().cloned().unwrap_or_default();
+    context.insert("job".to_owned(), job.key.as_str().into());
+    context.insert("token".to_owned(), token.expose().into());
+    context.insert("gitea_default_actions_url".to_owned(), ACTIONS.into());
+    context.insert("gitea_runtime_token".to_owned(), token.expose().into());
+    context.insert("forgejo_server_version".to_owned(), site.version.into());
+    if let Some(inputs) = &job.event_inputs {
+        context.insert("event_name".to_owned(), "workflow_call".into());
+        let event = context.entry("event").or_insert_with(|| json!({}));
+        if let Some(event) = event.as_object_mut() {
+            event.insert("inputs".to_owned(), inputs.clone());
+        }
+    }
+    context
+}

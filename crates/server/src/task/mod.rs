@@ -1,0 +1,12 @@
+//! What a runner gets: from a leased job to a `domain::Task` with its document, context, secrets, variables and needs (`runner-protocol` 4). Called by
+//! `runner` when a job was leased.
+
+mod context;
+mod make;
+mod progress;
+mod secrets;
+mod token;
+
+pub use make::{TaskError, make};
+pub use progress::{Progress, StepProgress};
+pub use token::{job_token, task_of_token};

@@ -1,0 +1,53 @@
+//! Which secrets and variables a job sees. Called by `make`.
+
+use super::make::TaskError;
+use crate::keys::Sealed;
+use crate::plane::Plane;
+use crate::run::{self, JobFacts, RunFacts, SecretsFacts};
+use domain::Secret;
+use domain::control::ProjectId;
+use std::collections::BTreeMap;
+use store::{HoldingKind, StoredJob, StoredRun};
+
+/// Names under which a job finds its own token.
+const TOKENS: [&str; 3] = ["GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"];
+
+/// The secrets of a job: those of its project, or what its callers hand on of them, and its own token.
+pub(super) async fn secrets(
+    plane: &Plane,
+    run: &StoredRun,
+    job: &StoredJob,
+    facts: (&RunFacts, &JobFacts),
+    token: &Secret,
+) -> Result<BTreeMap<String, Secret>, TaskError> {
+    let mut of_run = Vec::new();
+    for holding in plane.store.holdings_for(HoldingKind::Secret, run.project).await? {
+        let value = plane.keys.unseal(holding.new.scope, &holding.new.name, &Sealed(holding.new.value))?;
+        of_run.push((holding.new.name, value));
+    }
+    of_run.push((TOKENS[0].to_owned(), token.clone()));
+    let seen = match facts.1.secrets {
+        SecretsFacts::All => of_run,
+        SecretsFacts::Given => {
+            let jobs = plane.store.jobs(run.id, run.attempt).await?;
+            let ready = run::ready_job(run, facts.0, &jobs, &job.id)?;
+            let ready = ready.ok_or_else(|| TaskError::Forgotten { job: job.id.to_string() })?;
+            ready.secrets.resolve(&of_run)?
+        }
+    };
+    let mut secrets: BTreeMap<String, Secret> = seen.into_iter().collect();
+    for name in TOKENS {
+        secrets.insert(name.to_owned(), token.clone());
+    }
+    Ok(secrets)
+}
+
+/// The variables of a project, as its jobs see them.
+pub(crate) async fn variables(
+    plane: &Plane,
+    project: ProjectId,
+) -> Result<BTreeMap<String, String>, store::StoreError> {
+    let holdings = plane.store.holdings_for(HoldingKind::Variable, project).await?;
+    let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+    Ok(holdings.into_iter().map(|holding| (holding.new.name, text(holding.new.value))).collect())
+}
