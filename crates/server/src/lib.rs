@@ -3,9 +3,11 @@
 //! Each module is a room with one business; what they share is the [`plane`].
 
 pub mod dispatch;
+pub mod event;
 pub mod keys;
 pub mod logs;
 pub mod plane;
 pub mod run;
 pub mod runner;
+pub mod serve;
 pub mod task;

@@ -6,6 +6,7 @@ use crate::keys::KeyRing;
 use crate::logs::LogStore;
 use crate::run::Advancer;
 use domain::{Clock, Timestamp};
+use source::project::Projects;
 use std::sync::Arc;
 use store::Store;
 
@@ -28,6 +29,8 @@ pub struct Parts {
     pub queue: QueueHandle,
     /// What follows when jobs end.
     pub runs: Advancer,
+    /// The repositories of projects.
+    pub projects: Arc<Projects>,
     /// How people and runners reach it.
     pub site: Site,
 }
@@ -39,6 +42,8 @@ pub struct Site {
     pub url: String,
     /// This program's version.
     pub version: &'static str,
+    /// Folders of workflows, the first that a commit has counts.
+    pub folders: Vec<String>,
 }
 
 impl Plane {

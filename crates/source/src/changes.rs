@@ -197,16 +197,7 @@ impl PushFacts {
         let (owner, name) = repository.split_once('/').unwrap_or(("local", repository));
         let server = remote.and_then(|remote| remote.server.as_deref()).unwrap_or("https://github.com");
         let url = format!("{server}/{repository}");
-        let head = json!({
-            "id": self.after.id.as_str(),
-            "tree_id": self.after.tree,
-            "distinct": true,
-            "message": self.after.message,
-            "timestamp": rfc3339(&self.after.committer),
-            "url": format!("{url}/commit/{}", self.after.id),
-            "author": person(&self.after.author),
-            "committer": person(&self.after.committer),
-        });
+        let head = self.after.payload(&url);
         json!({
             "ref": self.reference,
             "before": before,
@@ -228,6 +219,23 @@ impl PushFacts {
             },
             "pusher": { "name": actor, "email": self.after.committer.email },
             "sender": { "login": actor },
+        })
+    }
+}
+
+impl Commit {
+    /// The commit as it stands in a payload; `url` is that of its repository's page.
+    #[must_use]
+    pub fn payload(&self, url: &str) -> Value {
+        json!({
+            "id": self.id.as_str(),
+            "tree_id": self.tree,
+            "distinct": true,
+            "message": self.message,
+            "timestamp": rfc3339(&self.committer),
+            "url": format!("{url}/commit/{}", self.id),
+            "author": person(&self.author),
+            "committer": person(&self.committer),
         })
     }
 }

@@ -100,21 +100,34 @@ impl Dispatcher {
         loop {
             tokio::select! {
                 message = self.mailbox.recv() => match message {
+                    None | Some(Message::Close) => break,
                     Some(message) => self.hear(message),
-                    None => break,
                 },
                 Some(written) = self.writing.join_next() => if let Ok(written) = written {
                     self.written(written).await;
                 },
             }
             // What came together is decided together.
+            let mut is_closing = false;
             while let Ok(message) = self.mailbox.try_recv() {
-                self.hear(message);
+                match message {
+                    Message::Close => is_closing = true,
+                    message => self.hear(message),
+                }
+            }
+            if is_closing {
+                break;
             }
             self.decide();
             self.cancellations.drain(..).for_each(|cancellation| advancer.cancel(cancellation));
         }
-        while self.writing.join_next().await.is_some() {}
+        // What is being written is given; everybody else hears that there is nothing.
+        while let Some(written) = self.writing.join_next().await {
+            if let Ok(written) = written {
+                self.written(written).await;
+            }
+        }
+        self.asks.flush_all();
     }
 
     fn hear(&mut self, message: Message) {
@@ -141,6 +154,8 @@ impl Dispatcher {
                 self.ask(runner);
             }
             Message::AsksEnded(runner) => self.ask(runner),
+            // Taken by `run`.
+            Message::Close => {}
             Message::Flush(runner) => {
                 // What it can have, it gets.
                 self.decide();

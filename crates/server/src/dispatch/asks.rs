@@ -69,6 +69,12 @@ impl Asks {
         ask.reply.send(ask.given).err().unwrap_or_default()
     }
 
+    /// Answers all questions.
+    pub(super) fn flush_all(&mut self) {
+        let runners: Vec<RunnerId> = self.open.keys().copied().collect();
+        runners.into_iter().for_each(|runner| self.flush(runner));
+    }
+
     /// Answers all questions of a runner for which nothing is being written.
     pub(super) fn flush(&mut self, runner: RunnerId) {
         let Some(open) = self.open.get_mut(&runner) else { return };

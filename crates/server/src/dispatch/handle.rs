@@ -63,6 +63,8 @@ pub(super) enum Message {
     AsksEnded(RunnerId),
     /// Answers those who do not wait.
     Flush(RunnerId),
+    /// The server stops: nobody waits any longer.
+    Close,
     Why(JobNumber, oneshot::Sender<Option<Wait>>),
     Census(oneshot::Sender<BTreeMap<ReasonKind, u64>>),
 }
@@ -147,6 +149,11 @@ impl QueueHandle {
     /// Questions of a runner may have been dropped.
     pub fn asks_ended(&self, runner: RunnerId) {
         self.tell(Message::AsksEnded(runner));
+    }
+
+    /// Answers all who wait, and lets the dispatcher end: nothing is given any more.
+    pub fn close(&self) {
+        self.tell(Message::Close);
     }
 
     /// Why a job waits; nothing when it does not.

@@ -3,7 +3,6 @@
 //! found by the next [`Worker::tick`].
 
 use super::facts::{FactsError, RunFacts};
-use super::first::FirstRun;
 use super::follow::{Follow, waiting_job};
 use super::live::{Live, Told, look, told};
 use crate::dispatch::QueueHandle;
@@ -92,8 +91,8 @@ impl Advancer {
     }
 
     /// Keeps the machine of a run that was just made.
-    pub fn keep(&self, run: &StoredRun, first: FirstRun) {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).put((run.id, run.attempt), first.live);
+    pub fn keep(&self, run: &StoredRun, live: Live) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).put((run.id, run.attempt), live);
     }
 }
 

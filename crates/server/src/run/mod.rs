@@ -16,6 +16,7 @@ pub use facts::{
     FactsError, GroupFacts, GroupHolder, GroupQueueFacts, JobFacts, RunFacts, SecretsFacts, StoredFile, StoredOrigin,
 };
 pub use first::{FirstRun, first};
+pub use live::Live;
 pub use verbs::{Rerun, RunError, cancel, rerun};
 
 pub(crate) use live::ready_job;

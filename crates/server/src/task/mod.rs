@@ -9,4 +9,5 @@ mod token;
 
 pub use make::{TaskError, make};
 pub use progress::{Progress, StepProgress};
+pub(crate) use secrets::variables;
 pub use token::{job_token, task_of_token};

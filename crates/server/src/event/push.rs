@@ -1,0 +1,129 @@
+//! `push`: a branch or a tag moved.
+
+use super::files::{blocking, workflow_texts};
+use super::make::{Started, make};
+use super::occasion::repository;
+use super::workflows::disabled;
+use super::{EventError, Occasion};
+use crate::plane::Plane;
+use serde_json::{Value as Json, json};
+use source::CommitId;
+use source::project::{ProjectError, WorkflowText};
+use std::sync::Arc;
+use store::{Project, RefChange, RefMove, StoredRun};
+use workflow::event::{Match, starts};
+use workflow::expr::Value;
+use workflow::plan::{FileReference, Files, Parses};
+
+/// So many commits stand in a payload, as with GitHub.
+const COMMITS: usize = 20;
+
+/// What git knows of a push.
+struct Push {
+    before: Option<CommitId>,
+    commit: CommitId,
+    facts: Arc<source::repository::Commit>,
+    commits: Vec<source::repository::Commit>,
+    changed: Option<Vec<String>>,
+    branch: Option<String>,
+}
+
+/// Makes the runs of a push. A ref that is gone starts nothing.
+///
+/// # Errors
+/// When the repository or the store cannot be read. Runs that were made by then stay.
+pub async fn push(
+    plane: &Plane,
+    project: &Project,
+    change: &RefChange,
+    actor: Option<&str>,
+) -> Result<Vec<StoredRun>, EventError> {
+    let (before, after) = match &change.to {
+        RefMove::Made(after) => (None, after),
+        RefMove::Moved { before, after } => (Some(before), after),
+        RefMove::Gone(_) => return Ok(Vec::new()),
+    };
+    let Ok(commit) = CommitId::parse(after) else { return Ok(Vec::new()) };
+    let before = before.and_then(|before| CommitId::parse(before).ok());
+    let texts = {
+        let (git, wanted) = (project.git.clone(), commit.clone());
+        blocking(plane, move |projects| projects.bring(&git, &wanted)).await?;
+        workflow_texts(plane, project, &commit).await?
+    };
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let git = project.git.clone();
+    let known = blocking(plane, move |projects| facts(projects, &git, before, commit)).await?;
+    let actor = actor.map_or_else(|| known.facts.committer.name.clone(), str::to_owned);
+    let message = known.facts.message.clone();
+    let occasion = Occasion {
+        event: "push".to_owned(),
+        payload: payload(plane, project, &change.name, &known, &actor),
+        reference: change.name.clone(),
+        commit: known.commit.to_string(),
+        subject: message.lines().next().unwrap_or_default().to_owned(),
+        actor,
+        changed_files: known.changed.clone(),
+        message: Some(message),
+    };
+    let event = occasion.event();
+    let disabled = disabled(plane, project).await?;
+    let mut runs = Vec::new();
+    for text in texts.iter().filter(|text| !disabled.contains(&text.path)) {
+        if let Some(started) = started(text, &event) {
+            runs.push(make(plane, project, &occasion, &known.commit, started).await?);
+        }
+    }
+    Ok(runs)
+}
+
+/// A workflow that the event starts. One that cannot be read is started, so that somebody sees why.
+fn started(text: &WorkflowText, event: &workflow::event::Event) -> Option<Started> {
+    let (path, inputs) = (text.path.clone(), Value::default());
+    let source = match &text.text {
+        Ok(source) => source,
+        Err(why) => return Some(Started { path, files: Err(why.to_string()), inputs }),
+    };
+    let (mut files, mut parses) = (Files::new(), Parses::default());
+    let root = FileReference::Local(path.clone());
+    files.insert(root.clone(), Arc::clone(source));
+    let workflow = parses.parse(&files, &root).and_then(|parsed| parsed.value);
+    let is_started = workflow.is_none_or(|workflow| starts(&workflow, event) == Match::Starts);
+    is_started.then(|| Started { path, files: Ok((files, parses)), inputs })
+}
+
+fn facts(
+    projects: &source::project::Projects,
+    git: &str,
+    before: Option<CommitId>,
+    commit: CommitId,
+) -> Result<Push, ProjectError> {
+    let facts = projects.commit(git, &commit)?;
+    let commits = projects.commits_between(git, before.as_ref(), &commit, COMMITS)?;
+    let changed = projects.changed_files(git, before.as_ref(), &commit)?;
+    let branch = projects.refs(git)?.default_branch.clone();
+    Ok(Push { before, commit, facts, commits, changed, branch })
+}
+
+fn payload(plane: &Plane, project: &Project, reference: &str, push: &Push, actor: &str) -> Json {
+    let url = format!("{}/{}", plane.site.url, project.full_name());
+    let zeros = "0".repeat(push.commit.as_str().len());
+    let before = push.before.as_ref().map_or(zeros.as_str(), CommitId::as_str);
+    let short = |id: &str| id.get(..12).unwrap_or(id).to_owned();
+    json!({
+        "ref": reference,
+        "before": before,
+        "after": push.commit.as_str(),
+        "created": push.before.is_none(),
+        "deleted": false,
+        "forced": false,
+        "base_ref": null,
+        "compare": format!("{url}/compare/{}...{}", short(before), short(push.commit.as_str())),
+        "commits": push.commits.iter().map(|commit| commit.payload(&url)).collect::<Vec<_>>(),
+        "head_commit": push.facts.payload(&url),
+        "repository": repository(&plane.site, project, push.branch.as_deref()),
+        "pusher": { "name": actor, "email": push.facts.committer.email },
+        "sender": { "login": actor },
+    })
+}

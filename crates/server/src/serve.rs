@@ -1,0 +1,193 @@
+//! The server as a whole: opens what it needs, starts its loops, listens, stops. Called by the commands `server` and `up`.
+
+use crate::dispatch::{Dispatcher, dispatcher};
+use crate::keys::{KeyRing, KeyRingError, Start};
+use crate::logs::{LogError, LogObjects, LogSettings, LogStore};
+use crate::plane::{Parts, Plane, Site};
+use crate::run::{Advancer, Worker};
+use crate::runner::Runners;
+use axum::Router;
+use domain::{Clock, SystemClock};
+use scheduler::Settings;
+use source::project::{ProjectError, ProjectOptions, Projects};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, StoreError, TokenKind};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Calls that go on when the server stops have so long to end.
+const GRACE: Duration = Duration::from_secs(10);
+/// Logs that the object store did not take are tried again this often.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// How a server is to be.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Its folder: keys, logs, mirrors, and the database unless another one is named.
+    pub data: PathBuf,
+    /// Another database than the folder's own: `postgres://…`.
+    pub database: Option<String>,
+    /// Where it listens. Port 0: any that is free.
+    pub listen: SocketAddr,
+    /// Its public address, where that is another than where it listens.
+    pub url: Option<String>,
+    /// Folders of workflows, the first that a commit has counts.
+    pub folders: Vec<String>,
+    /// This program's version.
+    pub version: &'static str,
+}
+
+/// Folders that forges read workflows from, in the order in which they are looked for.
+pub const FOLDERS: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
+
+/// A server that could not start, or fell.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its folder cannot be used.
+    #[error("could not use the folder {}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master keys.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    /// The logs.
+    #[error(transparent)]
+    Logs(#[from] LogError),
+    /// The mirrors.
+    #[error(transparent)]
+    Projects(#[from] ProjectError),
+    /// The address.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Running {
+    /// What its rooms share.
+    pub plane: Plane,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<()>,
+    loops: JoinSet<()>,
+}
+
+/// Opens everything, starts the loops, and listens. When this is done, calls are answered.
+///
+/// # Errors
+/// When something of it cannot be opened; nothing runs then.
+pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
+    let listener = TcpListener::bind(settings.listen).await;
+    let listener = listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
+    let address = listener.local_addr().map_err(|source| ServeError::Listen { address: settings.listen, source })?;
+    let (plane, mut dispatcher, worker) = open(&settings, address).await?;
+    dispatcher.fill().await?;
+    let (stop, stopped) = watch::channel(false);
+    let mut loops = JoinSet::new();
+    loops.spawn(dispatcher.run(plane.runs.clone()));
+    loops.spawn(worker.run(stopped.clone()));
+    loops.spawn(settle(plane.clone(), stopped.clone()));
+    let router = routes(&plane);
+    let serving = tokio::spawn(async move {
+        let mut stopped = stopped;
+        let ended = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(async move {
+                let _ = stopped.wait_for(|stop| *stop).await;
+            })
+            .await;
+        if let Err(error) = ended {
+            tracing::error!(%error, "the server does not listen any more");
+        }
+    });
+    Ok(Running { plane, address, stop, serving, loops })
+}
+
+impl Running {
+    /// Takes no more calls, lets those that go on end, and closes everything. What was acknowledged is on disk.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        self.plane.queue.close();
+        if tokio::time::timeout(GRACE, &mut self.serving).await.is_err() {
+            self.serving.abort();
+        }
+        let ended = async { while self.loops.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            self.loops.abort_all();
+        }
+        if let Err(error) = self.plane.logs.settle().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "logs stay in their folder until the next start");
+        }
+        self.plane.store.close().await;
+    }
+}
+
+async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, Dispatcher, Worker), ServeError> {
+    let data = &settings.data;
+    let folder = |path: &Path| {
+        fs_err::create_dir_all(path).map_err(|source| ServeError::Folder { path: path.to_owned(), source })
+    };
+    folder(data)?;
+    let own = data.join("ekiden.db");
+    let first = settings.database.is_none() && !own.exists();
+    let database = settings.database.clone().unwrap_or_else(|| format!("sqlite:{}", own.display()));
+    let store = Store::open(&database).await?;
+    // Its first start made tokens; without any, nothing needs keys of before.
+    let is_first = first || store.tokens(TokenKind::User).await?.is_empty();
+    let keys = KeyRing::open(&data.join("master-keys"), if is_first { Start::First } else { Start::Again })?;
+    let objects = data.join("objects");
+    folder(&objects)?;
+    let objects = LogObjects::folder(&objects)?;
+    let logs = LogStore::open(LogSettings { folder: data.join("logs"), objects })?;
+    let projects = Arc::new(Projects::open(ProjectOptions::new(data.join("repositories")))?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (queue, dispatcher) = dispatcher(store.clone(), Arc::clone(&clock), Settings::default());
+    let (runs, worker) = Advancer::new(store.clone(), queue.clone(), Arc::clone(&clock));
+    let url = settings.url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let site = Site {
+        url: url.trim_end_matches('/').to_owned(),
+        version: settings.version,
+        folders: settings.folders.clone(),
+    };
+    let plane = Plane::new(Parts { store, keys, logs, clock, queue, runs, projects, site });
+    Ok((plane, dispatcher, worker))
+}
+
+fn routes(plane: &Plane) -> Router {
+    let runners = Arc::new(Runners::new(plane.clone()));
+    Router::new().nest(protocol::BASE_PATH, protocol::router(runners))
+}
+
+/// Seals what a crash or a store that was away left, now and from time to time.
+async fn settle(plane: Plane, mut stopped: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = plane.logs.settle().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "some logs stay in their folder; they are tried again in {SETTLE:?}"
+            );
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SETTLE) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
