@@ -1,12 +1,14 @@
 //! Opening the database, and how a verb reaches the one of the two that it is. Called by the server at its start; the macros by every verb.
 
 use crate::error::StoreError;
-use crate::{postgres, sqlite};
+use crate::{news, postgres, sqlite};
 
 /// The control plane's memory. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) backend: Backend,
+    pub(crate) news: news::News,
+    readers: news::Open,
 }
 
 #[derive(Debug, Clone)]
@@ -28,11 +30,13 @@ impl Store {
         } else {
             return Err(StoreError::Address { url: url.split('@').next_back().unwrap_or_default().to_owned() });
         };
-        Ok(Self { backend })
+        let (news, readers) = news::open();
+        Ok(Self { backend, news, readers })
     }
 
-    /// Ends all connections; what was answered is on disk.
+    /// Ends all connections and all that wait for news; what was answered is on disk.
     pub async fn close(&self) {
+        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         match &self.backend {
             Backend::Sqlite(database) => database.close().await,
             Backend::Postgres(database) => database.close().await,
@@ -40,24 +44,48 @@ impl Store {
     }
 }
 
-/// Runs a query in a transaction of its own, which is taken back when it gives an error.
+/// So often a transaction that the database took back because of others is done again.
+pub(crate) const TRIES: u32 = 5;
+
+/// Runs a query in a transaction of its own, which is taken back when it gives an error, and done again when that was because of others: arguments are
+/// references or copied. What others wait for is told by a function of the query's answer.
 macro_rules! change {
-    ($store:expr, $module:ident :: $verb:ident ( $($argument:expr),* $(,)? )) => {
+    ($store:expr, $module:ident :: $verb:ident ( $($argument:expr),* $(,)? ) $(, $news:expr)?) => {
         match &$store.backend {
             $crate::database::Backend::Sqlite(database) => {
                 let mut transaction = database.begin().await?;
                 let done = $crate::sqlite::$module::$verb(&mut transaction, $($argument),*).await?;
                 transaction.commit().await?;
+                $($store.news.tell($crate::database::news_of(&done, $news));)?
                 done
             }
             $crate::database::Backend::Postgres(database) => {
-                let mut transaction = database.begin().await?;
-                let done = $crate::postgres::$module::$verb(&mut transaction, $($argument),*).await?;
-                transaction.commit().await?;
-                done
+                let mut tries = 1;
+                loop {
+                    let tried: Result<_, $crate::StoreError> = async {
+                        let mut transaction = database.begin().await?;
+                        let done = $crate::postgres::$module::$verb(&mut transaction, $($argument),*).await?;
+                        $($crate::listen::notify(&mut transaction, $crate::database::news_of(&done, $news)).await?;)?
+                        transaction.commit().await?;
+                        Ok(done)
+                    }
+                    .await;
+                    match tried {
+                        Err(error) if error.is_conflict() && tries < $crate::database::TRIES => {
+                            tokio::time::sleep(std::time::Duration::from_millis(u64::from(tries))).await;
+                            tries += 1;
+                        }
+                        done => break done?,
+                    }
+                }
             }
         }
     };
+}
+
+/// Says to the compiler what kind of function makes news.
+pub(crate) fn news_of<T>(done: &T, news: impl FnOnce(&T) -> Vec<news::Change>) -> Vec<news::Change> {
+    news(done)
 }
 
 /// Runs a query that changes nothing.

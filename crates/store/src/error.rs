@@ -82,6 +82,12 @@ impl StoreError {
         }
     }
 
+    /// Whether the database took the transaction back because of others: it was no fault of its own.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| code == "40001" || code == "40P01"))
+    }
+
     pub(crate) fn damaged(what: &'static str, fact: impl std::fmt::Display) -> Self {
         Self::Damaged { what, fact: fact.to_string() }
     }

@@ -1,6 +1,7 @@
 //! Jobs: made with their runs, changed, listed. Called by the server's runs, its queue, and the routes and pages that show them.
 
 use crate::database::{change, read};
+use crate::news::Change;
 use crate::tasks::StoredTask;
 use crate::{Store, StoreError};
 use domain::control::{
@@ -84,6 +85,12 @@ pub struct ChangedJob {
     pub after: JobPhase,
     /// Where its run is now.
     pub run_phase: RunPhase,
+}
+
+impl ChangedJob {
+    pub(crate) fn news(&self) -> Vec<Change> {
+        vec![Change::Job { job: self.number, run: self.run }]
+    }
 }
 
 /// Which jobs to list, the newest first.
@@ -175,6 +182,6 @@ impl Store {
         change: JobChange,
         now: Timestamp,
     ) -> Result<ChangedJob, StoreError> {
-        Ok(change!(self, jobs::change(number, change, &BTreeMap::new(), now)))
+        Ok(change!(self, jobs::change(number, &change, &BTreeMap::new(), now), ChangedJob::news))
     }
 }

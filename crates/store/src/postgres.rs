@@ -3,8 +3,10 @@
 use crate::error::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// What queries are built for.
 pub(crate) type Db = sqlx::Postgres;
@@ -30,6 +32,8 @@ pub(crate) mod jobs;
 pub(crate) mod new_jobs;
 #[path = "queries/projects.rs"]
 pub(crate) mod projects;
+#[path = "queries/reports.rs"]
+pub(crate) mod reports;
 #[path = "queries/reruns.rs"]
 pub(crate) mod reruns;
 #[path = "queries/runners.rs"]
@@ -43,6 +47,8 @@ pub(crate) mod tokens;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
+/// So long after its last use a connection is believed to stand.
+const FRESH: Duration = Duration::from_secs(1);
 const CONNECTIONS: u32 = 16;
 /// How long a verb waits for a connection before it says that the database is away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,7 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The pool of one database.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
-    pool: PgPool,
+    pub(crate) pool: PgPool,
+    pub(crate) listening: Arc<OnceCell<()>>,
 }
 
 impl Database {
@@ -59,11 +66,21 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .before_acquire(|conn, meta| {
+                Box::pin(async move {
+                    // One that was used just now need not be asked whether it stands.
+                    if meta.idle_for > FRESH {
+                        conn.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect(url)
             .await
             .map_err(|source| StoreError::Open { path: shown, source })?;
         MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
-        Ok(Self { pool })
+        Ok(Self { pool, listening: Arc::default() })
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {

@@ -2,6 +2,7 @@
 
 use crate::audit::AuditEntry;
 use crate::database::{change, read};
+use crate::news::Change;
 use crate::{Store, StoreError};
 use domain::Timestamp;
 use domain::control::{OwnerId, ProjectId};
@@ -78,7 +79,7 @@ impl Store {
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<Project, StoreError> {
-        Ok(change!(self, projects::add(project, now, audit)))
+        Ok(change!(self, projects::add(project, now, audit), |made| vec![Change::Project(made.id)]))
     }
 
     /// The project of a name, whatever the name's case.
@@ -118,7 +119,7 @@ impl Store {
     /// # Errors
     /// When there is none.
     pub async fn remove_project(&self, id: ProjectId, now: Timestamp, audit: &AuditEntry) -> Result<(), StoreError> {
-        change!(self, projects::remove(id, now, audit));
+        change!(self, projects::remove(id, now, audit), |()| vec![Change::Project(id)]);
         Ok(())
     }
 
@@ -127,6 +128,8 @@ impl Store {
     /// # Errors
     /// When there is no such project.
     pub async fn note_refs(&self, id: ProjectId, refs: &[(String, String)]) -> Result<Vec<RefChange>, StoreError> {
-        Ok(change!(self, projects::note_refs(id, refs)))
+        Ok(change!(self, projects::note_refs(id, refs), |moved| {
+            moved.iter().take(1).map(|_| Change::Project(id)).collect()
+        }))
     }
 }

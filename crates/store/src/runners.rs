@@ -2,6 +2,7 @@
 
 use crate::audit::AuditEntry;
 use crate::database::{change, read};
+use crate::news::Change;
 use crate::tokens::{StoredToken, TokenHash};
 use crate::{Store, StoreError};
 use domain::control::{RunnerChange, RunnerPhase, Scope, TokenId};
@@ -77,7 +78,9 @@ impl Store {
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<StoredRunner, StoreError> {
-        Ok(change!(self, runners::register(token, runner, now, audit)))
+        Ok(change!(self, runners::register(token, runner, now, audit), |made| {
+            vec![Change::Runner(made.id), Change::Token(token)]
+        }))
     }
 
     /// The runner that signs with a key, and the key. Dead keys are found too.
@@ -109,7 +112,7 @@ impl Store {
     /// # Errors
     /// When there is no such runner.
     pub async fn declare(&self, id: RunnerId, facts: &RunnerFacts) -> Result<(), StoreError> {
-        change!(self, runners::declare(id, facts));
+        change!(self, runners::declare(id, facts), |()| vec![Change::Runner(id)]);
         Ok(())
     }
 
@@ -124,7 +127,12 @@ impl Store {
         now: Timestamp,
         audit: Option<&AuditEntry>,
     ) -> Result<RunnerPhase, StoreError> {
-        Ok(change!(self, runners::change_audited(id, change, now, audit)))
+        let (_, phase) = change!(self, runners::change_audited(id, change, now, audit), |(before, after)| {
+            // That it was heard of once more is no news.
+            let is_news = !matches!(change, RunnerChange::Heard(_)) || before.standing() != after.standing();
+            if is_news { vec![Change::Runner(id)] } else { Vec::new() }
+        });
+        Ok(phase)
     }
 
     /// Gives a runner a new key; those it has open for `grace` still.
@@ -139,7 +147,7 @@ impl Store {
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
-        change!(self, runners::rotate_key(id, key, grace, now, audit));
+        change!(self, runners::rotate_key(id, key, grace, now, audit), |()| vec![Change::Runner(id)]);
         Ok(())
     }
 
@@ -148,7 +156,7 @@ impl Store {
     /// # Errors
     /// When there is none.
     pub async fn remove_runner(&self, id: RunnerId, now: Timestamp, audit: &AuditEntry) -> Result<(), StoreError> {
-        change!(self, runners::remove(id, now, audit));
+        change!(self, runners::remove(id, now, audit), |()| vec![Change::Runner(id)]);
         Ok(())
     }
 }

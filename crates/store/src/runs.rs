@@ -4,6 +4,7 @@
 use crate::audit::AuditEntry;
 use crate::database::{change, read};
 use crate::jobs::{ChangedJob, NewJob};
+use crate::news::Change;
 use crate::{Store, StoreError};
 use domain::Timestamp;
 use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, ProjectId, RunId, RunPhase};
@@ -148,7 +149,7 @@ impl Store {
     /// # Errors
     /// When there is no such project, or two jobs have one id.
     pub async fn create_run(&self, run: &NewRun, now: Timestamp) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
-        Ok(change!(self, runs::create(run, now)))
+        Ok(change!(self, runs::create(run, now), |made| vec![Change::Run(made.0.id)]))
     }
 
     /// Takes the numbers of a run to be. Those that are not used in the end are left out.
@@ -169,7 +170,7 @@ impl Store {
         run: &NewRun,
         now: Timestamp,
     ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
-        Ok(change!(self, runs::create_reserved(reserved, run, now)))
+        Ok(change!(self, runs::create_reserved(reserved, run, now), |made| vec![Change::Run(made.0.id)]))
     }
 
     /// The run of a number.
@@ -222,7 +223,9 @@ impl Store {
         advance: &Advance,
         now: Timestamp,
     ) -> Result<Option<(Vec<JobNumber>, Vec<ChangedJob>)>, StoreError> {
-        Ok(change!(self, held_run::advance(seen, advance, now)))
+        Ok(change!(self, held_run::advance(seen, advance, now), |done| {
+            done.iter().map(|_| Change::Run(seen.id)).collect()
+        }))
     }
 
     /// Notes that a run shall end, once: who asked first is remembered. What follows for its jobs is drawn as from an end of a job.
@@ -236,7 +239,7 @@ impl Store {
         now: Timestamp,
         audit: Option<&AuditEntry>,
     ) -> Result<StoredRun, StoreError> {
-        Ok(change!(self, held_run::cancel(run, by, now, audit)))
+        Ok(change!(self, held_run::cancel(run, by, now, audit), |run| vec![Change::Run(run.id)]))
     }
 
     /// Makes the next try of a finished run. The kept jobs of the last try are copied, as over as they were; all others are to be made by
@@ -252,7 +255,7 @@ impl Store {
         now: Timestamp,
         audit: Option<&AuditEntry>,
     ) -> Result<StoredRun, StoreError> {
-        Ok(change!(self, reruns::rerun(run, kept, facts, now, audit)))
+        Ok(change!(self, reruns::rerun(run, kept, facts, now, audit), |run| vec![Change::Run(run.id)]))
     }
 
     /// The tries of a run before its last one, the oldest first.

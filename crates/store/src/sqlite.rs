@@ -30,6 +30,8 @@ pub(crate) mod jobs;
 pub(crate) mod new_jobs;
 #[path = "queries/projects.rs"]
 pub(crate) mod projects;
+#[path = "queries/reports.rs"]
+pub(crate) mod reports;
 #[path = "queries/reruns.rs"]
 pub(crate) mod reruns;
 #[path = "queries/runners.rs"]
@@ -67,10 +69,16 @@ impl Database {
             .foreign_keys(true)
             .pragma("temp_store", "memory")
             .optimize_on_close(true, None);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
         MIGRATIONS.run(&writer).await.map_err(StoreError::Schema)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            .test_before_acquire(false)
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(failed)?;

@@ -2,6 +2,8 @@
 
 use crate::database::{change, read};
 use crate::jobs::{ChangedJob, StoredJob};
+use crate::news::Change;
+use crate::reports::{Report, Reported, Step};
 use crate::{Store, StoreError};
 use domain::control::{JobChange, JobNumber};
 use domain::{RunnerId, TaskId, Timestamp};
@@ -50,7 +52,12 @@ impl Store {
         taker: &Taker,
         now: Timestamp,
     ) -> Result<Option<(StoredTask, StoredJob)>, StoreError> {
-        Ok(change!(self, tasks::lease(job, taker, now)))
+        Ok(change!(self, tasks::lease(job, taker, now), |given| {
+            let news = |(task, job): &(StoredTask, StoredJob)| {
+                [Change::Job { job: job.number, run: job.run }, Change::Runner(task.runner)]
+            };
+            given.iter().flat_map(news).collect()
+        }))
     }
 
     /// What was given for a request before, as far as the runner still has it.
@@ -77,16 +84,27 @@ impl Store {
         Ok(read!(self, tasks::of_job(job)))
     }
 
-    /// Notes that a task was heard of and how its steps stand.
+    /// Notes what a runner says of its task: it was heard of, its steps, and what happens to its job; the runner is free of it when that ends it. What
+    /// changes nothing is not written, but that the task was heard of every few seconds. A change that has no place any more changes nothing, and is told
+    /// in the answer: reports may come twice and late.
     ///
     /// # Errors
-    /// When there is none.
-    pub async fn heard(&self, id: TaskId, steps: &serde_json::Value, now: Timestamp) -> Result<(), StoreError> {
-        change!(self, tasks::heard(id, steps, now));
-        Ok(())
+    /// When there is no such task, or it is another runner's.
+    pub async fn report(&self, report: &Report<'_>, now: Timestamp) -> Result<Reported, StoreError> {
+        let mut known = read!(self, reports::look(report));
+        match known.apply(report, now) {
+            Step::Nothing => {}
+            Step::Note { has_news } => {
+                change!(self, reports::note(report, now), |()| if has_news { known.news() } else { Vec::new() });
+                known.task.steps.clone_from(report.steps);
+                known.task.heard = now;
+            }
+            Step::Change => known = change!(self, reports::change(report, now), Reported::news),
+        }
+        Ok(known)
     }
 
-    /// Changes the job of a task by the task's lease; the runner is free of it when that ends it.
+    /// Changes the job of a task by the task's lease, for who is not its runner; the runner is free of it when that ends it.
     ///
     /// # Errors
     /// When the lease is another's now, or the change has no place.
@@ -97,7 +115,11 @@ impl Store {
         outputs: &BTreeMap<String, String>,
         now: Timestamp,
     ) -> Result<ChangedJob, StoreError> {
-        Ok(change!(self, tasks::change_job(id, change, outputs, now)))
+        Ok(change!(self, tasks::change_job(id, &change, outputs, now), |(runner, changed)| {
+            let freed = changed.after.lease().is_none().then_some(Change::Runner(*runner));
+            changed.news().into_iter().chain(freed).collect()
+        })
+        .1)
     }
 
     /// Tasks that are out and were not heard of since then, the oldest first.

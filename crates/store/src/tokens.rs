@@ -2,6 +2,7 @@
 
 use crate::audit::AuditEntry;
 use crate::database::{change, read};
+use crate::news::Change;
 use crate::{Store, StoreError};
 use domain::control::{Scope, TokenChange, TokenId, TokenPhase};
 use domain::{RunnerId, Timestamp};
@@ -88,7 +89,7 @@ impl Store {
     /// # Errors
     /// When there is one of this hash.
     pub async fn add_token(&self, token: &NewToken, now: Timestamp, audit: &AuditEntry) -> Result<TokenId, StoreError> {
-        Ok(change!(self, tokens::add_audited(token, now, audit)))
+        Ok(change!(self, tokens::add_audited(token, now, audit), |id| vec![Change::Token(*id)]))
     }
 
     /// The token of a hash; `None` where there is none of this kind. Dead ones are found too.
@@ -118,7 +119,7 @@ impl Store {
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<TokenPhase, StoreError> {
-        Ok(change!(self, tokens::change_audited(id, change, now, audit)))
+        Ok(change!(self, tokens::change_audited(id, change, now, audit), |_| vec![Change::Token(id)]))
     }
 
     /// Notes that a token opened something. For people to see; it counts no use.

@@ -2,7 +2,7 @@
 //!
 //! Whoever changes a job holds its run first, until the transaction ends, then the runner: in one order, nobody waits for each other.
 
-use super::{Conn, audit, jobs, new_jobs, runs};
+use super::{Conn, audit, jobs, new_jobs, runs, tasks};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::jobs::ChangedJob;
@@ -10,7 +10,7 @@ use crate::runs::{Advance, StoredRun};
 use domain::control::{
     AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunPhase, RunRefusal, RunTally,
 };
-use domain::{Conclusion, Timestamp};
+use domain::{Conclusion, TaskId, Timestamp};
 use std::collections::BTreeMap;
 
 /// A run whose row is held until the transaction ends.
@@ -45,6 +45,18 @@ pub(super) async fn hold_of(conn: &mut Conn, job: JobNumber) -> Result<HeldRun, 
     .fetch_optional(conn)
     .await?;
     HeldRun::of(held.ok_or_else(|| jobs::missing(job))?)
+}
+
+/// Holds the run of a task.
+pub(super) async fn hold_of_task(conn: &mut Conn, task: TaskId) -> Result<HeldRun, StoreError> {
+    let held: Option<Held> = sqlx::query_as(held!(
+        "SELECT id, project_id, attempt, tally, fault, ends, advanced FROM runs
+         WHERE id = (SELECT run_id FROM jobs JOIN tasks ON jobs.id = job_id WHERE tasks.id = $1)"
+    ))
+    .bind(task.0)
+    .fetch_optional(conn)
+    .await?;
+    HeldRun::of(held.ok_or_else(|| tasks::missing(task))?)
 }
 
 impl HeldRun {
@@ -132,7 +144,7 @@ pub(crate) async fn advance(
     let mut moves = Vec::with_capacity(advance.changes.len());
     for (number, change) in &advance.changes {
         let outputs = BTreeMap::new();
-        moves.push((*number, jobs::change_held(&mut *conn, &mut run, *number, change.clone(), &outputs, now).await?));
+        moves.push((*number, jobs::change_held(&mut *conn, &mut run, *number, change, &outputs, now).await?));
     }
     let run_phase = run.keep(conn, now).await?;
     let changed = |(number, (before, after))| ChangedJob { number, run: seen.id, before, after, run_phase };

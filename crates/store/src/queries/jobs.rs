@@ -155,7 +155,7 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &JobFilter) {
 pub(crate) async fn change(
     conn: &mut Conn,
     number: JobNumber,
-    change: JobChange,
+    change: &JobChange,
     outputs: &BTreeMap<String, String>,
     now: Timestamp,
 ) -> Result<ChangedJob, StoreError> {
@@ -188,19 +188,19 @@ pub(super) async fn change_held(
     conn: &mut Conn,
     run: &mut HeldRun,
     number: JobNumber,
-    change: JobChange,
+    change: &JobChange,
     outputs: &BTreeMap<String, String>,
     now: Timestamp,
 ) -> Result<(JobPhase, JobPhase), StoreError> {
     let (before, tolerance) = phase_in(&mut *conn, run, number).await?;
-    let after = before.after(change)?;
+    let after = before.after(change.clone())?;
     if after != before {
         write(conn, run, number, tolerance, (&before, &after), outputs, now).await?;
     }
     Ok((before, after))
 }
 
-/// Writes where a job of a held run is now.
+/// Writes where a job of a held run is now, and what it says to others where that is anything.
 pub(super) async fn write(
     conn: &mut Conn,
     run: &mut HeldRun,
@@ -212,9 +212,10 @@ pub(super) async fn write(
 ) -> Result<(), StoreError> {
     let end_order = run.replace(RunJob::of(before, tolerance), RunJob::of(after, tolerance));
     let has_begun = matches!(after, JobPhase::Running { .. });
+    let said = if outputs.is_empty() { None } else { Some(runs::written(outputs)?) };
     sqlx::query(
         "UPDATE jobs SET phase = $1, word = $2, end_order = COALESCE($3, end_order),
-             outputs = CASE WHEN $4 THEN $5 ELSE outputs END,
+             outputs = COALESCE($5, outputs),
              started_at = CASE WHEN $6 THEN COALESCE(started_at, $7) ELSE started_at END,
              finished_at = CASE WHEN $4 THEN $7 ELSE finished_at END, task_id = $8 WHERE id = $9",
     )
@@ -222,7 +223,7 @@ pub(super) async fn write(
     .bind(after.standing().word())
     .bind(end_order)
     .bind(end_order.is_some())
-    .bind(runs::written(outputs)?)
+    .bind(said)
     .bind(has_begun)
     .bind(now.0.cast_signed())
     .bind(after.lease().map(|lease| lease.task.0))

@@ -137,15 +137,19 @@ pub(crate) async fn declare(conn: &mut Conn, id: RunnerId, facts: &RunnerFacts) 
     if done.rows_affected() == 0 { Err(missing(id)) } else { Ok(()) }
 }
 
-/// Holds the runner's row until the transaction ends.
-pub(super) async fn change(conn: &mut Conn, id: RunnerId, change: RunnerChange) -> Result<RunnerPhase, StoreError> {
+/// Holds the runner's row until the transaction ends; gives where it was and where it is.
+pub(super) async fn change(
+    conn: &mut Conn,
+    id: RunnerId,
+    change: RunnerChange,
+) -> Result<(RunnerPhase, RunnerPhase), StoreError> {
     let held: Option<(String,)> =
         sqlx::query_as(held!("SELECT phase FROM runners WHERE id = $1")).bind(id.0).fetch_optional(&mut *conn).await?;
     let (phase,) = held.ok_or_else(|| missing(id))?;
-    let phase: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
-    let phase = phase.after(change)?;
-    sqlx::query("UPDATE runners SET phase = $1 WHERE id = $2").bind(written(&phase)?).bind(id.0).execute(conn).await?;
-    Ok(phase)
+    let before: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
+    let after = before.after(change)?;
+    sqlx::query("UPDATE runners SET phase = $1 WHERE id = $2").bind(written(&after)?).bind(id.0).execute(conn).await?;
+    Ok((before, after))
 }
 
 pub(crate) async fn change_audited(
@@ -154,12 +158,12 @@ pub(crate) async fn change_audited(
     to: RunnerChange,
     now: Timestamp,
     entry: Option<&AuditEntry>,
-) -> Result<RunnerPhase, StoreError> {
-    let phase = change(&mut *conn, id, to).await?;
+) -> Result<(RunnerPhase, RunnerPhase), StoreError> {
+    let phases = change(&mut *conn, id, to).await?;
     if let Some(entry) = entry {
         audit::add(conn, now, entry).await?;
     }
-    Ok(phase)
+    Ok(phases)
 }
 
 pub(crate) async fn rotate_key(

@@ -9,7 +9,7 @@ use domain::{RunnerId, TaskId, Timestamp};
 use std::collections::BTreeMap;
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     job_id: i64,
     runner_id: i64,
@@ -42,7 +42,7 @@ macro_rules! both {
 }
 
 impl Row {
-    fn task(self) -> Result<StoredTask, StoreError> {
+    pub(super) fn task(self) -> Result<StoredTask, StoreError> {
         Ok(StoredTask {
             id: TaskId(self.id),
             job: JobNumber(self.job_id),
@@ -137,28 +137,13 @@ pub(crate) async fn of_job(conn: &mut Conn, job: JobNumber) -> Result<Vec<Stored
     rows.into_iter().map(Row::task).collect()
 }
 
-pub(crate) async fn heard(
-    conn: &mut Conn,
-    id: TaskId,
-    steps: &serde_json::Value,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let done = sqlx::query("UPDATE tasks SET steps = $1, heard_at = $2 WHERE id = $3")
-        .bind(steps.to_string())
-        .bind(now.0.cast_signed())
-        .bind(id.0)
-        .execute(conn)
-        .await?;
-    if done.rows_affected() == 0 { Err(missing(id)) } else { Ok(()) }
-}
-
 pub(crate) async fn change_job(
     conn: &mut Conn,
     id: TaskId,
-    change: JobChange,
+    change: &JobChange,
     outputs: &BTreeMap<String, String>,
     now: Timestamp,
-) -> Result<ChangedJob, StoreError> {
+) -> Result<(RunnerId, ChangedJob), StoreError> {
     let found: Option<(i64, i64)> = sqlx::query_as("SELECT job_id, runner_id FROM tasks WHERE id = $1")
         .bind(id.0)
         .fetch_optional(&mut *conn)
@@ -166,13 +151,18 @@ pub(crate) async fn change_job(
     let (job, runner) = found.ok_or_else(|| missing(id))?;
     let changed = jobs::change(&mut *conn, JobNumber(job), change, outputs, now).await?;
     if changed.before.lease().is_some() && changed.after.lease().is_none() {
-        match runners::change(conn, RunnerId(runner), RunnerChange::Freed(id)).await {
-            // It was removed while its job ran.
-            Ok(_) | Err(StoreError::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        free(conn, RunnerId(runner), id).await?;
     }
-    Ok(changed)
+    Ok((RunnerId(runner), changed))
+}
+
+/// A task of a runner is over.
+pub(super) async fn free(conn: &mut Conn, runner: RunnerId, task: TaskId) -> Result<(), StoreError> {
+    match runners::change(conn, runner, RunnerChange::Freed(task)).await {
+        // It was removed while its job ran.
+        Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 pub(crate) async fn silent_since(
@@ -191,6 +181,6 @@ pub(crate) async fn silent_since(
     rows.into_iter().map(Both::read).collect()
 }
 
-fn missing(id: TaskId) -> StoreError {
+pub(super) fn missing(id: TaskId) -> StoreError {
     StoreError::Missing { what: "task", name: id.to_string() }
 }

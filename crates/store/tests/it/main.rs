@@ -5,8 +5,10 @@
 mod advance;
 mod audit;
 mod holdings;
+mod news;
 mod old_data;
 mod projects;
+mod reports;
 mod reruns;
 mod runners;
 mod runs;

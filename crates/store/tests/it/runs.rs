@@ -10,7 +10,7 @@ use domain::control::{
 use domain::{Conclusion, JobId, RunnerId, TaskId};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use store::{Advance, NewJob, NewRun, NewRunner, RunFilter, Store, StoreError, StoredRun, Taker};
+use store::{Advance, NewJob, NewRun, NewRunner, Report, RunFilter, Store, StoreError, StoredRun, Taker};
 
 contract!(
     numbers_have_no_gap,
@@ -116,7 +116,9 @@ async fn a_run_goes_its_way(Setting { store, .. }: Setting) {
     assert_eq!(store.run(run.id).await.unwrap().phase, RunPhase::Running);
     assert_eq!(store.given_for(runner, "key").await.unwrap(), [(task.clone(), given)]);
 
-    store.heard(task.id, &serde_json::json!([{"index": 0}]), at(22)).await.unwrap();
+    let (steps, none) = (serde_json::json!([{"index": 0}]), BTreeMap::new());
+    let report = Report { runner, task: task.id, steps: &steps, change: None, outputs: &none };
+    store.report(&report, at(22)).await.unwrap();
     let change = JobChange::Started { task: task.id, at: at(21) };
     store.change_by_task(task.id, change, &BTreeMap::new(), at(21)).await.unwrap();
     let outputs = BTreeMap::from([("v".to_owned(), "1".to_owned())]);
@@ -273,7 +275,9 @@ async fn the_silent_are_found(Setting { store, .. }: Setting) {
         started(&store, jobs[1], runner).await,
         started(&store, jobs[2], runner).await,
     ];
-    store.heard(tasks[1], &serde_json::json!([]), at(500)).await.unwrap();
+    let (steps, outputs) = (serde_json::json!([1]), BTreeMap::new());
+    let report = Report { runner, task: tasks[1], steps: &steps, change: None, outputs: &outputs };
+    store.report(&report, at(500)).await.unwrap();
     let end = JobChange::Ended { task: tasks[2], conclusion: Conclusion::Success, at: at(30) };
     store.change_by_task(tasks[2], end, &BTreeMap::new(), at(30)).await.unwrap();
     let silent = store.silent_since(at(400), 10).await.unwrap();

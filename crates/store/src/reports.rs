@@ -1,0 +1,108 @@
+//! What a runner says of its task, and what becomes of it. Called by `tasks` and by the server's runner service.
+
+use crate::news::Change;
+use crate::tasks::StoredTask;
+use domain::control::{JobChange, JobNumber, JobPhase, JobRefusal, RunId, Tolerance};
+use domain::{RunnerId, TaskId, Timestamp};
+use std::collections::BTreeMap;
+
+/// A runner that says nothing new is noted as heard of so often, milliseconds.
+const HEARD_EVERY: u64 = 5000;
+
+/// What a runner says of its task.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// Who says it.
+    pub runner: RunnerId,
+    /// Of which task.
+    pub task: TaskId,
+    /// How its steps stand, in the server's words.
+    pub steps: &'a serde_json::Value,
+    /// What happens to its job.
+    pub change: Option<&'a JobChange>,
+    /// What the job says to those that need it, as far as it is known. What was said first stays.
+    pub outputs: &'a BTreeMap<String, String>,
+}
+
+/// How a task and its job stand after a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reported {
+    /// The task, as it is kept now.
+    pub task: StoredTask,
+    /// Its job.
+    pub job: JobNumber,
+    /// Its run.
+    pub run: RunId,
+    /// What its failure means to the run.
+    pub tolerance: Tolerance,
+    /// Where the job was.
+    pub before: JobPhase,
+    /// Where the job is: with another lease, or over, where `refused` says so.
+    pub after: JobPhase,
+    /// What the job says to those that need it.
+    pub outputs: BTreeMap<String, String>,
+    /// Why the change had no place: nothing of the report was kept.
+    pub refused: Option<JobRefusal>,
+}
+
+/// What is to be done with a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It says nothing new, or has no place.
+    Nothing,
+    /// The task alone is written.
+    Note {
+        /// Whether its steps are elsewhere.
+        has_news: bool,
+    },
+    /// The job changes.
+    Change,
+}
+
+impl Reported {
+    /// Whether the lease of the task was the one that counted.
+    fn is_out(&self) -> bool {
+        self.before.lease().is_some_and(|lease| lease.task == self.task.id)
+    }
+
+    /// Applies a report to what was read, and says what of it is to be written: nothing where it is refused, which is told.
+    pub(crate) fn apply(&mut self, report: &Report<'_>, now: Timestamp) -> Step {
+        let change = report.change.cloned();
+        match change.map_or_else(|| Ok(self.before.clone()), |change| self.before.after(change)) {
+            Ok(after) => self.after = after,
+            Err(refusal) => self.refused = Some(refusal),
+        }
+        if !self.is_out() {
+            // Without a change too: the task has no say any more.
+            let over = self.before.end().map(|end| JobRefusal::Finished { conclusion: end.conclusion() });
+            self.refused.get_or_insert(over.unwrap_or(JobRefusal::StaleLease { task: self.task.id }));
+        }
+        if self.refused.is_some() {
+            return Step::Nothing;
+        }
+        let known = self.outputs.len();
+        for (name, value) in report.outputs {
+            self.outputs.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let has_news = self.task.steps != *report.steps;
+        let is_due = now.0.saturating_sub(self.task.heard.0) >= HEARD_EVERY;
+        if self.after != self.before || self.outputs.len() > known {
+            Step::Change
+        } else if has_news || is_due {
+            Step::Note { has_news }
+        } else {
+            Step::Nothing
+        }
+    }
+
+    pub(crate) fn news(&self) -> Vec<Change> {
+        if self.refused.is_some() {
+            return Vec::new();
+        }
+        let mut news = vec![Change::Job { job: self.job, run: self.run }];
+        if self.before.lease().is_some() && self.after.lease().is_none() {
+            news.push(Change::Runner(self.task.runner));
+        }
+        news
+    }
+}

@@ -1,0 +1,111 @@
+//! What changed is told to whoever waits for it.
+
+use super::projects::project;
+use super::runs::{job, new_runner, run_of, started};
+use crate::support::{Setting, at, contract, empty_postgres, entry};
+use domain::Conclusion;
+use domain::control::{JobChange, RunnerChange};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use store::{Advance, Change, Changes, Report, Store};
+
+contract!(each_change_is_told_when_it_is_there, a_closed_store_ends_the_news, what_one_cannot_hold_is_missed);
+
+async fn next(news: &mut Changes) -> Change {
+    tokio::time::timeout(Duration::from_secs(20), news.next()).await.unwrap().unwrap()
+}
+
+async fn each_change_is_told_when_it_is_there(Setting { store, .. }: Setting) {
+    let mut news = store.changes().await.unwrap();
+    let project = store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id;
+    assert_eq!(next(&mut news).await, Change::Project(project));
+    assert!(store.run(domain::control::RunId(99)).await.is_err());
+    let (run, jobs) = store.create_run(&run_of(project, vec![job("a"), job("b")]), at(10)).await.unwrap();
+    assert_eq!(next(&mut news).await, Change::Run(run.id));
+    let runner = new_runner(&store, 1, Some(2)).await;
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        seen.push(next(&mut news).await);
+    }
+    assert!(matches!(seen[0], Change::Token(_)) && seen[3] == Change::Runner(runner), "{seen:?}");
+    // Once more is no news.
+    store.change_runner(runner, RunnerChange::Heard(at(9)), at(9), None).await.unwrap();
+    let task = started(&store, jobs[0], runner).await;
+    let of_job = Change::Job { job: jobs[0], run: run.id };
+    assert_eq!([next(&mut news).await, next(&mut news).await], [of_job, Change::Runner(runner)]);
+    assert_eq!(next(&mut news).await, of_job);
+    let ended = JobChange::Ended { task, conclusion: Conclusion::Success, at: at(40) };
+    let (steps, outputs) = (serde_json::json!([1]), BTreeMap::new());
+    let report = Report { runner, task, steps: &steps, change: None, outputs: &outputs };
+    store.report(&report, at(30)).await.unwrap();
+    assert_eq!(next(&mut news).await, of_job);
+    // Nothing new, and what is refused.
+    store.report(&report, at(31)).await.unwrap();
+    store.report(&Report { change: Some(&ended), ..report }, at(40)).await.unwrap();
+    store.report(&Report { change: Some(&ended), ..report }, at(41)).await.unwrap();
+    assert_eq!([next(&mut news).await, next(&mut news).await], [of_job, Change::Runner(runner)]);
+    let seen = store.run(run.id).await.unwrap();
+    store.advance(&seen, &Advance::default(), at(50)).await.unwrap().unwrap();
+    assert_eq!(next(&mut news).await, Change::Run(run.id));
+    assert_eq!(store.advance(&seen, &Advance::default(), at(50)).await.unwrap(), None);
+    store.remove_project(project, at(60), &entry("project.remove", "a/b")).await.unwrap();
+    assert_eq!(next(&mut news).await, Change::Project(project));
+}
+
+async fn a_closed_store_ends_the_news(Setting { store, .. }: Setting) {
+    let mut news = store.changes().await.unwrap();
+    let other = store.clone();
+    other.close().await;
+    assert_eq!(tokio::time::timeout(Duration::from_secs(20), news.next()).await.unwrap(), None);
+    assert!(store.changes().await.is_err());
+}
+
+async fn what_one_cannot_hold_is_missed(Setting { store, .. }: Setting) {
+    let mut news = store.changes().await.unwrap();
+    let mut last = None;
+    for number in 0..5000_u32 {
+        let name = [("refs/heads/main".to_owned(), number.to_string())];
+        let project = match last {
+            Some(project) => project,
+            None => store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id,
+        };
+        store.note_refs(project, &name).await.unwrap();
+        last = Some(project);
+    }
+    assert_eq!(next(&mut news).await, Change::Missed);
+    assert_eq!(next(&mut news).await, Change::Project(last.unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_of_one_database_hear_each_other_and_listen_again() {
+    let Some((url, _server)) = empty_postgres() else { return };
+    let (one, other) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
+    let mut news = other.changes().await.unwrap();
+    let project = one.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id;
+    assert_eq!(next(&mut news).await, Change::Project(project));
+    // Somebody ends the connection that listens.
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE query LIKE 'LISTEN%' AND datname = current_database() AND pid <> pg_backend_pid()";
+    sqlx::raw_sql(end).execute(&mut admin).await.unwrap();
+    assert_eq!(next(&mut news).await, Change::Missed);
+    one.remove_project(project, at(2), &entry("project.remove", "a/b")).await.unwrap();
+    assert_eq!(next(&mut news).await, Change::Project(project));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_of_a_database_leads() {
+    let Some((url, _server)) = empty_postgres() else { return };
+    let (one, other) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
+    let mut lead = one.lead("queue").await.unwrap().unwrap();
+    assert!(other.lead("queue").await.unwrap().is_none() && lead.stands().await);
+    assert!(other.lead("sweep").await.unwrap().is_some());
+    lead.release().await;
+    let mut lead = other.lead("queue").await.unwrap().unwrap();
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    sqlx::raw_sql(end).execute(&mut admin).await.unwrap();
+    assert!(!lead.stands().await);
+    assert!(one.lead("queue").await.unwrap().is_some());
+}
