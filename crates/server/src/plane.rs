@@ -1,6 +1,7 @@
 //! What all rooms of the control plane share: its memory, keys, logs, clock and public address. Made by `serve`, handed to every room; the state
 //! of all routes and pages.
 
+use crate::access::Access;
 use crate::dispatch::QueueHandle;
 use crate::keys::KeyRing;
 use crate::logs::LogStore;
@@ -21,6 +22,8 @@ pub struct Parts {
     pub store: Store,
     /// What hashes tokens and seals secrets.
     pub keys: KeyRing,
+    /// Who was let in lately.
+    pub access: Access,
     /// The logs of tasks.
     pub logs: LogStore,
     /// Where the time comes from.

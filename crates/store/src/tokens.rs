@@ -31,6 +31,12 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
+    const ALL: [Self; 4] = [Self::Registration, Self::Runner, Self::User, Self::Session];
+
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Registration => "registration",
@@ -98,6 +104,14 @@ impl Store {
     /// When the database fails.
     pub async fn token(&self, kind: TokenKind, hash: TokenHash) -> Result<Option<StoredToken>, StoreError> {
         Ok(read!(self, tokens::by_hash(kind, hash)))
+    }
+
+    /// The token of a number, and its kind; `None` where there is none. Dead ones are found too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn token_by_id(&self, id: TokenId) -> Result<Option<(TokenKind, StoredToken)>, StoreError> {
+        Ok(read!(self, tokens::by_id(id)))
     }
 
     /// The tokens of a kind, the newest first.

@@ -4,6 +4,7 @@
 //! The master keys lie in a file of the server's folder, outside the database: a copy of the database alone opens nothing. All other keys are
 //! drawn from them.
 
+mod drawn;
 mod ring;
 mod seal;
 mod sign;

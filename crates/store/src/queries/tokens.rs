@@ -92,6 +92,21 @@ pub(crate) async fn by_hash(
     row.map(Row::token).transpose()
 }
 
+pub(crate) async fn by_id(conn: &mut Conn, id: TokenId) -> Result<Option<(TokenKind, StoredToken)>, StoreError> {
+    let kind: Option<(String,)> =
+        sqlx::query_as("SELECT kind FROM tokens WHERE id = $1").bind(id.0).fetch_optional(&mut *conn).await?;
+    let Some((kind,)) = kind else { return Ok(None) };
+    let kind = TokenKind::of(&kind).ok_or_else(|| StoreError::damaged("token", format!("its kind is {kind}")))?;
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, name, opens, owner_id, project_id, runner_id, phase, created_by, created_at, used_at FROM tokens
+         WHERE id = $1",
+    )
+    .bind(id.0)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Row::token).transpose()?.map(|token| (kind, token)))
+}
+
 pub(crate) async fn all(conn: &mut Conn, kind: TokenKind) -> Result<Vec<StoredToken>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, name, opens, owner_id, project_id, runner_id, phase, created_by, created_at, used_at FROM tokens
