@@ -1,5 +1,6 @@
 //! The server as a whole: opens what it needs, starts its loops, listens, stops. Called by the commands `server` and `up`.
 
+use crate::access::{Access, Trust};
 use crate::dispatch::{Dispatcher, dispatcher};
 use crate::keys::{KeyRing, KeyRingError, Start};
 use crate::logs::{LogError, LogObjects, LogSettings, LogStore};
@@ -167,7 +168,17 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
         version: settings.version,
         folders: settings.folders.clone(),
     };
-    let plane = Plane::new(Parts { store, keys, logs, clock, queue, runs, projects, site });
+    let plane = Plane::new(Parts {
+        store,
+        keys,
+        access: Access::new(Trust::Network),
+        logs,
+        clock,
+        queue,
+        runs,
+        projects,
+        site,
+    });
     Ok((plane, dispatcher, worker))
 }
 
