@@ -1,4 +1,4 @@
-//! Logs on real disks: against a model, through crashes, without room, a thousand at a time.
+//! The control plane: whole runs over real sockets; logs on real disks: against a model, through crashes, without room, a thousand at a time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod disk;
@@ -6,4 +6,6 @@ mod faults;
 mod kill;
 mod many;
 mod model;
+mod plane;
+mod runs;
 mod support;

@@ -1,0 +1,228 @@
+//! Runs from their dispatch to their end, over real sockets, with runners by hand.
+
+use crate::plane::World;
+use domain::control::{CancelCause, RunPhase};
+use domain::{Conclusion, LogEnd, RunnerLife, TaskPhase, TaskResult};
+use server::run::{Rerun, cancel, rerun};
+
+const PATH: &str = ".gitea/workflows/w.yml";
+
+async fn world(jobs: &str) -> World {
+    World::with(&[(PATH, &format!("on: workflow_dispatch\njobs:\n{jobs}"))]).await
+}
+
+fn job(id: &str, more: &str) -> String {
+    format!("  {id}:\n    runs-on: lab\n{more}    steps: [{{run: 'true'}}]\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_from_its_dispatch_to_its_end() {
+    let jobs = job("a", "    outputs: {v: x}\n    strategy: {matrix: {n: [1, 2]}}\n")
+        + &job("b", "    needs: a\n")
+        + &job("c", "    needs: b\n    if: ${{ false }}\n")
+        + &job("d", "")
+        + &job("e", "    needs: d\n    if: ${{ always() }}\n");
+    let world = world(&jobs).await;
+    let run = world.dispatch("w.yml").await;
+    assert_eq!(
+        world.states(&run).await,
+        ["a (1): queued", "a (2): queued", "d: queued", "b: held", "c: held", "e: held"]
+    );
+    let runner = world.runner(&["lab"]).await;
+    for _ in 0..3 {
+        let task = runner.take().await;
+        assert_eq!(task.context["event_name"], "workflow_dispatch");
+        assert_eq!(task.context["actor"], "somebody");
+        runner.start(task.id).await;
+        let ends = if task.context["job"] == "d" { Conclusion::Failure } else { Conclusion::Success };
+        let outputs: &[(&str, &str)] = if task.context["job"] == "a" { &[("v", "said")] } else { &[] };
+        let reported = runner.end(task.id, ends, outputs).await;
+        assert_eq!(reported.phase.result(), Some(TaskResult::Concluded(ends)));
+    }
+    for _ in 0..2 {
+        let task = runner.take().await;
+        match task.context["job"].as_str().unwrap() {
+            "b" => assert_eq!(task.needs["a"].outputs["v"], "said"),
+            "e" => assert_eq!(task.needs["d"].result, Some(TaskResult::Concluded(Conclusion::Failure))),
+            other => panic!("{other}"),
+        }
+        runner.end(task.id, Conclusion::Success, &[]).await;
+    }
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    let mut states = world.states(&run).await;
+    states.sort();
+    assert_eq!(states, ["a (1): success", "a (2): success", "b: success", "c: skipped", "d: failure", "e: success"]);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_given_again_and_an_end_counts_once() {
+    let world = world(&job("a", "")).await;
+    let run = world.dispatch(PATH).await;
+    let runner = world.runner(&["lab", "more"]).await;
+    let first = runner.fetch_as("same", 3).await;
+    assert_eq!(first.len(), 1);
+    let again = runner.fetch_as("same", 3).await;
+    assert_eq!(again, first);
+    let task = first[0].id;
+    runner.end(task, Conclusion::Success, &[]).await;
+    // Said again, and otherwise: it stays as it was.
+    let late = runner.end(task, Conclusion::Failure, &[]).await;
+    assert_eq!(late.phase.result(), Some(TaskResult::Concluded(Conclusion::Success)));
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    assert!(runner.fetch_as("same", 3).await.is_empty());
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_ends_what_waits_and_tells_what_runs() {
+    let jobs = job("a", "    strategy: {matrix: {n: [1, 2, 3]}, max-parallel: 2}\n")
+        + &job("b", "    needs: a\n")
+        + &job("c", "    needs: a\n    if: ${{ always() }}\n");
+    let world = world(&jobs).await;
+    let run = world.dispatch("w").await;
+    let runner = world.runner(&["lab"]).await;
+    let task = runner.take().await;
+    runner.start(task.id).await;
+    cancel(&world.server.plane, run.id, CancelCause::Person("p".to_owned()), None).await.unwrap();
+    let cancelling = world.until(&run, |run, _| run.phase == RunPhase::Cancelling).await;
+    assert_eq!(cancelling.cancelled.unwrap().1, CancelCause::Person("p".to_owned()));
+    let heard = runner.start(task.id).await;
+    assert_eq!(heard.phase.result(), Some(TaskResult::Concluded(Conclusion::Cancelled)));
+    // Its clean-up is over: whatever it says, it was cancelled.
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    let task = runner.take().await;
+    assert_eq!(task.context["job"], "c");
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    assert_eq!(world.finished(&run).await, Conclusion::Cancelled);
+    let mut states = world.states(&run).await;
+    states.sort();
+    assert_eq!(states, ["a (1): cancelled", "a (2): cancelled", "a (3): cancelled", "b: skipped", "c: success"]);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_jobs_run_again_with_what_others_said() {
+    let jobs = job("a", "    outputs: {v: x}\n") + &job("b", "    needs: a\n") + &job("c", "    needs: b\n");
+    let world = world(&jobs).await;
+    let run = world.dispatch("w.yml").await;
+    let runner = world.runner(&["lab"]).await;
+    let task = runner.take().await;
+    runner.end(task.id, Conclusion::Success, &[("v", "kept")]).await;
+    let task = runner.take().await;
+    runner.end(task.id, Conclusion::Failure, &[]).await;
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    let again = rerun(&world.server.plane, run.id, Rerun::Failed, "again", None).await.unwrap();
+    assert_eq!(again.attempt.get(), 2);
+    let task = runner.take().await;
+    assert_eq!((&task.context["job"], &task.context["run_attempt"]), (&"b".into(), &"2".into()));
+    assert_eq!(task.context["triggering_actor"], "again");
+    assert_eq!(task.needs["a"].outputs["v"], "kept");
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    let task = runner.take().await;
+    assert_eq!(task.context["job"], "c");
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    let all = rerun(&world.server.plane, run.id, Rerun::All, "again", None).await.unwrap();
+    assert_eq!(all.attempt.get(), 3);
+    assert_eq!(runner.take().await.context["job"], "a");
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_goes_on_where_it_was() {
+    let world = world(&(job("a", "") + &job("b", "    needs: a\n") + &job("z", ""))).await;
+    let run = world.dispatch("w.yml").await;
+    let runner = world.runner(&["lab"]).await;
+    let task = runner.take().await;
+    runner.start(task.id).await;
+    let world = world.again().await;
+    let runner = crate::plane::Hand::at(&world, runner.key);
+    // What was begun goes on; what waited waits still.
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let task = runner.take().await;
+        seen.push(task.context["job"].as_str().unwrap().to_owned());
+        runner.end(task.id, Conclusion::Success, &[]).await;
+    }
+    seen.sort();
+    assert_eq!(seen, ["b", "z"]);
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_cannot_be_used_is_a_failed_run_that_says_why() {
+    let world = World::with(&[(PATH, "on: workflow_dispatch\njobs: {a: {runs-on: x, stepz: []}}\n")]).await;
+    let run = world.dispatch("w.yml").await;
+    assert_eq!(run.phase, RunPhase::Finished(Conclusion::Failure));
+    let fault = run.fault.unwrap();
+    assert!(fault.contains(".gitea/workflows/w.yml:2:") && fault.contains("stepz"), "{fault}");
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_lets_one_run_go_on_and_cancels_for_the_newest() {
+    let text = "on: workflow_dispatch\nconcurrency: {group: g, cancel-in-progress: true}\njobs:\n";
+    let world = World::with(&[(PATH, &(text.to_owned() + &job("a", "")))]).await;
+    let runner = world.runner(&["lab"]).await;
+    let first = world.dispatch("w.yml").await;
+    let task = runner.take().await;
+    runner.start(task.id).await;
+    let second = world.dispatch("w.yml").await;
+    world.until(&first, |run, _| run.phase == RunPhase::Cancelling).await;
+    assert_eq!(runner.fetch(4).await, [], "its group is taken");
+    runner.end(task.id, Conclusion::Cancelled, &[]).await;
+    assert_eq!(world.finished(&first).await, Conclusion::Cancelled);
+    let task = runner.take().await;
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    assert_eq!(world.finished(&second).await, Conclusion::Success);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_for_one_job_gets_one() {
+    let world = world(&(job("a", "") + &job("b", ""))).await;
+    world.dispatch("w.yml").await;
+    let runner = world.runner_for(&["lab"], RunnerLife::Ephemeral).await;
+    let mut tasks = runner.fetch(5).await;
+    assert_eq!(tasks.len(), 1);
+    let task = tasks.remove(0);
+    assert_eq!(runner.fetch(5).await, []);
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    assert_eq!(runner.fetch(5).await, []);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_speaks_for_another_runners_task() {
+    let world = world(&job("a", "")).await;
+    let run = world.dispatch("w.yml").await;
+    let (runner, other) = (world.runner(&["lab"]).await, world.runner(&["lab"]).await);
+    let task = runner.take().await;
+    runner.start(task.id).await;
+    let report = protocol::Report {
+        state: domain::TaskState {
+            id: task.id,
+            phase: TaskPhase::Ended {
+                result: TaskResult::Concluded(Conclusion::Success),
+                started: None,
+                stopped: domain::Timestamp(1),
+            },
+            steps: Vec::new(),
+        },
+        outputs: Default::default(),
+    };
+    assert!(other.client.report(&other.key, report).await.is_err());
+    assert!(other.log(task.id, 0, &["mine"], LogEnd::Open).await.is_err());
+    assert_eq!(world.states(&run).await, ["a: running"]);
+    assert_eq!(runner.log(task.id, 0, &["one", "two"], LogEnd::Open).await.unwrap(), 2);
+    // A gap stores nothing and is told where to go on.
+    assert_eq!(runner.log(task.id, 5, &["six"], LogEnd::Open).await.unwrap(), 2);
+    runner.log(task.id, 2, &["three"], LogEnd::Last).await.unwrap();
+    assert!(runner.log(task.id, 3, &["four"], LogEnd::Open).await.is_err());
+    let page = world.server.plane.logs.read(task.id, 0, 10).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.content.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
+    world.server.stop().await;
+}
