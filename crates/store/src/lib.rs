@@ -5,6 +5,7 @@
 #![expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 
 mod audit;
+mod backup;
 mod database;
 mod error;
 mod holdings;
@@ -15,12 +16,14 @@ mod news;
 mod postgres;
 mod projects;
 mod reports;
+mod retention;
 mod runners;
 mod runs;
 mod scope;
 mod sqlite;
 mod tasks;
 mod tokens;
+mod workflows;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord};
 pub use database::Store;
@@ -31,7 +34,9 @@ pub use leader::Leadership;
 pub use news::{Change, Changes};
 pub use projects::{NewProject, Project, RefChange, RefMove};
 pub use reports::{Report, Reported};
+pub use retention::StartedTask;
 pub use runners::{NewRunner, RunnerFacts, StoredRunner};
 pub use runs::{Advance, NewRun, ReservedRun, RunFilter, StoredAttempt, StoredRun};
 pub use tasks::{StoredTask, Taker};
 pub use tokens::{NewToken, StoredToken, TokenHash, TokenKind};
+pub use workflows::{DisabledWorkflow, NewSchedule, Schedule, WorkflowState};

@@ -36,6 +36,8 @@ pub(crate) mod projects;
 pub(crate) mod reports;
 #[path = "queries/reruns.rs"]
 pub(crate) mod reruns;
+#[path = "queries/retention.rs"]
+pub(crate) mod retention;
 #[path = "queries/runners.rs"]
 pub(crate) mod runners;
 #[path = "queries/runs.rs"]
@@ -44,6 +46,8 @@ pub(crate) mod runs;
 pub(crate) mod tasks;
 #[path = "queries/tokens.rs"]
 pub(crate) mod tokens;
+#[path = "queries/workflows.rs"]
+pub(crate) mod workflows;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 

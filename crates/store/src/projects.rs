@@ -31,6 +31,8 @@ pub struct Project {
     pub name: String,
     /// Where its repository is.
     pub git: String,
+    /// What the server is told about it, in its words; null where nothing was told.
+    pub settings: serde_json::Value,
     /// Since when it is one.
     pub created: Timestamp,
 }
@@ -112,6 +114,21 @@ impl Store {
     /// When the database fails.
     pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
         Ok(read!(self, projects::all()))
+    }
+
+    /// Replaces what the server is told about a project.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn set_project_settings(
+        &self,
+        id: ProjectId,
+        settings: &serde_json::Value,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        change!(self, projects::set_settings(id, settings, now, audit), |()| vec![Change::Project(id)]);
+        Ok(())
     }
 
     /// Forgets a project with all that is its own.

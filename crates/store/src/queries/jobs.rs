@@ -4,7 +4,7 @@ use super::held_run::HeldRun;
 use super::{Conn, Db, held_run, runs};
 use crate::error::StoreError;
 use crate::jobs::{ChangedJob, JobFilter, StoredJob};
-use domain::control::{AttemptNumber, JobChange, JobNumber, JobPhase, ProjectId, RunId, RunJob, Tolerance};
+use domain::control::{AttemptNumber, JobChange, JobNumber, JobPhase, ProjectId, RunId, RunJob, Start, Tolerance};
 use domain::{JobId, Timestamp};
 use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
@@ -94,6 +94,18 @@ pub(crate) async fn queued(conn: &mut Conn, after: JobNumber, limit: u32) -> Res
             .bind(i64::from(limit))
             .fetch_all(conn)
             .await?;
+    rows.into_iter().map(Row::job).collect()
+}
+
+pub(crate) async fn queued_before(conn: &mut Conn, then: Timestamp, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(columns!(
+        "SELECT ",
+        " FROM jobs WHERE word = 'queued' AND created_at < $1 ORDER BY id LIMIT $2"
+    ))
+    .bind(then.0.cast_signed())
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
     rows.into_iter().map(Row::job).collect()
 }
 
@@ -217,7 +229,8 @@ pub(super) async fn write(
         "UPDATE jobs SET phase = $1, word = $2, end_order = COALESCE($3, end_order),
              outputs = COALESCE($5, outputs),
              started_at = CASE WHEN $6 THEN COALESCE(started_at, $7) ELSE started_at END,
-             finished_at = CASE WHEN $4 THEN $7 ELSE finished_at END, task_id = $8 WHERE id = $9",
+             finished_at = CASE WHEN $4 THEN $7 ELSE finished_at END, task_id = $8, lease_until = $9
+         WHERE id = $10",
     )
     .bind(runs::written(after)?)
     .bind(after.standing().word())
@@ -227,10 +240,19 @@ pub(super) async fn write(
     .bind(has_begun)
     .bind(now.0.cast_signed())
     .bind(after.lease().map(|lease| lease.task.0))
+    .bind(awaited(after).map(|until| until.0.cast_signed()))
     .bind(number.0)
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Until when a start is awaited.
+const fn awaited(phase: &JobPhase) -> Option<Timestamp> {
+    match phase {
+        JobPhase::Leased { lease, .. } | JobPhase::Cancelling { lease, start: Start::Unheard, .. } => Some(lease.until),
+        _ => None,
+    }
 }
 
 pub(super) fn missing(number: JobNumber) -> StoreError {

@@ -15,14 +15,16 @@ struct Row {
     owner: String,
     name: String,
     git: String,
+    settings: String,
     created_at: i64,
 }
 
 impl Row {
-    fn project(self) -> Project {
-        let Self { id, owner_id, owner, name, git, created_at } = self;
+    fn project(self) -> Result<Project, StoreError> {
+        let Self { id, owner_id, owner, name, git, settings, created_at } = self;
+        let settings = serde_json::from_str(&settings).map_err(|error| StoreError::damaged("project", error))?;
         let created = Timestamp(created_at.cast_unsigned());
-        Project { id: ProjectId(id), owner_id: OwnerId(owner_id), owner, name, git, created }
+        Ok(Project { id: ProjectId(id), owner_id: OwnerId(owner_id), owner, name, git, settings, created })
     }
 }
 
@@ -57,30 +59,31 @@ pub(crate) async fn add(
     };
     audit::add(conn, now, entry).await?;
     let (name, git) = (project.name.clone(), git.clone());
-    Ok(Project { id: ProjectId(id), owner_id: OwnerId(owner_id), owner, name, git, created: now })
+    let settings = serde_json::Value::Null;
+    Ok(Project { id: ProjectId(id), owner_id: OwnerId(owner_id), owner, name, git, settings, created: now })
 }
 
 pub(crate) async fn by_name(conn: &mut Conn, owner: &str, name: &str) -> Result<Project, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT p.id, owner_id, o.name AS owner, p.name, git, created_at FROM projects p JOIN owners o ON o.id = owner_id
+        "SELECT p.id, owner_id, o.name AS owner, p.name, git, settings, created_at FROM projects p JOIN owners o ON o.id = owner_id
          WHERE o.name_key = $1 AND p.name_key = $2",
     )
     .bind(owner.to_lowercase())
     .bind(name.to_lowercase())
     .fetch_optional(conn)
     .await?;
-    row.map(Row::project).ok_or_else(|| StoreError::Missing { what: "project", name: format!("{owner}/{name}") })
+    row.ok_or_else(|| StoreError::Missing { what: "project", name: format!("{owner}/{name}") })?.project()
 }
 
 pub(crate) async fn by_id(conn: &mut Conn, id: ProjectId) -> Result<Project, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT p.id, owner_id, o.name AS owner, p.name, git, created_at FROM projects p JOIN owners o ON o.id = owner_id
+        "SELECT p.id, owner_id, o.name AS owner, p.name, git, settings, created_at FROM projects p JOIN owners o ON o.id = owner_id
          WHERE p.id = $1",
     )
     .bind(id.0)
     .fetch_optional(conn)
     .await?;
-    row.map(Row::project).ok_or_else(|| missing(id))
+    row.ok_or_else(|| missing(id))?.project()
 }
 
 pub(crate) async fn owner(conn: &mut Conn, name: &str) -> Result<OwnerId, StoreError> {
@@ -93,12 +96,37 @@ pub(crate) async fn owner(conn: &mut Conn, name: &str) -> Result<OwnerId, StoreE
 
 pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<Project>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT p.id, owner_id, o.name AS owner, p.name, git, created_at FROM projects p JOIN owners o ON o.id = owner_id
+        "SELECT p.id, owner_id, o.name AS owner, p.name, git, settings, created_at FROM projects p JOIN owners o ON o.id = owner_id
          ORDER BY o.name_key, p.name_key",
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(Row::project).collect())
+    rows.into_iter().map(Row::project).collect()
+}
+
+pub(crate) async fn set_settings(
+    conn: &mut Conn,
+    id: ProjectId,
+    settings: &serde_json::Value,
+    now: Timestamp,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let done = sqlx::query("UPDATE projects SET settings = $1 WHERE id = $2")
+        .bind(settings.to_string())
+        .bind(id.0)
+        .execute(&mut *conn)
+        .await?;
+    if done.rows_affected() == 0 {
+        return Err(missing(id));
+    }
+    audit::add(conn, now, entry).await
+}
+
+/// Holds a project's row until the transaction ends.
+pub(super) async fn hold(conn: &mut Conn, id: ProjectId) -> Result<(), StoreError> {
+    let held: Option<(i64,)> =
+        sqlx::query_as(held!("SELECT id FROM projects WHERE id = $1")).bind(id.0).fetch_optional(conn).await?;
+    held.map(drop).ok_or_else(|| missing(id))
 }
 
 pub(crate) async fn remove(
@@ -119,11 +147,8 @@ pub(crate) async fn note_refs(
     id: ProjectId,
     refs: &[(String, String)],
 ) -> Result<Vec<RefChange>, StoreError> {
-    // Holds the project's row, so that one caller after the other compares.
-    let held = sqlx::query("UPDATE projects SET git = git WHERE id = $1").bind(id.0).execute(&mut *conn).await?;
-    if held.rows_affected() == 0 {
-        return Err(missing(id));
-    }
+    // One caller after the other compares.
+    hold(&mut *conn, id).await?;
     let known: Vec<(String, String)> = sqlx::query_as("SELECT name, commit_id FROM refs WHERE project_id = $1")
         .bind(id.0)
         .fetch_all(&mut *conn)
@@ -158,6 +183,6 @@ pub(crate) async fn note_refs(
     Ok(changes)
 }
 
-fn missing(id: ProjectId) -> StoreError {
+pub(super) fn missing(id: ProjectId) -> StoreError {
     StoreError::Missing { what: "project", name: id.to_string() }
 }

@@ -86,7 +86,7 @@ pub(crate) async fn rerun(
     sqlx::query(
         "UPDATE runs SET attempt = $1, tally = $2, phase = $3, word = $4, fault = NULL, ends = $5, advanced = -1,
              cancel_order = NULL, cancel_cause = NULL, facts = COALESCE($6, facts), attempt_at = $7, started_at = NULL,
-             finished_at = NULL WHERE id = $8",
+             finished_at = NULL, logs = 'kept' WHERE id = $8",
     )
     .bind(i64::from(attempt.get()))
     .bind(runs::written(&tally)?)

@@ -1,7 +1,7 @@
 //! Queries of runs, compiled for both databases.
 
 use super::held_run::HeldRun;
-use super::{Conn, Db, new_jobs};
+use super::{Conn, Db, new_jobs, projects};
 use crate::error::StoreError;
 use crate::runs::{NewRun, ReservedRun, RunFilter, StoredRun};
 use domain::Timestamp;
@@ -89,13 +89,7 @@ pub(super) fn written(value: &impl serde::Serialize) -> Result<String, StoreErro
 /// Takes the next run number of the server, and of a project.
 pub(crate) async fn reserve(conn: &mut Conn, project: ProjectId) -> Result<ReservedRun, StoreError> {
     // Holds the project's row, so that it cannot go meanwhile.
-    let held: Option<(i64,)> = sqlx::query_as(held!("SELECT id FROM projects WHERE id = $1"))
-        .bind(project.0)
-        .fetch_optional(&mut *conn)
-        .await?;
-    if held.is_none() {
-        return Err(missing_project(project));
-    }
+    projects::hold(&mut *conn, project).await?;
     let number = next(&mut *conn, &format!("run:{project}")).await?;
     Ok(ReservedRun { id: RunId(next(conn, "run").await?), number })
 }
@@ -158,7 +152,7 @@ pub(crate) async fn create_reserved(
     .bind(run.project.0)
     .fetch_optional(&mut *conn)
     .await?;
-    let made = row.ok_or_else(|| missing_project(run.project))?.run()?;
+    let made = row.ok_or_else(|| projects::missing(run.project))?.run()?;
     let numbers = new_jobs::insert(conn, &first, jobs, now).await?;
     Ok((made, numbers))
 }
@@ -229,8 +223,4 @@ pub(crate) async fn open(conn: &mut Conn) -> Result<Vec<StoredRun>, StoreError> 
 
 pub(super) fn missing(id: RunId) -> StoreError {
     StoreError::Missing { what: "run", name: id.to_string() }
-}
-
-fn missing_project(id: ProjectId) -> StoreError {
-    StoreError::Missing { what: "project", name: id.to_string() }
 }

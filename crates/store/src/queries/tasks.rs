@@ -196,6 +196,22 @@ pub(crate) async fn silent_since(
     rows.into_iter().map(Both::read).collect()
 }
 
+pub(crate) async fn unsaid(
+    conn: &mut Conn,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
+    let rows: Vec<Both> = sqlx::query_as(both!(
+        "tasks.id = task_id",
+        " WHERE lease_until IS NOT NULL AND lease_until < $1 ORDER BY lease_until, tasks.id LIMIT $2"
+    ))
+    .bind(now.0.cast_signed())
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Both::read).collect()
+}
+
 pub(super) fn missing(id: TaskId) -> StoreError {
     StoreError::Missing { what: "task", name: id.to_string() }
 }
