@@ -5,6 +5,7 @@
 pub mod access;
 pub mod dispatch;
 pub mod event;
+pub mod git;
 pub mod keys;
 pub mod logs;
 pub mod plane;

@@ -3,6 +3,7 @@
 
 mod disk;
 mod faults;
+mod git;
 mod kill;
 mod many;
 mod model;

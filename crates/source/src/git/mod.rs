@@ -142,6 +142,11 @@ impl Git {
         self
     }
 
+    /// The command for a caller who runs it by other means; all its pipes are to be read or closed.
+    pub(crate) fn into_command(self) -> Command {
+        self.command()
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new("git");
         command.env_clear();

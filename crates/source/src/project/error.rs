@@ -60,6 +60,9 @@ pub enum ProjectError {
         #[source]
         source: std::io::Error,
     },
+    /// What a client sent.
+    #[error("the request {0}")]
+    Request(String),
     /// It has more branches and tags than are read.
     #[error(
         "the repository {git} has more than {most} bytes of packed refs; remove refs that nobody needs and `git pack-refs --all`"

@@ -13,8 +13,10 @@ mod location;
 mod projects;
 mod refs;
 mod remote;
+mod serve;
 
 pub use error::{FileError, ProjectError};
 pub use files::WorkflowText;
 pub use projects::{ProjectOptions, Projects};
 pub use refs::Refs;
+pub use serve::{GitProtocol, GitService, unzipped};

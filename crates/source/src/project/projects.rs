@@ -7,6 +7,7 @@ use super::history;
 use super::location::Location;
 use super::refs::{Known, Refs};
 use super::remote::Remote;
+use super::serve::{self, GitProtocol, GitService};
 use crate::changes::Uncommitted;
 use crate::git::CancelFlag;
 use crate::repository::{Commit, CommitId, Repository, without_credentials};
@@ -287,6 +288,27 @@ impl Projects {
         self.bring(git, after)?;
         let place = self.place(git)?;
         history::commits_between(&place.repository, &place.shown, before, after, most)
+    }
+}
+
+impl Projects {
+    /// `git upload-pack` over a project's repository, as a process to be started with all its pipes. What is behind a URL is brought up to
+    /// date before its refs are shown.
+    ///
+    /// # Errors
+    /// When the repository is not there, or what is behind the URL cannot be fetched.
+    pub fn upload_pack(
+        &self,
+        git: &str,
+        service: GitService,
+        protocol: GitProtocol,
+    ) -> Result<std::process::Command, ProjectError> {
+        let place = self.place(git)?;
+        if let (Location::Remote(url), GitService::Advertise) = (&place.location, service) {
+            let refs = self.fresh_refs(git)?;
+            Remote { url, options: &self.options }.sync(&place.repository, &refs, || place.local_refs())?;
+        }
+        Ok(serve::upload_pack(&place.repository.git_dir, service, protocol))
     }
 }
 

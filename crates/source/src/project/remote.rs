@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// All branches and tags.
+const ALL: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 
 /// A mirror and where it comes from.
 #[derive(Debug)]
@@ -61,8 +65,7 @@ impl Remote<'_> {
         if mirror.commit_is_here(commit) {
             return Ok(());
         }
-        let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-        self.run_fetch(mirror, &all.map(str::to_owned), true)?;
+        self.run_fetch(mirror, &ALL.map(str::to_owned), true)?;
         if !mirror.commit_is_here(commit) {
             match self.run_fetch(mirror, &[format!("+{commit}:refs/ekiden/commits/{commit}")], false) {
                 Ok(()) => {}
@@ -79,6 +82,26 @@ impl Remote<'_> {
                 .output();
         }
         Ok(())
+    }
+
+    /// Brings the mirror's branches and tags to where the other side's are.
+    pub(super) fn sync(
+        &self,
+        mirror: &Repository,
+        told: &Refs,
+        here: impl Fn() -> Result<Arc<Refs>, ProjectError>,
+    ) -> Result<(), ProjectError> {
+        if here()?.all == told.all {
+            return Ok(());
+        }
+        let _held = self.lock(&mirror.git_dir)?;
+        if here()?.all != told.all {
+            self.run_fetch(mirror, &ALL.map(str::to_owned), true)?;
+        }
+        // Who clones it gets the other side's default branch.
+        let head = told.default_branch.as_deref().unwrap_or("refs/heads/main");
+        let file = mirror.git_dir.join("HEAD");
+        fs_err::write(&file, format!("ref: {head}\n")).map_err(|source| ProjectError::Folder { path: file, source })
     }
 
     fn run_fetch(&self, mirror: &Repository, specs: &[String], prune: bool) -> Result<(), ProjectError> {

@@ -1,0 +1,106 @@
+//! Git itself fetches from the git routes.
+
+use async_trait::async_trait;
+use domain::Secret;
+use server::git::{Gate, GitHttp, Refusal, routes};
+use source::project::{ProjectOptions, Projects};
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use testkit::TempRepository;
+
+/// One project, `Own/repo`, and one token.
+#[derive(Debug)]
+struct OneProject(String);
+
+#[async_trait]
+impl Gate for OneProject {
+    async fn repository(&self, owner: &str, name: &str, password: Option<&Secret>) -> Result<String, Refusal> {
+        match (owner, name, password.map(Secret::expose)) {
+            (_, _, None) => Err(Refusal::Unknown),
+            (_, _, Some(token)) if token != "t0ken" => Err(Refusal::Unknown),
+            ("own", "repo", _) => Ok(self.0.clone()),
+            _ => Err(Refusal::Missing),
+        }
+    }
+}
+
+async fn serve(temp: &TempRepository) -> String {
+    let projects = Projects::open(ProjectOptions::new(temp.around().join("mirrors"))).unwrap();
+    let gate = OneProject(temp.path().to_str().unwrap().to_owned());
+    let app = routes(GitHttp::new(Arc::new(projects), Arc::new(gate)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address.to_string()
+}
+
+async fn git(at: &Path, arguments: &[&str]) -> Output {
+    let mut command = tokio::process::Command::new("git");
+    command.arg("-C").arg(at).args(arguments).env("GIT_TERMINAL_PROMPT", "0").env("HOME", "/nonexistent");
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env_remove(name);
+    }
+    command.output().await.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn git_clones_fetches_a_commit_that_no_branch_has_and_sees_branches_and_tags_alone() {
+    let temp = TempRepository::with(&[("a", "one")]);
+    let gone = temp.commit("on no branch soon", &[("a", "two")]);
+    temp.git(["reset", "-q", "--hard", "HEAD^"]);
+    temp.git(["tag", "-a", "-m", "x", "v1"]);
+    temp.write("a", "kept aside");
+    temp.git(["stash", "-q"]);
+    temp.git(["update-ref", "refs/remotes/origin/x", "HEAD"]);
+    let address = serve(&temp).await;
+    let url = format!("http://x-access-token:t0ken@{address}/own/repo.git");
+    let at = temp.around();
+    for version in ["0", "1", "2"] {
+        let setting = format!("protocol.version={version}");
+        let listed = said(&git(at, &["-c", &setting, "ls-remote", &url]).await);
+        let names: Vec<&str> = listed.lines().filter_map(|line| line.split('\t').nth(1)).collect();
+        assert_eq!(names, ["HEAD", "refs/heads/main", "refs/tags/v1", "refs/tags/v1^{}"], "version {version}");
+        let folder = format!("clone{version}");
+        let cloned = git(at, &["-c", &setting, "clone", "-q", &url, &folder]).await;
+        assert!(cloned.status.success(), "{}", said(&cloned));
+        assert_eq!(std::fs::read_to_string(at.join(&folder).join("a")).unwrap(), "one");
+        let fetched = git(&at.join(&folder), &["-c", &setting, "fetch", "-q", "--depth=1", &url, &gone]).await;
+        assert!(fetched.status.success(), "{}", said(&fetched));
+    }
+}
+
+#[tokio::test]
+async fn a_large_request_comes_zipped() {
+    let temp = TempRepository::with(&[("a", "0")]);
+    for number in 0..60 {
+        temp.git(["branch", &format!("b{number}")]);
+        temp.commit("next", &[("a", &number.to_string())]);
+    }
+    let address = serve(&temp).await;
+    let url = format!("http://t0ken@{address}/own/repo");
+    let cloned = git(temp.around(), &["clone", "-q", "--mirror", &url, "all.git"]).await;
+    assert!(cloned.status.success(), "{}", said(&cloned));
+    let count = git(&temp.around().join("all.git"), &["rev-list", "--all", "--count"]).await;
+    assert_eq!(said(&count).trim(), "61");
+}
+
+#[tokio::test]
+async fn strangers_other_projects_and_pushes_are_refused() {
+    let temp = TempRepository::with(&[("a", "one")]);
+    let address = serve(&temp).await;
+    let at = temp.around();
+    let of = async |who: &str, project: &str| {
+        said(&git(at, &["ls-remote", &format!("http://{who}{address}/{project}")]).await)
+    };
+    assert!(of("", "own/repo.git").await.contains("could not read Username"));
+    assert!(of("x:wrong@", "own/repo.git").await.contains("Authentication failed"));
+    assert!(of("x:t0ken@", "own/other.git").await.contains("not found"));
+    let push =
+        git(temp.path(), &["push", &format!("http://x:t0ken@{address}/own/repo.git"), "HEAD:refs/heads/new"]).await;
+    assert!(said(&push).contains("403"), "{}", said(&push));
+}
