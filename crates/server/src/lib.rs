@@ -13,3 +13,4 @@ pub mod run;
 pub mod runner;
 pub mod serve;
 pub mod task;
+pub mod watch;

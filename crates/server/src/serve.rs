@@ -2,11 +2,13 @@
 
 use crate::access::{Access, Trust};
 use crate::dispatch::{Dispatcher, dispatcher};
+use crate::git::{GitHttp, JobGate};
 use crate::keys::{KeyRing, KeyRingError, Start};
 use crate::logs::{LogError, LogObjects, LogSettings, LogStore};
 use crate::plane::{Parts, Plane, Site};
 use crate::run::{Advancer, Worker};
 use crate::runner::Runners;
+use crate::watch::{Hints, WatchSettings, Watcher, hints, hook_routes};
 use axum::Router;
 use domain::{Clock, SystemClock};
 use scheduler::Settings;
@@ -107,7 +109,9 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     loops.spawn(dispatcher.run(plane.runs.clone()));
     loops.spawn(worker.run(stopped.clone()));
     loops.spawn(settle(plane.clone(), stopped.clone()));
-    let router = routes(&plane);
+    let (hints, hinted) = hints();
+    loops.spawn(Watcher::new(plane.clone(), WatchSettings::default(), hinted).run(stopped.clone()));
+    let router = routes(&plane, hints);
     let serving = tokio::spawn(async move {
         let mut stopped = stopped;
         let ended = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
@@ -182,9 +186,13 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
     Ok((plane, dispatcher, worker))
 }
 
-fn routes(plane: &Plane) -> Router {
+fn routes(plane: &Plane, hints: Hints) -> Router {
     let runners = Arc::new(Runners::new(plane.clone()));
-    Router::new().nest(protocol::BASE_PATH, protocol::router(runners))
+    let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(JobGate::new(plane.clone())));
+    Router::new()
+        .nest(protocol::BASE_PATH, protocol::router(runners))
+        .merge(crate::git::routes(git))
+        .merge(hook_routes(plane.clone(), hints))
 }
 
 /// Seals what a crash or a store that was away left, now and from time to time.

@@ -5,7 +5,9 @@
 
 mod fetch;
 mod gate;
+mod jobs;
 mod process;
 
 pub use fetch::{GitHttp, routes};
 pub use gate::{Gate, Refusal};
+pub use jobs::JobGate;

@@ -10,3 +10,4 @@ mod model;
 mod plane;
 mod runs;
 mod support;
+mod watching;

@@ -1,0 +1,90 @@
+//! `POST /api/v1/repos/{owner}/{name}/hooks/push`: a forge, or a hook of git, says that something moved. It is a hint to look now; what moved is
+//! read from the repository, never from the request.
+
+use super::watcher::Hints;
+use crate::keys::KeyRing;
+use crate::plane::Plane;
+use aws_lc_rs::{constant_time, hmac};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use domain::Secret;
+use domain::control::{ProjectId, TokenUse};
+use serde_json::json;
+use store::StoreError;
+
+/// As large as a forge's largest payload.
+const LARGEST: usize = 25 << 20;
+/// Where forges put the signature: GitHub's with a prefix, Gitea's and Forgejo's without.
+const HEADERS: [&str; 4] = ["x-hub-signature-256", "x-gitea-signature", "x-forgejo-signature", "x-gogs-signature"];
+
+/// What a forge signs its pushes to a project with. Drawn from the server's keys: nothing of it is stored, and it stays as long as they do.
+#[must_use]
+pub fn hook_secret(keys: &KeyRing, project: ProjectId) -> Secret {
+    TokenUse::Hook.text(keys.sign_hook(project.0.to_be_bytes()))
+}
+
+/// The route.
+pub fn hook_routes(plane: Plane, hints: Hints) -> Router {
+    Router::new().route("/api/v1/repos/{owner}/{name}/hooks/push", post(pushed)).with_state((plane, hints))
+}
+
+async fn pushed(
+    State((plane, hints)): State<(Plane, Hints)>,
+    Path((owner, name)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Ok(body) = to_bytes(body, LARGEST).await else {
+        return answer(StatusCode::PAYLOAD_TOO_LARGE, "the request has more than 25 MiB");
+    };
+    // The same answer for a project that is not there and a signature that is wrong: nobody learns names here.
+    let refused =
+        || answer(StatusCode::UNAUTHORIZED, "no signature of this project's hook secret (ekiden project hook)");
+    let project = match plane.store.project(&owner, &name).await {
+        Ok(project) => project,
+        Err(StoreError::Missing { .. }) => return refused(),
+        Err(_) => return answer(StatusCode::SERVICE_UNAVAILABLE, "the server cannot read its database now"),
+    };
+    let secret = hook_secret(&plane.keys, project.id);
+    if !HEADERS.iter().filter_map(|name| headers.get(*name)).any(|value| is_signed(&secret, value.as_bytes(), &body)) {
+        return refused();
+    }
+    hints.look(project.id);
+    answer(StatusCode::ACCEPTED, "the project's refs are looked at now")
+}
+
+/// Whether this is the HMAC-SHA256 of the body, in hexadecimal digits.
+fn is_signed(secret: &Secret, signature: &[u8], body: &[u8]) -> bool {
+    let digits = signature.strip_prefix(b"sha256=").unwrap_or(signature);
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()), body);
+    let expected: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    constant_time::verify_slices_are_equal(expected.as_bytes(), &digits.to_ascii_lowercase()).is_ok()
+}
+
+fn answer(status: StatusCode, message: &str) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], json!({ "message": message }).to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_signed;
+    use domain::Secret;
+
+    #[test]
+    fn signatures_as_forges_write_them() {
+        // From the documentation of GitHub's webhooks.
+        let secret = Secret::new("It's a Secret to Everybody");
+        let digits = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        let body = b"Hello, World!";
+        assert!(is_signed(&secret, format!("sha256={digits}").as_bytes(), body));
+        assert!(is_signed(&secret, digits.to_uppercase().as_bytes(), body));
+        for wrong in ["", "sha256=", &digits[1..], &digits.replace('7', "8")] {
+            assert!(!is_signed(&secret, wrong.as_bytes(), body), "{wrong}");
+        }
+        assert!(!is_signed(&secret, digits.as_bytes(), b"Hello, World?"));
+    }
+}
