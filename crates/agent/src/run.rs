@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::health;
 use crate::journal::{Journal, JournalError};
 use crate::label_use::LabelNotes;
-use crate::poll::{Poll, PollEnd, Room};
+use crate::poll::{Fetches, Poll, PollEnd, Room};
 use crate::settings::{AgentSettings, Mode, Wait};
 use crate::slots::{Jobs, Slots, SlotsEnd, SlotsSettings};
 use crate::status::{Contact, Status, Trouble, Work};
@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 
+/// How long a fetch is left open, at a forge that holds them: less than proxies do.
+const HOLD: Duration = Duration::from_secs(45);
 /// How long the forge is asked whether it forgot an ephemeral runner.
 const FORGET: Duration = Duration::from_secs(60);
 
@@ -137,8 +139,12 @@ async fn take_jobs(
     let room = watch::Sender::new(Room::Open(capacity.get()));
     let nudge = Arc::new(Notify::new());
     let (give, given) = mpsc::channel(1);
+    // One look is answered at once, also by a forge that holds fetches.
+    let holds = declared.capabilities.iter().any(|capability| capability == protocol::HOLDS) && wait != Wait::OneLook;
+    let client = settings.client.with_timeout(settings.fetch_timeout);
     let poll = Poll {
-        client: settings.client.with_timeout(settings.fetch_timeout),
+        client: if holds { client.held(HOLD) } else { client },
+        fetches: if holds { Fetches::Held } else { Fetches::Answered },
         key: settings.registration.key.clone(),
         limits: settings.pace,
         handle,

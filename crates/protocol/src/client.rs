@@ -85,6 +85,8 @@ pub struct Client {
     config: ClientConfig,
     timeout: Duration,
     version: String,
+    /// How long a fetch asks to be held.
+    hold: Option<Duration>,
 }
 
 impl Client {
@@ -131,6 +133,7 @@ impl Client {
             config,
             timeout: settings.timeout,
             version: settings.version.clone(),
+            hold: None,
         })
     }
 
@@ -152,6 +155,12 @@ impl Client {
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
+    }
+
+    /// The same instance, asked to hold a fetch for so long until there is a task. Only for one that says that it can ([`crate::HOLDS`]).
+    #[must_use]
+    pub fn held(&self, hold: Duration) -> Self {
+        Self { timeout: self.timeout + hold, hold: Some(hold), ..self.clone() }
     }
 
     /// Is there an instance that speaks Actions? Answers its greeting and its clock.
@@ -199,6 +208,9 @@ impl Client {
     /// See [`CallError`]; `Unsupported` where a handle is wanted from a forge that knows none.
     pub async fn fetch(&self, key: &RunnerKey, fetch: Fetch) -> Result<Fetched, CallError> {
         let mut headers = self.signed(key);
+        if let Some(hold) = self.hold {
+            set(&mut headers, header::WAIT, &hold.as_millis().to_string());
+        }
         if let Some(request_key) = &fetch.key {
             set(&mut headers, header::REQUEST_KEY, &request_key.0);
         }

@@ -26,6 +26,9 @@ pub use server::{Caller, RunnerService, router};
 /// Where the services lie below the URL of an instance.
 pub const BASE_PATH: &str = "/api/actions";
 
+/// What a forge that holds fetches says of itself when a runner declares itself ([`Declared::capabilities`]).
+pub const HOLDS: &str = "ekiden-wait";
+
 /// Headers that both sides know.
 pub(crate) mod header {
     pub(crate) const UUID: &str = "x-runner-uuid";

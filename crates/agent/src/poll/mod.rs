@@ -11,6 +11,8 @@ use crate::settings::Wait;
 use crate::status::{Contact, Trouble};
 use domain::{Clock, RunnerKey, SystemClock, Task, TasksVersion};
 use pace::Pace;
+
+pub(crate) use pace::Fetches;
 use protocol::{Advice, CallError, Client, Fetch, RequestKey, Want, quirks};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -53,6 +55,7 @@ pub(crate) struct Poll {
     pub(crate) client: Client,
     pub(crate) key: RunnerKey,
     pub(crate) limits: PaceLimits,
+    pub(crate) fetches: Fetches,
     /// Only the attempt with this handle.
     pub(crate) handle: Option<String>,
     pub(crate) wait: Wait,
@@ -74,7 +77,7 @@ impl Poll {
     /// Polls until there is nothing more to ask for.
     pub(crate) async fn run(mut self) -> PollEnd {
         let began = Instant::now();
-        let mut pace = Pace::new(self.limits, began);
+        let mut pace = Pace::new(self.limits, self.fetches, began);
         let (mut known, mut key) = (TasksVersion::UNKNOWN, new_request_key());
         let last_look = match self.wait {
             Wait::AtMost(time) => Some(began + time),
@@ -100,7 +103,15 @@ impl Poll {
             }
             let sent = Instant::now();
             let version = if pace.must_look(sent) { TasksVersion::UNKNOWN } else { known };
-            let (fetched, count) = self.fetch(version, room, &key).await;
+            let mut rooms = self.room.clone();
+            let is_held = self.fetches == Fetches::Held;
+            let (fetched, count) = tokio::select! {
+                biased;
+                fetched = self.fetch(version, room, &key) => fetched,
+                // Nobody waits for a question that is left open.
+                _ = rooms.wait_for(|room| *room == Room::Closed), if is_held => return PollEnd::Closed,
+                () = until(last_look), if is_held => return PollEnd::NothingCame,
+            };
             let now = Instant::now();
             if let (TasksVersion::UNKNOWN, Some(_)) = (version, count) {
                 pace.looked(now);

@@ -32,10 +32,23 @@ pub struct PaceLimits {
     pub least: Option<Duration>,
 }
 
+/// Whether a forge holds a fetch until it has work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fetches {
+    /// It answers at once.
+    Answered,
+    /// It holds them.
+    Held,
+}
+
+/// An empty answer of a forge that holds fetches is none of an open question when it came quicker than this.
+const HELD: Duration = Duration::from_secs(1);
+
 /// The pace of one agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
     limits: PaceLimits,
+    fetches: Fetches,
     hot_until: Instant,
     /// When the next fetch is due.
     due: Instant,
@@ -55,9 +68,10 @@ enum Last {
 }
 
 impl Pace {
-    pub(crate) fn new(limits: PaceLimits, now: Instant) -> Self {
+    pub(crate) fn new(limits: PaceLimits, fetches: Fetches, now: Instant) -> Self {
         Self {
             limits,
+            fetches,
             hot_until: now + WARMTH,
             due: now,
             not_before: now,
@@ -91,7 +105,8 @@ impl Pace {
     pub(crate) fn brought(&mut self, sent: Instant, now: Instant) {
         self.failures = 0;
         self.hot_until = now + WARMTH;
-        let breath = if self.last == Last::Nothing { BREATH } else { Duration::ZERO };
+        let is_first = self.last == Last::Nothing && self.fetches == Fetches::Answered;
+        let breath = if is_first { BREATH } else { Duration::ZERO };
         self.last = Last::Work;
         self.due = (now + breath).max(sent + self.limits.least.unwrap_or_default());
         self.not_before = self.due;
@@ -101,7 +116,12 @@ impl Pace {
     pub(crate) fn empty(&mut self, sent: Instant, now: Instant) {
         self.failures = 0;
         self.last = Last::Nothing;
-        let usual = if now < self.hot_until { HOT } else { COLD };
+        let was_held = self.fetches == Fetches::Held && now.saturating_duration_since(sent) >= HELD;
+        let usual = match (was_held, now < self.hot_until) {
+            (true, _) => now.saturating_duration_since(sent),
+            (false, true) => HOT,
+            (false, false) => COLD,
+        };
         let least = self.limits.least.unwrap_or_default();
         self.due = sent + self.limits.interval.unwrap_or(usual).max(least);
         self.not_before = sent + self.limits.interval.unwrap_or_default().max(least);
@@ -126,7 +146,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pace, PaceLimits};
+    use super::{Fetches, Pace, PaceLimits};
     use proptest::prelude::*;
     use std::time::Duration;
     use tokio::time::Instant;
@@ -147,7 +167,7 @@ mod tests {
     #[test]
     fn three_a_second_while_work_is_likely_then_one_in_two_seconds() {
         let start = Instant::now();
-        let mut pace = Pace::new(PaceLimits::default(), start);
+        let mut pace = Pace::new(PaceLimits::default(), Fetches::Answered, start);
         let minute = empties(&mut pace, start, Duration::from_secs(60));
         assert!((170..=180).contains(&minute), "{minute}");
         assert_eq!(empties(&mut pace, start + Duration::from_secs(60), Duration::from_secs(60)), 30);
@@ -160,21 +180,34 @@ mod tests {
     }
 
     #[test]
+    fn an_open_question_is_asked_again_at_once_and_a_refused_one_is_not() {
+        let now = Instant::now();
+        let mut pace = Pace::new(PaceLimits::default(), Fetches::Held, now);
+        pace.empty(now, now + Duration::from_secs(45));
+        assert_eq!(pace.due(), now + Duration::from_secs(45));
+        pace.empty(now, now + 5 * MS);
+        assert_eq!(pace.due(), now + 334 * MS);
+        pace.brought(now, now + 5 * MS);
+        assert_eq!(pace.due(), now + 5 * MS);
+    }
+
+    #[test]
     fn a_cause_brings_the_next_fetch_forward_but_not_past_what_is_configured() {
         let now = Instant::now();
-        let mut free = Pace::new(PaceLimits::default(), now);
+        let mut free = Pace::new(PaceLimits::default(), Fetches::Answered, now);
         free.empty(now, now + MS);
         free.nudge(now + 2 * MS);
         assert_eq!(free.due(), now + 2 * MS);
         let limits = PaceLimits { interval: Some(Duration::from_secs(5)), least: None };
-        let mut configured = Pace::new(limits, now);
+        let mut configured = Pace::new(limits, Fetches::Answered, now);
         configured.empty(now, now + MS);
         configured.nudge(now + 2 * MS);
         assert_eq!(configured.due(), now + Duration::from_secs(5));
         // Work in hand is followed soon; only the instance's own minimum holds there.
         configured.brought(now, now + MS);
         assert_eq!(configured.due(), now + 21 * MS);
-        let mut asked = Pace::new(PaceLimits { interval: None, least: Some(Duration::from_secs(30)) }, now);
+        let mut asked =
+            Pace::new(PaceLimits { interval: None, least: Some(Duration::from_secs(30)) }, Fetches::Answered, now);
         asked.brought(now, now + MS);
         asked.nudge(now + 2 * MS);
         assert_eq!(asked.due(), now + Duration::from_secs(30));
@@ -183,7 +216,7 @@ mod tests {
     #[test]
     fn failures_double_the_pause_up_to_a_minute() {
         let now = Instant::now();
-        let mut pace = Pace::new(PaceLimits::default(), now);
+        let mut pace = Pace::new(PaceLimits::default(), Fetches::Answered, now);
         let mut pauses = Vec::new();
         for _ in 0..9 {
             pace.failed(now, 1.0);
@@ -198,7 +231,7 @@ mod tests {
     #[test]
     fn the_forge_is_made_to_look_once_a_minute() {
         let now = Instant::now();
-        let mut pace = Pace::new(PaceLimits::default(), now);
+        let mut pace = Pace::new(PaceLimits::default(), Fetches::Answered, now);
         assert!(pace.must_look(now));
         pace.looked(now);
         assert!(!pace.must_look(now + Duration::from_secs(59)));
@@ -209,7 +242,7 @@ mod tests {
         #[test]
         fn jitter_never_shortens_a_pause_by_more_than_half(failures in 1_u32..40, chance in 0.0..=1.0_f64) {
             let now = Instant::now();
-            let mut pace = Pace::new(PaceLimits::default(), now);
+            let mut pace = Pace::new(PaceLimits::default(), Fetches::Answered, now);
             for _ in 0..failures { pace.failed(now, chance); }
             let pause = pace.due() - now;
             prop_assert!(pause >= Duration::from_millis(250) && pause <= Duration::from_secs(60));

@@ -4,10 +4,10 @@ use super::asks::Asks;
 use super::handle::{Given, Message, QueueHandle};
 use super::{fill, spec};
 use crate::run::Advancer;
-use domain::control::{JobNumber, JobPhase, PoolId, ProjectId, Scope};
+use domain::control::{JobChange, JobNumber, JobPhase, PoolId, ProjectId, Scope};
 use domain::{Clock, RunnerId, Timestamp};
 use scheduler::{Access, Assignment, Cancellation, Labels, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreError, StoredJob, StoredRunner, Taker};
@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 
 /// A lease whose start is not said within this time is void (`runner-protocol` 3.6: what Gitea gives a runner to begin).
 const START: Duration = Duration::from_secs(120);
+/// A runner that went away has so long to ask again under the same key.
+const AGAIN: Duration = Duration::from_secs(5);
 /// After a database that is away, so long passes before the next lease.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -23,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Dispatcher {
     mailbox: mpsc::UnboundedReceiver<Message>,
+    /// For what it tells itself later; it does not keep itself alive.
+    handle: mpsc::WeakUnboundedSender<Message>,
     store: Store,
     clock: Arc<dyn Clock>,
     queue: Queue,
@@ -62,6 +66,7 @@ pub fn dispatcher(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> (Q
     let queue = Queue::new(settings);
     let dispatcher = Dispatcher {
         mailbox,
+        handle: handle.0.downgrade(),
         store,
         clock,
         queue,
@@ -330,22 +335,25 @@ impl Dispatcher {
             }
         };
         for unused in self.asks.end(runner, request.as_deref(), given) {
-            self.put_back(unused).await;
+            self.put_back(unused);
         }
         self.ask(runner);
     }
 
-    /// A lease whose runner went away while it was written: nobody has seen it.
-    async fn put_back(&mut self, given: Given) {
-        if given.task.request.is_some() {
-            // Its runner asks again under the same key.
-            return;
-        }
-        let change = domain::control::JobChange::Expired { task: given.task.id, at: self.clock.now() };
-        let done = self.store.change_by_task(given.task.id, change, &Default::default(), self.clock.now()).await;
-        if done.is_ok() {
-            self.requeue(given.job.number);
-        }
+    /// A lease whose runner went away while it was written: nobody has seen it. One that asked under a key may ask again.
+    fn put_back(&mut self, given: Given) {
+        let (store, clock, handle) = (self.store.clone(), Arc::clone(&self.clock), self.handle.clone());
+        tokio::spawn(async move {
+            if given.task.request.is_some() {
+                tokio::time::sleep(AGAIN).await;
+            }
+            let change = JobChange::Expired { task: given.task.id, at: clock.now() };
+            // Refused when it has begun meanwhile; when the database is away, the loop that looks at leases does this.
+            let done = store.change_by_task(given.task.id, change, &BTreeMap::new(), clock.now()).await;
+            if let (Ok(_), Some(handle)) = (done, handle.upgrade()) {
+                let _ = handle.send(Message::Requeued(given.job.number));
+            }
+        });
     }
 
     async fn refresh_job(&mut self, job: JobNumber) {

@@ -24,7 +24,7 @@ struct Opens {
 }
 
 /// What the server can do beyond the first protocol, for agents that look.
-const CAPABILITIES: [&str; 1] = ["ekiden-wait"];
+const CAPABILITIES: [&str; 1] = [protocol::HOLDS];
 
 impl Runners {
     pub(super) async fn register_runner(&self, registration: Registration) -> Result<Runner, Refusal> {

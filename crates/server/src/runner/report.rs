@@ -3,107 +3,106 @@
 use super::service::{Runners, refused};
 use crate::task::Progress;
 use domain::control::{JobChange, JobPhase};
-use domain::{Conclusion, TaskPhase, TaskResult};
+use domain::{Conclusion, RunnerId, TaskId, TaskPhase, TaskResult, Timestamp};
 use protocol::{Caller, Code, Refusal, Report, Reported, quirks};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use store::{StoreError, StoredJob, StoredRunner, StoredTask};
+
+/// So many are remembered.
+const MOST: usize = 20_000;
+
+/// How the tasks stand that runners report of: what the store has, kept at hand.
+#[derive(Debug, Default)]
+pub(super) struct Tasks(Mutex<HashMap<TaskId, (RunnerId, Progress)>>);
+
+impl Tasks {
+    fn get(&self, task: TaskId, runner: RunnerId) -> Option<Progress> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&task).filter(|(owner, _)| *owner == runner).map(|(_, progress)| progress.clone())
+    }
+
+    fn put(&self, task: TaskId, runner: RunnerId, progress: Progress) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.insert(task, (runner, progress));
+    }
+
+    fn forget(&self, task: TaskId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
+    }
+}
 
 impl Runners {
     pub(super) async fn take_report(&self, caller: Caller, report: Report) -> Result<Reported, Refusal> {
         let runner = self.caller(&caller).await?;
         let Report { state, outputs } = report;
-        let (task, job) = self.own_task(&runner, state.id).await?;
-        let mut progress = Progress::of(&task);
-        let (outputs, refused_outputs) = quirks::storable_outputs(outputs);
-        if !refused_outputs.is_empty() {
-            tracing::info!(task = %task.id, outputs = ?refused_outputs, "outputs that are too long were left out");
+        let id = state.id;
+        let mut progress = match self.tasks.get(id, runner.id) {
+            Some(progress) => progress,
+            None => Progress::of(&self.own_task(&runner, id).await?.0),
+        };
+        let (outputs, left_out) = quirks::storable_outputs(outputs);
+        if !left_out.is_empty() {
+            tracing::info!(task = %id, outputs = ?left_out, "outputs that are too long were left out");
         }
-        let has_lease = job.phase.lease().is_some_and(|lease| lease.task == task.id);
-        if !has_lease {
-            return Ok(Reported { phase: over(&job), stored_outputs: progress.outputs.into_keys().collect() });
-        }
-        progress.take(&state, outputs);
+        progress.take(&state);
         let now = self.plane.now();
-        let steps = serde_json::to_value(&progress).unwrap_or_default();
-        self.plane.store.heard(task.id, &steps, now).await.map_err(refused)?;
         let change = match state.phase {
             TaskPhase::Waiting => None,
-            TaskPhase::Running { .. } => match job.phase {
-                JobPhase::Leased { .. } | JobPhase::Cancelling { start: domain::control::Start::Unheard, .. } => {
-                    Some(JobChange::Started { task: task.id, at: now })
-                }
-                _ => None,
-            },
+            TaskPhase::Running { .. } => Some(JobChange::Started { task: id, at: now }),
             TaskPhase::Ended { result, .. } => {
                 let conclusion = match result {
                     TaskResult::Concluded(conclusion) => conclusion,
                     TaskResult::Other(_) => Conclusion::Failure,
                 };
-                Some(JobChange::Ended { task: task.id, conclusion, at: now })
+                Some(JobChange::Ended { task: id, conclusion, at: now })
             }
         };
-        let phase = match change {
-            None => job.phase,
-            Some(change) => self.change(&task, change, &progress.outputs).await?,
-        };
-        let phase = match &phase {
-            JobPhase::Finished { .. } => over(&StoredJob { phase, ..job }),
+        let steps = serde_json::to_value(&progress).unwrap_or_default();
+        let told =
+            store::Report { runner: runner.id, task: id, steps: &steps, change: change.as_ref(), outputs: &outputs };
+        let known = self.plane.store.report(&told, now).await.map_err(|error| match error {
+            StoreError::Missing { .. } => not_its_own(id),
+            error => refused(error),
+        })?;
+        if known.after.end().is_some() {
+            self.tasks.forget(id);
+            self.logs.forget(id);
+            if known.refused.is_none() && known.before.end().is_none() {
+                self.plane.queue.gone(vec![known.job]);
+                self.plane.runs.look(known.run);
+            }
+        } else {
+            self.tasks.put(id, runner.id, progress);
+        }
+        let phase = match &known.after {
+            JobPhase::Finished { end, at, .. } => ended(end.conclusion(), *at),
+            // A lease that is another's, or nobody's: there is nothing to go on with.
+            after if after.lease().is_none_or(|lease| lease.task != id) => ended(Conclusion::Cancelled, now),
             JobPhase::Cancelling { .. } => ended(Conclusion::Cancelled, now),
             _ => state.phase,
         };
-        Ok(Reported { phase, stored_outputs: progress.outputs.into_keys().collect() })
-    }
-
-    /// Changes the job of a task, and tells who must know.
-    async fn change(
-        &self,
-        task: &StoredTask,
-        change: JobChange,
-        outputs: &BTreeMap<String, String>,
-    ) -> Result<JobPhase, Refusal> {
-        let changed = match self.plane.store.change_by_task(task.id, change, outputs, self.plane.now()).await {
-            Ok(changed) => changed,
-            // Somebody ended it between the look and this: its runner hears how.
-            Err(StoreError::Job(_)) => {
-                let (_, job) = self.plane.store.task(task.id).await.map_err(refused)?;
-                return Ok(job.phase);
-            }
-            Err(error) => return Err(refused(error)),
-        };
-        if changed.after.end().is_some() {
-            self.plane.queue.gone(vec![changed.number]);
-            self.plane.runs.look(changed.run);
-            self.logs.forget(task.id);
-        }
-        Ok(changed.after)
+        Ok(Reported { phase, stored_outputs: known.outputs.into_keys().collect() })
     }
 
     /// The task of a number, if it is this runner's.
-    pub(super) async fn own_task(
-        &self,
-        runner: &StoredRunner,
-        id: domain::TaskId,
-    ) -> Result<(StoredTask, StoredJob), Refusal> {
-        let not_its_own = || {
-            Refusal::new(Code::PermissionDenied, format!("invalid runner for task: task {id} is none of this runner"))
-        };
+    pub(super) async fn own_task(&self, runner: &StoredRunner, id: TaskId) -> Result<(StoredTask, StoredJob), Refusal> {
         match self.plane.store.task(id).await {
             Ok((task, job)) if task.runner == runner.id => Ok((task, job)),
             // Nobody learns which tasks there are.
-            Ok(_) | Err(StoreError::Missing { .. }) => Err(not_its_own()),
+            Ok(_) | Err(StoreError::Missing { .. }) => Err(not_its_own(id)),
             Err(error) => Err(refused(error)),
         }
     }
 }
 
-/// What the runner of a job hears that is no longer its own, or over.
-fn over(job: &StoredJob) -> TaskPhase {
-    match &job.phase {
-        JobPhase::Finished { end, at, .. } => ended(end.conclusion(), *at),
-        _ => ended(Conclusion::Cancelled, domain::Timestamp(0)),
-    }
+fn not_its_own(id: TaskId) -> Refusal {
+    Refusal::new(Code::PermissionDenied, format!("invalid runner for task: task {id} is none of this runner"))
 }
 
-const fn ended(conclusion: Conclusion, at: domain::Timestamp) -> TaskPhase {
+const fn ended(conclusion: Conclusion, at: Timestamp) -> TaskPhase {
     TaskPhase::Ended { result: TaskResult::Concluded(conclusion), started: None, stopped: at }
 }

@@ -2,6 +2,7 @@
 
 use super::caller::Callers;
 use super::log::LogOwners;
+use super::report::Tasks;
 use crate::plane::Plane;
 use protocol::{
     Caller, Code, Declaration, Declared, Fetch, Fetched, Refusal, Registration, Report, Reported, Runner, RunnerService,
@@ -14,13 +15,14 @@ pub struct Runners {
     pub(super) plane: Plane,
     pub(super) callers: Callers,
     pub(super) logs: LogOwners,
+    pub(super) tasks: Tasks,
 }
 
 impl Runners {
     /// The service.
     #[must_use]
     pub fn new(plane: Plane) -> Self {
-        Self { plane, callers: Callers::default(), logs: LogOwners::default() }
+        Self { plane, callers: Callers::default(), logs: LogOwners::default(), tasks: Tasks::default() }
     }
 }
 

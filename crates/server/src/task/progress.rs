@@ -3,16 +3,12 @@
 
 use domain::{Conclusion, TaskPhase, TaskResult, TaskState, TaskStep, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Progress {
     /// Each step of the document, in its order.
     pub steps: Vec<StepProgress>,
-    /// Outputs that were reported, whether the job has ended or not.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub outputs: BTreeMap<String, String>,
 }
 
 /// One step.
@@ -40,9 +36,8 @@ impl Progress {
         Self::deserialize(&task.steps).unwrap_or_default()
     }
 
-    /// Takes a report in; says whether it brought anything new.
-    pub fn take(&mut self, state: &TaskState, outputs: BTreeMap<String, String>) -> News {
-        let before = self.clone();
+    /// Takes a report in. One that comes late takes nothing away.
+    pub fn take(&mut self, state: &TaskState) {
         let last = state.steps.iter().map(|step| step.index as usize + 1).max().unwrap_or_default();
         // Every report lists all steps; one that comes late must not take any away.
         self.steps.resize(self.steps.len().max(last.min(MOST_STEPS)), StepProgress::default());
@@ -51,25 +46,11 @@ impl Progress {
                 own.take(step);
             }
         }
-        // The first that is said of an output counts.
-        for (name, value) in outputs {
-            self.outputs.entry(name).or_insert(value);
-        }
-        if *self == before { News::None } else { News::Some }
     }
 }
 
 /// A document has fewer steps than this.
 const MOST_STEPS: usize = 10_000;
-
-/// Whether a report brought anything new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
-    /// It did not.
-    None,
-    /// It did.
-    Some,
-}
 
 impl StepProgress {
     fn take(&mut self, step: &TaskStep) {
@@ -92,9 +73,8 @@ impl StepProgress {
 
 #[cfg(test)]
 mod tests {
-    use super::{News, Progress};
+    use super::Progress;
     use domain::{Conclusion, TaskId, TaskPhase, TaskResult, TaskState, TaskStep, Timestamp};
-    use std::collections::BTreeMap;
 
     fn state(steps: Vec<TaskStep>) -> TaskState {
         TaskState { id: TaskId(1), phase: TaskPhase::Running { started: Timestamp(1) }, steps }
@@ -112,20 +92,20 @@ mod tests {
             started: Some(Timestamp(2)),
             stopped: Timestamp(5),
         };
-        let outputs = |value: &str| BTreeMap::from([("a".to_owned(), value.to_owned())]);
-        assert_eq!(progress.take(&state(vec![step(1, ended, 9)]), outputs("x")), News::Some);
+        progress.take(&state(vec![step(1, ended, 9)]));
+        let before = progress.clone();
         let late =
             state(vec![step(0, TaskPhase::Waiting, 0), step(1, TaskPhase::Running { started: Timestamp(3) }, 4)]);
-        assert_eq!(progress.take(&late, outputs("y")), News::None);
+        progress.take(&late);
+        assert_eq!(progress, before);
         assert_eq!((progress.steps.len(), progress.steps[1].rows), (2, 9));
         assert_eq!(progress.steps[1].conclusion, Some(Conclusion::Failure));
-        assert_eq!(progress.outputs["a"], "x");
     }
 
     #[test]
     fn a_step_far_away_takes_no_memory() {
         let mut progress = Progress::default();
-        progress.take(&state(vec![step(u32::MAX, TaskPhase::Waiting, 0)]), BTreeMap::new());
+        progress.take(&state(vec![step(u32::MAX, TaskPhase::Waiting, 0)]));
         assert!(progress.steps.len() <= 10_000);
     }
 }
