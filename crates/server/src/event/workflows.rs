@@ -5,7 +5,7 @@ use super::files::{blocking, workflow_texts};
 use crate::plane::Plane;
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::Project;
+use store::{Project, WorkflowState};
 use workflow::plan::{FileReference, Files, Parses};
 
 /// A workflow file.
@@ -21,15 +21,6 @@ pub struct WorkflowFile {
     pub state: WorkflowState,
     /// What is wrong with it, where something is.
     pub fault: Option<String>,
-}
-
-/// Whether a workflow is started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkflowState {
-    /// It is.
-    Enabled,
-    /// Somebody said that it is not.
-    Disabled,
 }
 
 /// The workflows at the newest commit of the default branch; none in a repository without commits.
@@ -81,8 +72,8 @@ fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowF
 }
 
 /// The paths of workflows that are not started.
-pub(super) async fn disabled(_plane: &Plane, _project: &Project) -> Result<HashSet<String>, EventError> {
-    Ok(HashSet::new())
+pub(super) async fn disabled(plane: &Plane, project: &Project) -> Result<HashSet<String>, EventError> {
+    Ok(plane.store.disabled_workflows(project.id).await?.into_iter().map(|workflow| workflow.path).collect())
 }
 
 pub(super) async fn is_disabled(plane: &Plane, project: &Project, path: &str) -> Result<bool, EventError> {

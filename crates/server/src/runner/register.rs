@@ -1,11 +1,11 @@
 //! A runner comes: `Register` with a registration token, `Declare` at each start.
 
 use super::service::{Runners, refused};
+use crate::access;
 use crate::keys;
 use domain::control::{RunnerPhase, RunnerStanding, TokenPhase, TokenUse, Work};
 use domain::{RunnerLife, RunnerStatus, RunnerUuid, Secret};
 use protocol::{Caller, Code, Declaration, Declared, Refusal, Registration, Runner};
-use serde::Deserialize;
 use std::num::NonZeroU32;
 use store::{AuditEntry, NewRunner, RunnerFacts, StoredRunner, TokenKind};
 
@@ -14,14 +14,6 @@ const CAPACITY: NonZeroU32 = NonZeroU32::new(4096).expect("more than none");
 /// What people and databases can hold (`runner-protocol` 3.2).
 const NAME: usize = 255;
 const LABELS: usize = 256;
-
-/// What a registration token opens.
-#[derive(Debug, Deserialize, Default)]
-#[serde(default)]
-struct Opens {
-    pool: Option<String>,
-    labels: Option<Vec<String>>,
-}
 
 /// What the server can do beyond the first protocol, for agents that look.
 const CAPABILITIES: [&str; 1] = [protocol::HOLDS];
@@ -52,11 +44,9 @@ impl Runners {
                 "runner registration token has been invalidated: it was used up, revoked, or its time is over; ask for a new one",
             ));
         }
-        let opens = Opens::deserialize(&stored.opens).unwrap_or_default();
-        if let Some(allowed) = &opens.labels
-            && let Some(other) = labels.iter().find(|label| !allowed.contains(label))
-        {
-            let allowed = allowed.join(", ");
+        let opens = access::Registration::of(&stored);
+        if let Some(other) = opens.refuses(&labels) {
+            let allowed = opens.labels.join(", ");
             return Err(Refusal::new(
                 Code::PermissionDenied,
                 format!("this registration token is for the labels {allowed}, not for '{other}'"),

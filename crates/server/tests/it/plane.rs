@@ -37,6 +37,7 @@ pub(crate) fn settings(data: &Path) -> ServerSettings {
         database: None,
         listen: "127.0.0.1:0".parse().unwrap(),
         url: None,
+        trust: server::access::Trust::Network,
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "0.0.0",
     }

@@ -17,6 +17,7 @@ async fn server(at: &Path) -> Running {
         database: None,
         listen: "127.0.0.1:0".parse().unwrap(),
         url: None,
+        trust: server::access::Trust::Network,
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "test",
     };

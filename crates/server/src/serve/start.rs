@@ -1,23 +1,22 @@
-//! The server as a whole: opens what it needs, starts its loops, listens, stops. Called by the commands `server` and `up`.
+//! Opens what the server needs, starts its loops, listens, stops.
 
-use crate::access::{Access, Trust};
+use super::routes::routes;
+use super::{ServeError, ServerSettings};
+use crate::access::{Access, first_admin};
 use crate::dispatch::{Dispatcher, dispatcher};
-use crate::git::{GitHttp, JobGate};
-use crate::keys::{KeyRing, KeyRingError, Start};
-use crate::logs::{LogError, LogObjects, LogSettings, LogStore};
+use crate::keys::{KeyRing, Start};
+use crate::logs::{LogObjects, LogSettings, LogStore};
 use crate::plane::{Parts, Plane, Site};
 use crate::run::{Advancer, Worker};
-use crate::runner::Runners;
-use crate::watch::{Hints, WatchSettings, Watcher, hints, hook_routes};
-use axum::Router;
-use domain::{Clock, SystemClock};
+use crate::watch::{WatchSettings, Watcher, hints};
+use domain::{Clock, Secret, SystemClock};
 use scheduler::Settings;
-use source::project::{ProjectError, ProjectOptions, Projects};
+use source::project::{ProjectOptions, Projects};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Store, StoreError, TokenKind};
+use store::{Store, TokenKind};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,61 +26,6 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Logs that the object store did not take are tried again this often.
 const SETTLE: Duration = Duration::from_secs(60);
 
-/// How a server is to be.
-#[derive(Debug, Clone)]
-pub struct ServerSettings {
-    /// Its folder: keys, logs, mirrors, and the database unless another one is named.
-    pub data: PathBuf,
-    /// Another database than the folder's own: `postgres://…`.
-    pub database: Option<String>,
-    /// Where it listens. Port 0: any that is free.
-    pub listen: SocketAddr,
-    /// Its public address, where that is another than where it listens.
-    pub url: Option<String>,
-    /// Folders of workflows, the first that a commit has counts.
-    pub folders: Vec<String>,
-    /// This program's version.
-    pub version: &'static str,
-}
-
-/// Folders that forges read workflows from, in the order in which they are looked for.
-pub const FOLDERS: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
-
-/// A server that could not start, or fell.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Its folder cannot be used.
-    #[error("could not use the folder {}", path.display())]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The master keys.
-    #[error(transparent)]
-    Keys(#[from] KeyRingError),
-    /// The logs.
-    #[error(transparent)]
-    Logs(#[from] LogError),
-    /// The mirrors.
-    #[error(transparent)]
-    Projects(#[from] ProjectError),
-    /// The address.
-    #[error("could not listen on {address}")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
 /// A server that listens.
 #[derive(Debug)]
 pub struct Running {
@@ -89,6 +33,8 @@ pub struct Running {
     pub plane: Plane,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The first token of all, at the first start. It is in the file `admin-token` of its folder too.
+    pub first_token: Option<Secret>,
     stop: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<()>,
     loops: JoinSet<()>,
@@ -103,6 +49,7 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let listener = listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: settings.listen, source })?;
     let (plane, mut dispatcher, worker) = open(&settings, address).await?;
+    let first_token = first_admin(&plane, &settings.data.join("admin-token")).await?;
     dispatcher.fill().await?;
     let (stop, stopped) = watch::channel(false);
     let mut loops = JoinSet::new();
@@ -123,7 +70,7 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
             tracing::error!(%error, "the server does not listen any more");
         }
     });
-    Ok(Running { plane, address, stop, serving, loops })
+    Ok(Running { plane, address, first_token, stop, serving, loops })
 }
 
 impl Running {
@@ -175,7 +122,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
     let plane = Plane::new(Parts {
         store,
         keys,
-        access: Access::new(Trust::Network),
+        access: Access::new(settings.trust),
         logs,
         clock,
         queue,
@@ -184,15 +131,6 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
         site,
     });
     Ok((plane, dispatcher, worker))
-}
-
-fn routes(plane: &Plane, hints: Hints) -> Router {
-    let runners = Arc::new(Runners::new(plane.clone()));
-    let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(JobGate::new(plane.clone())));
-    Router::new()
-        .nest(protocol::BASE_PATH, protocol::router(runners))
-        .merge(crate::git::routes(git))
-        .merge(hook_routes(plane.clone(), hints))
 }
 
 /// Seals what a crash or a store that was away left, now and from time to time.

@@ -1,0 +1,62 @@
+//! All that the server answers, below its public path and at the top.
+
+use crate::git::{GitHttp, JobGate};
+use crate::plane::Plane;
+use crate::runner::Runners;
+use crate::watch::{Hints, hook_routes};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use std::sync::Arc;
+
+/// The routes. A proxy may leave the path of the public address before them, or take it away.
+pub(super) fn routes(plane: &Plane, hints: Hints) -> Router {
+    let all = rooms(plane, hints);
+    match public_path(&plane.site.url) {
+        Some(path) => all.clone().nest(path, all),
+        None => all,
+    }
+}
+
+fn rooms(plane: &Plane, hints: Hints) -> Router {
+    let runners = Arc::new(Runners::new(plane.clone()));
+    let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(JobGate::new(plane.clone())));
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(plane.clone())
+        .nest(protocol::BASE_PATH, protocol::router(runners))
+        .merge(crate::git::routes(git))
+        .merge(hook_routes(plane.clone(), hints))
+}
+
+/// Whether calls can be answered: the database is there.
+async fn ready(State(plane): State<Plane>) -> (StatusCode, &'static str) {
+    match plane.store.runs_behind(1).await {
+        Ok(_) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+    }
+}
+
+/// The path of an address, where it has one: `/ci` of `https://host/ci`.
+fn public_path(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let at = rest.find('/')?;
+    Some(rest[at..].trim_end_matches('/')).filter(|path| !path.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::public_path;
+
+    #[test]
+    fn an_address_may_have_a_path() {
+        assert_eq!(public_path("https://host:1/ci/x"), Some("/ci/x"));
+        assert_eq!(public_path("http://127.0.0.1:8080"), None);
+        assert_eq!(public_path("http://h/"), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! How a server is to be, and why it could not be.
+
+use crate::access::{FirstError, Trust};
+use crate::keys::KeyRingError;
+use crate::logs::LogError;
+use source::project::ProjectError;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use store::StoreError;
+
+/// How a server is to be.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Its folder: keys, logs, mirrors, and the database unless another one is named.
+    pub data: PathBuf,
+    /// Another database than the folder's own: `postgres://…`.
+    pub database: Option<String>,
+    /// Where it listens. Port 0: any that is free.
+    pub listen: SocketAddr,
+    /// Its public address, where that is another than where it listens.
+    pub url: Option<String>,
+    /// Whom it believes about where a call comes from.
+    pub trust: Trust,
+    /// Folders of workflows, the first that a commit has counts.
+    pub folders: Vec<String>,
+    /// This program's version.
+    pub version: &'static str,
+}
+
+/// Folders that forges read workflows from, in the order in which they are looked for.
+pub const FOLDERS: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
+
+/// A server that could not start, or fell.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its folder cannot be used.
+    #[error("could not use the folder {}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master keys.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    /// The logs.
+    #[error(transparent)]
+    Logs(#[from] LogError),
+    /// The mirrors.
+    #[error(transparent)]
+    Projects(#[from] ProjectError),
+    /// The first token.
+    #[error(transparent)]
+    First(#[from] FirstError),
+    /// The address.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
