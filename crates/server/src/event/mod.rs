@@ -2,16 +2,19 @@
 //! makes a run; one that cannot be used makes a run that has failed and says why. Called by routes, by the loop that looks at refs and by
 //! the one that looks at the clock.
 
+mod cron;
 mod dispatch;
 mod error;
 mod files;
 mod make;
 mod occasion;
 mod push;
+mod schedule;
 mod workflows;
 
 pub use dispatch::dispatch;
 pub use error::EventError;
 pub use occasion::Occasion;
 pub use push::push;
+pub use schedule::{Fired, fire, read_schedules, schedules};
 pub use workflows::{WorkflowFile, workflows};

@@ -50,9 +50,6 @@ pub async fn push(
         blocking(plane, move |projects| projects.bring(&git, &wanted)).await?;
         workflow_texts(plane, project, &commit).await?
     };
-    if texts.is_empty() {
-        return Ok(Vec::new());
-    }
     let git = project.git.clone();
     let known = blocking(plane, move |projects| facts(projects, &git, before, commit)).await?;
     let actor = actor.map_or_else(|| known.facts.committer.name.clone(), str::to_owned);
@@ -67,6 +64,9 @@ pub async fn push(
         changed_files: known.changed.clone(),
         message: Some(message),
     };
+    if known.branch.as_ref() == Some(&change.name) {
+        super::read_schedules(plane, project).await?;
+    }
     let event = occasion.event();
     let disabled = disabled(plane, project).await?;
     let mut runs = Vec::new();

@@ -4,6 +4,7 @@ use super::routes::routes;
 use super::{ServeError, ServerSettings};
 use crate::access::{Access, first_admin};
 use crate::dispatch::{Dispatcher, dispatcher};
+use crate::event;
 use crate::keys::{KeyRing, Start};
 use crate::logs::{LogObjects, LogSettings, LogStore};
 use crate::plane::{Parts, Plane, Site};
@@ -56,6 +57,7 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     loops.spawn(dispatcher.run(plane.runs.clone()));
     loops.spawn(worker.run(stopped.clone()));
     loops.spawn(settle(plane.clone(), stopped.clone()));
+    loops.spawn(event::schedules(plane.clone(), stopped.clone()));
     let (hints, hinted) = hints();
     loops.spawn(Watcher::new(plane.clone(), WatchSettings::default(), hinted).run(stopped.clone()));
     let router = routes(&plane, hints);

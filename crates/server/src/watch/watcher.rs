@@ -93,6 +93,14 @@ pub async fn first_look(plane: &Plane, project: &Project) -> Result<Arc<Refs>, F
     let read = tokio::task::spawn_blocking(move || projects.refs(&git)).await;
     let refs = read.map_err(|_| FirstLookError::Stopping)??;
     plane.store.note_refs(project.id, &rows(&refs)).await?;
+    if let Err(error) = crate::event::read_schedules(plane, project).await {
+        // The next push to the default branch reads them.
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            project = project.full_name(),
+            "schedules were not read"
+        );
+    }
     Ok(refs)
 }
 

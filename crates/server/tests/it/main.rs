@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod disk;
+mod events;
 mod faults;
 mod git;
 mod kill;

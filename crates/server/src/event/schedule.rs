@@ -1,0 +1,179 @@
+//! `schedule`: workflows that run at times. The times of a project are read from its default branch when that moves (`runner-protocol` 5.3); a loop takes
+//! what is due. What was missed while no server ran comes once, not as often as it was missed.
+
+use super::cron::Cron;
+use super::files::{blocking, workflow_texts};
+use super::make::{Started, make};
+use super::occasion::repository;
+use super::{EventError, Occasion};
+use crate::plane::Plane;
+use domain::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use source::CommitId;
+use source::project::WorkflowText;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{NewSchedule, Project, Schedule, StoreError};
+use tokio::sync::watch;
+use workflow::expr::Value;
+use workflow::model::TriggerKind;
+use workflow::plan::{FileReference, Files, Parses};
+
+/// What is due is looked for this often.
+const EVERY: Duration = Duration::from_secs(5);
+/// So much is taken in one look.
+const MOST: u32 = 256;
+/// Who causes such runs.
+const ACTOR: &str = "schedule";
+
+/// What a look found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fired {
+    /// Runs that were made.
+    pub runs: usize,
+    /// Times at which none could be made; told in the log.
+    pub failed: usize,
+}
+
+/// The commit of the default branch, and that branch.
+struct Head {
+    branch: String,
+    commit: CommitId,
+    subject: String,
+}
+
+/// Reads the times of a project's workflows from its default branch.
+///
+/// # Errors
+/// When the repository or the store cannot be read.
+pub async fn read_schedules(plane: &Plane, project: &Project) -> Result<(), EventError> {
+    let Some(head) = head(plane, project).await? else {
+        return Ok(plane.store.set_schedules(project.id, &[]).await?);
+    };
+    let texts = workflow_texts(plane, project, &head.commit).await?;
+    let now = plane.now();
+    let schedules: Vec<NewSchedule> = texts.iter().flat_map(|text| times(text, now)).collect();
+    Ok(plane.store.set_schedules(project.id, &schedules).await?)
+}
+
+/// Takes what is due until the server stops.
+pub async fn schedules(plane: Plane, mut stopped: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = fire(&plane, plane.now()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "schedules could not be looked at; they are in {EVERY:?}"
+            );
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Makes the runs that are due.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fire(plane: &Plane, now: Timestamp) -> Result<Fired, StoreError> {
+    let mut fired = Fired::default();
+    for due in plane.store.due_schedules(now, MOST).await? {
+        // A time that cannot be read any more is looked at again in a day.
+        let next = next(&due.new.cron, &due.new.zone, now).unwrap_or(Timestamp(now.0 + 86_400_000));
+        if !plane.store.take_schedule(&due, next).await? {
+            continue;
+        }
+        match run(plane, &due).await {
+            Ok(()) => fired.runs += 1,
+            Err(error) => {
+                fired.failed += 1;
+                let path = &due.new.path;
+                tracing::warn!(error = &error as &dyn std::error::Error, path, "a workflow that is due made no run");
+            }
+        }
+    }
+    Ok(fired)
+}
+
+async fn run(plane: &Plane, due: &Schedule) -> Result<(), EventError> {
+    let project = plane.store.project_by_id(due.project).await?;
+    let Some(head) = head(plane, &project).await? else { return Ok(()) };
+    if super::workflows::is_disabled(plane, &project, &due.new.path).await? {
+        return Ok(());
+    }
+    let texts = workflow_texts(plane, &project, &head.commit).await?;
+    let Some(text) = texts.iter().find(|text| text.path == due.new.path) else { return Ok(()) };
+    let mut files = Files::new();
+    let files = match &text.text {
+        Ok(source) => {
+            files.insert(FileReference::Local(text.path.clone()), Arc::clone(source));
+            Ok((files, Parses::default()))
+        }
+        Err(why) => Err(why.to_string()),
+    };
+    let occasion = Occasion {
+        event: "schedule".to_owned(),
+        payload: json!({
+            "schedule": due.new.cron,
+            "repository": repository(&plane.site, &project, Some(&head.branch)),
+            "sender": { "login": ACTOR },
+        }),
+        reference: head.branch,
+        commit: head.commit.to_string(),
+        subject: head.subject,
+        actor: ACTOR.to_owned(),
+        changed_files: None,
+        message: None,
+    };
+    let started = Started { path: text.path.clone(), files, inputs: Value::default() };
+    make(plane, &project, &occasion, &head.commit, started).await?;
+    Ok(())
+}
+
+async fn head(plane: &Plane, project: &Project) -> Result<Option<Head>, EventError> {
+    let git = project.git.clone();
+    blocking(plane, move |projects| {
+        let refs = projects.refs(&git)?;
+        let Some(branch) = refs.default_branch.clone() else { return Ok(None) };
+        let Some(commit) = refs.get(&branch).cloned() else { return Ok(None) };
+        projects.bring(&git, &commit)?;
+        let subject = projects.commit(&git, &commit)?.message.lines().next().unwrap_or_default().to_owned();
+        Ok(Some(Head { branch, commit, subject }))
+    })
+    .await
+}
+
+/// The times of a workflow.
+fn times(text: &WorkflowText, now: Timestamp) -> Vec<NewSchedule> {
+    let Ok(source) = &text.text else { return Vec::new() };
+    let (mut files, mut parses) = (Files::new(), Parses::default());
+    let root = FileReference::Local(text.path.clone());
+    files.insert(root.clone(), Arc::clone(source));
+    let Some(workflow) = parses.parse(&files, &root).and_then(|parsed| parsed.value) else { return Vec::new() };
+    let crons = workflow.on.iter().filter_map(|trigger| match &trigger.kind {
+        TriggerKind::Schedule(crons) => Some(crons),
+        _ => None,
+    });
+    crons
+        .flatten()
+        .filter_map(|cron| {
+            let zone = cron.timezone.as_ref().map_or("UTC", |zone| zone.value.as_str()).to_owned();
+            let due = next(&cron.cron.value, &zone, now)?;
+            Some(NewSchedule { path: text.path.clone(), cron: cron.cron.value.clone(), zone, due })
+        })
+        .collect()
+}
+
+/// When a cron is due next; nothing for one that cannot be read, or is never due.
+fn next(cron: &str, zone: &str, now: Timestamp) -> Option<Timestamp> {
+    // Gitea and Forgejo take the zone before the fields too.
+    let (zone, fields) = match cron.trim().split_once(char::is_whitespace) {
+        Some((first, rest)) if first.starts_with("TZ=") || first.starts_with("CRON_TZ=") => {
+            (first.split_once('=').map_or(zone, |(_, zone)| zone), rest)
+        }
+        _ => (zone, cron),
+    };
+    Cron::read(fields)?.after(now, &TimeZone::get(zone).ok()?)
+}

@@ -1,0 +1,88 @@
+//! What makes runs, and of which workflows.
+
+use crate::plane::World;
+use domain::control::RunPhase;
+use domain::{Conclusion, Timestamp};
+use server::event::{fire, push, read_schedules};
+use store::{RefChange, RefMove, RunFilter, StoredRun, WorkflowState};
+
+const HOUR: u64 = 3_600_000;
+
+async fn runs(world: &World) -> Vec<StoredRun> {
+    let mut runs = world.server.plane.store.runs(&RunFilter { limit: 50, ..RunFilter::default() }).await.unwrap();
+    runs.reverse();
+    runs
+}
+
+fn workflow(on: &str) -> String {
+    format!("on: {on}\njobs: {{a: {{runs-on: lab, steps: [{{run: 'true'}}]}}}}\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_runs_once_and_what_was_missed_does_not_pile_up() {
+    let world = World::with(&[
+        (".github/workflows/hourly.yml", &workflow("{schedule: [{cron: '0 * * * *'}]}")),
+        (".github/workflows/other.yml", &workflow("push")),
+    ])
+    .await;
+    let plane = &world.server.plane;
+    read_schedules(plane, &world.project).await.unwrap();
+    let now = plane.now();
+    assert_eq!(fire(plane, now).await.unwrap().runs, 0);
+    let later = Timestamp(now.0 + 5 * HOUR);
+    assert_eq!(fire(plane, later).await.unwrap().runs, 1);
+    assert_eq!(fire(plane, later).await.unwrap().runs, 0);
+    assert_eq!(fire(plane, Timestamp(later.0 + HOUR)).await.unwrap().runs, 1);
+    let runs = runs(&world).await;
+    assert_eq!((runs.len(), runs[0].event.as_str(), runs[0].reference.as_str()), (2, "schedule", "refs/heads/main"));
+    assert_eq!(runs[0].facts["github"]["event"]["schedule"], "0 * * * *");
+    // A branch that says otherwise now.
+    world.repository.commit("second", &[(".github/workflows/hourly.yml", &workflow("push"))]);
+    read_schedules(plane, &world.project).await.unwrap();
+    assert_eq!(fire(plane, Timestamp(later.0 + 9 * HOUR)).await.unwrap().runs, 0);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_starts_what_its_filters_let_through() {
+    let folder = ".gitea/workflows";
+    let world = World::with(&[
+        (&format!("{folder}/all.yml"), &workflow("push")),
+        (&format!("{folder}/docs.yml"), &workflow("{push: {paths: ['docs/**']}}")),
+        (&format!("{folder}/tags.yml"), &workflow("{push: {tags: ['v*']}}")),
+        (&format!("{folder}/off.yml"), &workflow("push")),
+        (&format!("{folder}/broken.yml"), "on: [push\n"),
+        // The first folder that exists counts.
+        (".github/workflows/never.yml", &workflow("push")),
+    ])
+    .await;
+    let plane = &world.server.plane;
+    let off = format!("{folder}/off.yml");
+    plane
+        .store
+        .set_workflow(world.project.id, &off, WorkflowState::Disabled, plane.now(), &crate::plane::audit())
+        .await
+        .unwrap();
+    let before = world.repository.commit("docs", &[("docs/a.md", "a")]);
+    let after = world.repository.commit("code: a\n\nmore of it", &[("src/a.rs", "a")]);
+    let change = RefChange { name: "refs/heads/main".to_owned(), to: RefMove::Moved { before, after: after.clone() } };
+    push(plane, &world.project, &change, Some("pusher")).await.unwrap();
+    let runs = runs(&world).await;
+    let names: Vec<&str> = runs.iter().map(|run| run.workflow.rsplit('/').next().unwrap()).collect();
+    assert_eq!(names, ["all.yml", "broken.yml"]);
+    assert_eq!(
+        (runs[0].title.as_str(), runs[0].actor.as_str(), runs[0].commit.as_str()),
+        ("code: a", "pusher", after.as_str())
+    );
+    let payload = &runs[0].facts["github"]["event"];
+    assert_eq!(payload["head_commit"]["message"], "code: a\n\nmore of it");
+    assert_eq!(payload["commits"].as_array().unwrap().len(), 1);
+    assert_eq!(runs[1].phase, RunPhase::Finished(Conclusion::Failure));
+    assert!(runs[1].fault.as_ref().unwrap().contains("broken.yml:"), "{:?}", runs[1].fault);
+    let skipped = world.repository.commit("wip [skip ci]", &[("src/a.rs", "b")]);
+    let change = RefChange { name: "refs/heads/main".to_owned(), to: RefMove::Moved { before: after, after: skipped } };
+    let made = push(plane, &world.project, &change, None).await.unwrap();
+    // What cannot be read cannot be skipped either.
+    assert_eq!(made.iter().map(|run| run.workflow.as_str()).collect::<Vec<_>>(), [format!("{folder}/broken.yml")]);
+    world.server.stop().await;
+}
