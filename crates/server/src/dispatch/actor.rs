@@ -1,13 +1,14 @@
 //! The actor: takes messages, lets the queue decide, writes leases.
 
 use super::asks::Asks;
+use super::book::{Age, Book, Written as Kept};
 use super::handle::{Given, Message, QueueHandle};
 use super::{fill, spec};
 use crate::run::Advancer;
-use domain::control::{JobChange, JobNumber, JobPhase, PoolId, ProjectId, Scope};
+use domain::control::{JobChange, JobNumber, PoolId, ProjectId, Scope};
 use domain::{Clock, RunnerId, Timestamp};
 use scheduler::{Access, Assignment, Cancellation, Labels, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreError, StoredJob, StoredRunner, Taker};
@@ -34,9 +35,7 @@ pub struct Dispatcher {
     /// What is known of runners beyond the queue.
     runners: HashMap<RunnerId, Known>,
     pools: HashMap<String, PoolId>,
-    projects: HashMap<ProjectId, HashSet<JobNumber>>,
-    /// Jobs by whose they are, and with which runner.
-    jobs: HashMap<JobNumber, (ProjectId, Option<RunnerId>)>,
+    book: Book,
     writing: JoinSet<Written>,
     /// Told to whoever cancels, after the next decisions.
     cancellations: Vec<Cancellation>,
@@ -73,8 +72,7 @@ pub fn dispatcher(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> (Q
         asks: Asks::default(),
         runners: HashMap::new(),
         pools: HashMap::new(),
-        projects: HashMap::new(),
-        jobs: HashMap::new(),
+        book: Book::default(),
         writing: JoinSet::new(),
         cancellations: Vec::new(),
     };
@@ -139,7 +137,11 @@ impl Dispatcher {
         match message {
             Message::Jobs(project, jobs) => self.put_jobs(project, &jobs),
             Message::Gone(jobs) => jobs.into_iter().for_each(|job| self.drop_job(job)),
-            Message::Requeued(job) => self.requeue(job),
+            Message::Run(project, run, jobs) => {
+                self.book.others(run, &jobs).into_iter().for_each(|job| self.drop_job(job));
+                self.put_jobs(project, &jobs);
+            }
+            Message::Requeued(job) => self.requeue(job, Kept::Yes),
             Message::Left(members) => members.iter().for_each(|member| self.queue.leave(member)),
             Message::Runner(runner) => self.put_runner(*runner),
             Message::RunnerGone(runner) => {
@@ -149,9 +151,7 @@ impl Dispatcher {
             }
             Message::Project(project) => self.put_project(&project),
             Message::ProjectGone(project) => {
-                for job in self.projects.remove(&project).unwrap_or_default() {
-                    self.drop_job(job);
-                }
+                self.book.of_project(project).into_iter().for_each(|job| self.drop_job(job));
             }
             Message::Ask(ask, reply) => {
                 let runner = ask.runner;
@@ -174,7 +174,6 @@ impl Dispatcher {
     }
 
     fn put_project(&mut self, project: &store::Project) {
-        self.projects.entry(project.id).or_default();
         self.queue.put_project(project.id, ProjectSpec::new(project.owner_id));
     }
 
@@ -209,20 +208,25 @@ impl Dispatcher {
     fn put_jobs(&mut self, project: ProjectId, jobs: &[StoredJob]) {
         for job in jobs {
             let number = job.number;
-            let put = match &job.phase {
-                JobPhase::Finished { .. } => {
-                    self.drop_job(number);
-                    continue;
-                }
-                JobPhase::Leased { lease, .. }
-                | JobPhase::Running { lease, .. }
-                | JobPhase::Cancelling { lease, .. } => {
-                    let runner = lease.runner;
-                    self.with(number, project, Some(runner));
-                    self.queue.put_running(number, spec::job(project, job), runner)
-                }
-                JobPhase::Held { .. } | JobPhase::Queued { .. } => {
-                    self.with(number, project, None);
+            if self.book.age(job) == Age::Old {
+                continue;
+            }
+            if job.phase.end().is_some() {
+                self.drop_job(number);
+                continue;
+            }
+            let known = self.book.get(number).and_then(|entry| entry.runner);
+            let before = self.book.put(project, job);
+            let runner = job.phase.lease().map(|lease| lease.runner);
+            self.count(before, runner);
+            let put = match runner {
+                Some(runner) if known == Some(runner) => continue,
+                Some(runner) => self.queue.put_running(number, spec::job(project, job), runner),
+                None => {
+                    if known.is_some() {
+                        // Its lease was not used.
+                        self.queue.requeue(number);
+                    }
                     self.queue.put_job(number, spec::job(project, job))
                 }
             };
@@ -234,16 +238,11 @@ impl Dispatcher {
         }
     }
 
-    /// Notes whose a job is and who has it.
-    fn with(&mut self, job: JobNumber, project: ProjectId, runner: Option<RunnerId>) {
-        self.projects.entry(project).or_default().insert(job);
-        let before = self.jobs.insert(job, (project, runner)).and_then(|(_, runner)| runner);
-        if before != runner {
-            self.count(before, runner);
-        }
-    }
-
+    /// A runner has a job less, another one more.
     fn count(&mut self, before: Option<RunnerId>, after: Option<RunnerId>) {
+        if before == after {
+            return;
+        }
         if let Some(known) = before.and_then(|runner| self.runners.get_mut(&runner)) {
             known.has = known.has.saturating_sub(1);
         }
@@ -254,20 +253,15 @@ impl Dispatcher {
 
     fn drop_job(&mut self, job: JobNumber) {
         self.queue.drop_job(job);
-        if let Some((project, runner)) = self.jobs.remove(&job) {
-            self.count(runner, None);
-            if let Some(jobs) = self.projects.get_mut(&project) {
-                jobs.remove(&job);
-            }
+        if let Some(entry) = self.book.remove(job) {
+            self.count(entry.runner, None);
         }
     }
 
-    fn requeue(&mut self, job: JobNumber) {
+    fn requeue(&mut self, job: JobNumber, kept: Kept) {
         self.queue.requeue(job);
-        if let Some((_, runner)) = self.jobs.get_mut(&job) {
-            let before = runner.take();
-            self.count(before, None);
-        }
+        let before = self.book.free(job, kept);
+        self.count(before, None);
     }
 
     /// Makes true in the queue how many jobs a runner asks for.
@@ -298,9 +292,8 @@ impl Dispatcher {
             self.queue.ask(runner, 0);
             return;
         };
-        if let Some((project, _)) = self.jobs.get(&job) {
-            self.with(job, *project, Some(runner));
-        }
+        self.book.lease(job, runner);
+        self.count(None, Some(runner));
         let (store, now) = (self.store.clone(), self.clock.now());
         self.writing.spawn(async move {
             let until = Timestamp(now.0 + u64::try_from(START.as_millis()).unwrap_or(u64::MAX));
@@ -326,7 +319,7 @@ impl Dispatcher {
             }
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, %job, %runner, "a lease was refused");
-                self.requeue(job);
+                self.requeue(job, Kept::No);
                 if !error.is_passing() {
                     self.refresh_job(job).await;
                     self.refresh_runner(runner).await;
@@ -356,16 +349,17 @@ impl Dispatcher {
         });
     }
 
+    /// Looks at a job whose lease was not to be had: another server was quicker, or it is over.
     async fn refresh_job(&mut self, job: JobNumber) {
-        let Some((project, _)) = self.jobs.get(&job).copied() else { return };
+        let Some(entry) = self.book.get(job) else { return };
+        if entry.runner.is_some() {
+            self.requeue(job, Kept::No);
+        }
         match self.store.job(job).await {
-            Ok(stored) => {
-                self.requeue(job);
-                self.put_jobs(project, &[stored]);
-            }
+            Ok(stored) => self.put_jobs(entry.project, &[stored]),
             Err(StoreError::Missing { .. }) => self.drop_job(job),
-            // The loop that looks at leases finds it when the database is back.
-            Err(_) => self.requeue(job),
+            // It waits in the queue; the next lease finds out.
+            Err(_) => {}
         }
     }
 

@@ -51,6 +51,8 @@ impl AskOutcome {
 #[derive(Debug)]
 pub(super) enum Message {
     Jobs(ProjectId, Vec<StoredJob>),
+    /// All jobs of a run that are not over.
+    Run(ProjectId, RunId, Vec<StoredJob>),
     Gone(Vec<JobNumber>),
     Requeued(JobNumber),
     Left(Vec<Member>),
@@ -88,6 +90,11 @@ impl QueueHandle {
     /// Jobs of a project are new or others than before: held, queued or with a runner; those that are over are forgotten.
     pub fn jobs(&self, project: ProjectId, jobs: Vec<StoredJob>) {
         self.tell(Message::Jobs(project, jobs));
+    }
+
+    /// These are all jobs of a run's last try; others of it are none any more.
+    pub(super) fn run(&self, project: ProjectId, run: RunId, jobs: Vec<StoredJob>) {
+        self.tell(Message::Run(project, run, jobs));
     }
 
     /// Jobs are over, or no jobs any more.

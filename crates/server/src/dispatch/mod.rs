@@ -5,9 +5,12 @@
 
 mod actor;
 mod asks;
+mod book;
 mod fill;
 mod handle;
+mod news;
 mod spec;
 
 pub use actor::{Dispatcher, dispatcher};
 pub use handle::{Ask, AskOutcome, Given, QueueHandle};
+pub use news::Follower;

@@ -3,7 +3,7 @@
 use super::routes::routes;
 use super::{ServeError, ServerSettings};
 use crate::access::{Access, first_admin};
-use crate::dispatch::{Dispatcher, dispatcher};
+use crate::dispatch::{Dispatcher, Follower, dispatcher};
 use crate::event;
 use crate::keys::{KeyRing, Start};
 use crate::logs::{LogObjects, LogSettings, LogStore};
@@ -51,11 +51,15 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: settings.listen, source })?;
     let (plane, mut dispatcher, worker) = open(&settings, address).await?;
     let first_token = first_admin(&plane, &settings.data.join("admin-token")).await?;
+    // The news first: what changes while the queue is filled is heard.
+    let changes = plane.store.changes().await?;
     dispatcher.fill().await?;
     let (stop, stopped) = watch::channel(false);
     let mut loops = JoinSet::new();
     loops.spawn(dispatcher.run(plane.runs.clone()));
     loops.spawn(worker.run(stopped.clone()));
+    let follower = Follower::new(plane.store.clone(), plane.queue.clone(), plane.runs.clone());
+    loops.spawn(follower.run(changes, stopped.clone()));
     loops.spawn(settle(plane.clone(), stopped.clone()));
     loops.spawn(event::schedules(plane.clone(), stopped.clone()));
     let (hints, hinted) = hints();

@@ -1,0 +1,188 @@
+//! What changed in the store by whoever did it, another server among them, told to the dispatcher. Started by `serve`.
+//!
+//! What this server did itself it told the dispatcher already; hearing it again changes nothing.
+
+use super::QueueHandle;
+use crate::run::Advancer;
+use domain::RunnerId;
+use domain::control::{JobNumber, ProjectId, RunId};
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+use store::{Change, Changes, Store, StoreError};
+use tokio::sync::watch;
+
+/// News that comes within this time is looked at together.
+const TOGETHER: Duration = Duration::from_millis(5);
+/// So much at most.
+const MOST: usize = 512;
+/// After a fault of the database.
+const PAUSE: Duration = Duration::from_secs(1);
+/// So many runs are known by their projects.
+const RUNS: usize = 10_000;
+
+/// Follows the news until the server stops.
+#[derive(Debug)]
+pub struct Follower {
+    store: Store,
+    queue: QueueHandle,
+    runs: Advancer,
+    /// Whose runs are.
+    of_run: HashMap<RunId, ProjectId>,
+}
+
+/// What is to be looked at.
+#[derive(Debug, Default)]
+struct Look {
+    jobs: BTreeSet<(RunId, JobNumber)>,
+    runs: BTreeSet<RunId>,
+    runners: BTreeSet<RunnerId>,
+    projects: BTreeSet<ProjectId>,
+    all: All,
+}
+
+/// Whether something was missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum All {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Follower {
+    /// One that tells this dispatcher.
+    #[must_use]
+    pub fn new(store: Store, queue: QueueHandle, runs: Advancer) -> Self {
+        Self { store, queue, runs, of_run: HashMap::new() }
+    }
+
+    /// Follows.
+    pub async fn run(mut self, mut changes: Changes, mut stopped: watch::Receiver<bool>) {
+        loop {
+            let first = tokio::select! {
+                change = changes.next() => change,
+                _ = stopped.changed() => return,
+            };
+            let Some(first) = first else { return };
+            let mut look = Look::default();
+            look.add(first);
+            let more = async {
+                for _ in 1..MOST {
+                    let Some(change) = changes.next().await else { return };
+                    look.add(change);
+                }
+            };
+            // Whether time or news ran out first is the same.
+            let _ = tokio::time::timeout(TOGETHER, more).await;
+            while let Err(error) = self.look(&look).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "news could not be followed; they are in {PAUSE:?}"
+                );
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    _ = stopped.changed() => return,
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, look: &Look) -> Result<(), StoreError> {
+        if look.all == All::Yes {
+            return self.everything().await;
+        }
+        for project in &look.projects {
+            match self.store.project_by_id(*project).await {
+                Ok(found) => self.queue.project(found),
+                Err(StoreError::Missing { .. }) => self.queue.project_gone(*project),
+                Err(error) => return Err(error),
+            }
+        }
+        for runner in &look.runners {
+            match self.store.runner(*runner).await {
+                Ok(found) => self.queue.runner(found),
+                Err(StoreError::Missing { .. }) => self.queue.runner_gone(*runner),
+                Err(error) => return Err(error),
+            }
+        }
+        for run in &look.runs {
+            self.look_at_run(*run).await?;
+        }
+        for (run, job) in look.jobs.iter().filter(|(run, _)| !look.runs.contains(run)) {
+            let Some(project) = self.project_of(*run).await? else { continue };
+            match self.store.job(*job).await {
+                Ok(found) => self.queue.jobs(project, vec![found]),
+                Err(StoreError::Missing { .. }) => self.queue.gone(vec![*job]),
+                Err(error) => return Err(error),
+            }
+            self.runs.look(*run);
+        }
+        Ok(())
+    }
+
+    async fn look_at_run(&mut self, id: RunId) -> Result<(), StoreError> {
+        let run = match self.store.run(id).await {
+            Ok(run) => run,
+            Err(StoreError::Missing { .. }) => {
+                if let Some(project) = self.of_run.remove(&id) {
+                    self.queue.run(project, id, Vec::new());
+                    self.queue.run_left(id);
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.note(id, run.project);
+        let jobs = self.store.jobs(id, run.attempt).await?;
+        self.queue.run(run.project, id, jobs);
+        self.runs.look(id);
+        Ok(())
+    }
+
+    /// News was lost: whatever is open is looked at.
+    async fn everything(&mut self) -> Result<(), StoreError> {
+        for project in self.store.projects().await? {
+            self.queue.project(project);
+        }
+        for runner in self.store.runners(None).await? {
+            self.queue.runner(runner);
+        }
+        for run in self.store.open_runs().await? {
+            self.look_at_run(run.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn project_of(&mut self, run: RunId) -> Result<Option<ProjectId>, StoreError> {
+        if let Some(project) = self.of_run.get(&run) {
+            return Ok(Some(*project));
+        }
+        match self.store.run(run).await {
+            Ok(found) => {
+                self.note(run, found.project);
+                Ok(Some(found.project))
+            }
+            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn note(&mut self, run: RunId, project: ProjectId) {
+        if self.of_run.len() >= RUNS {
+            self.of_run.clear();
+        }
+        self.of_run.insert(run, project);
+    }
+}
+
+impl Look {
+    fn add(&mut self, change: Change) {
+        match change {
+            Change::Run(run) => drop(self.runs.insert(run)),
+            Change::Job { job, run } => drop(self.jobs.insert((run, job))),
+            Change::Runner(runner) => drop(self.runners.insert(runner)),
+            Change::Project(project) => drop(self.projects.insert(project)),
+            Change::Token(_) => {}
+            Change::Missed => self.all = All::Yes,
+        }
+    }
+}
