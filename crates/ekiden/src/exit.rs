@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     NotFound,
     /// A place on the network did not answer.
     Unreachable,
+    /// The command itself waited too long.
+    TimedOut,
     /// The machine or `ekiden` itself failed, not the user's work.
     Platform,
     /// Ctrl-C or SIGTERM.
@@ -36,6 +38,7 @@ impl Exit {
             Self::Auth => 4,
             Self::NotFound => 5,
             Self::Unreachable => 6,
+            Self::TimedOut => 7,
             Self::Platform => 8,
             Self::Interrupted => 130,
         }

@@ -54,6 +54,15 @@ fn dispatch(
 ) -> Result<Exit, Failure> {
     match command {
         Command::Agent(command) => commands::agent::run(&command, zygote),
+        Command::Server(args) => commands::server::run(&args),
+        Command::Project(command) => commands::client::project(&command),
+        Command::Run(command) => commands::client::run(&command),
+        Command::Job(command) => commands::client::job(&command),
+        Command::Runner(command) => commands::client::runner(&command),
+        Command::Secret(command) => commands::client::secret(&command),
+        Command::Var(command) => commands::client::var(&command),
+        Command::Token(command) => commands::client::token(&command),
+        Command::Audit(command) => commands::client::audit(&command),
         Command::Completion(args) => commands::completion::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
         Command::Action(command) => commands::action::run(&command),

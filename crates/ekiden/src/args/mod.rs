@@ -1,19 +1,30 @@
 //! The command line, as clap sees it. Called by `main`; the structs are handed to the commands as they are.
 
 mod agent;
+mod client;
 mod exec;
 mod lint;
+mod manage;
+mod server;
 mod value;
 
 pub(crate) use agent::{
     AgentArgs, AgentCommand, AgentDrainArgs, AgentOnceArgs, AgentRegisterArgs, AgentStartArgs, AgentStatusArgs,
     AgentUnregisterArgs, DataArgs, ForksName, JobLimitArgs, MapDocker, TableFormat, ToolCacheName,
 };
+pub(crate) use client::{ListArgs, ListFormat, ServerAt, ShowArgs};
 pub(crate) use exec::{
     BackendName, EventArgs, ExecArgs, HostVariablesName, LimitArgs, NetworkMode, OutputFormat, ProfileName,
     ProgressMode, SandboxArgs, ValueArgs,
 };
 pub(crate) use lint::{LintArgs, LintFormat};
+pub(crate) use manage::{
+    AuditCommand, AuditListArgs, HoldingArgs, HoldingSetArgs, JobCommand, JobLogArgs, JobWhyArgs, ProjectAddArgs,
+    ProjectArgs, ProjectCommand, RunArgs, RunCommand, RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs,
+    RunWatchArgs, RunnerArgs, RunnerCommand, RunnerTokenArgs, ScopedListArgs, SecretCommand, TokenArgs, TokenCommand,
+    TokenMakeArgs, TokenRotateArgs, VarCommand, VarSetArgs,
+};
+pub(crate) use server::{ReachArgs, ServerArgs};
 pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -29,7 +40,7 @@ use std::path::PathBuf;
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 4 token refused, 5 not found, 6 unreachable, 8 platform fault, 130 interrupted."
+    after_help = "Exit codes: 0 ok, 1 what was asked about failed, 2 usage, 3 invalid configuration or workflow, 4 token refused, 5 not found, 6 unreachable, 7 waited too long, 8 platform fault, 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -87,6 +98,32 @@ pub(crate) enum Command {
     /// Attach this machine to a Gitea or Forgejo as a runner.
     #[command(subcommand, arg_required_else_help = true)]
     Agent(AgentCommand),
+    /// Be the control plane: projects, runners, runs, logs, the web page and the API.
+    Server(Box<ServerArgs>),
+    /// Add, list and remove the repositories whose workflows a server runs.
+    #[command(subcommand, arg_required_else_help = true)]
+    Project(ProjectCommand),
+    /// List, show, follow, cancel, repeat and start runs.
+    #[command(subcommand, arg_required_else_help = true)]
+    Run(RunCommand),
+    /// Print the log of a job, or why it waits.
+    #[command(subcommand, arg_required_else_help = true)]
+    Job(JobCommand),
+    /// List, drain and remove runners, and get a token that registers new ones.
+    #[command(subcommand, arg_required_else_help = true)]
+    Runner(RunnerCommand),
+    /// Set, list and remove secrets.
+    #[command(subcommand, arg_required_else_help = true)]
+    Secret(SecretCommand),
+    /// Set, list and remove variables.
+    #[command(subcommand, arg_required_else_help = true)]
+    Var(VarCommand),
+    /// Make, list, rotate and revoke tokens.
+    #[command(subcommand, arg_required_else_help = true)]
+    Token(TokenCommand),
+    /// List who changed what, from where.
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(AuditCommand),
     /// Check workflow and action files.
     Lint(LintArgs),
     /// Evaluate an expression and print its value as JSON.

@@ -2,6 +2,7 @@
 
 use super::agent::AgentTable;
 use super::keys;
+use super::server::ServerTable;
 use crate::args::ProfileName;
 use crate::failure::Failure;
 use serde::Deserialize;
@@ -18,6 +19,8 @@ pub(crate) struct ConfigFile {
     pub(crate) actions: ActionsTable,
     /// `[agent]`.
     pub(crate) agent: AgentTable,
+    /// `[server]`.
+    pub(crate) server: ServerTable,
 }
 
 /// `[exec]`.

@@ -17,7 +17,8 @@ const fn key(path: &'static str, flag: &'static str) -> Key {
     Key { path, flag }
 }
 
-/// All keys. The variable is the flag in capitals with `EKIDEN_` before it, for the agent's `EKIDEN_AGENT_`.
+/// All keys. The variable is the flag in capitals with `EKIDEN_` before it, for the agent's `EKIDEN_AGENT_`,
+/// for the server's `EKIDEN_SERVER_`.
 pub(super) const KEYS: &[Key] = &[
     key("exec.profile", "profile"),
     key("exec.root", "root"),
@@ -66,6 +67,12 @@ pub(super) const KEYS: &[Key] = &[
     key("agent.hooks.job_completed", "job-completed-hook"),
     key("agent.hooks.post_task_script", "post-task-script"),
     key("agent.hooks.post_task_script_timeout", "post-task-script-timeout"),
+    key("server.listen", "listen"),
+    key("server.url", "url"),
+    key("server.behind_proxy", "behind-proxy"),
+    key("server.database", "database"),
+    key("server.database_file", "database-file"),
+    key("server.workflows", "workflows"),
 ];
 
 /// Whether `path` is a key, or a table that holds keys.
@@ -112,9 +119,13 @@ mod tests {
         let cli = crate::args::Cli::command();
         let exec = cli.find_subcommand("exec").unwrap();
         let start = cli.find_subcommand("agent").and_then(|agent| agent.find_subcommand("start")).unwrap();
+        let server = cli.find_subcommand("server").unwrap();
         for key in KEYS {
-            let (command, prefix) =
-                if key.path.starts_with("agent.") { (start, "EKIDEN_AGENT") } else { (exec, "EKIDEN") };
+            let (command, prefix) = match key.path.split('.').next() {
+                Some("agent") => (start, "EKIDEN_AGENT"),
+                Some("server") => (server, "EKIDEN_SERVER"),
+                _ => (exec, "EKIDEN"),
+            };
             let flag = command.get_arguments().find(|a| a.get_long() == Some(key.flag));
             let flag = flag.unwrap_or_else(|| panic!("--{} is no flag ({})", key.flag, key.path));
             let variable = format!("{prefix}_{}", key.flag.replace('-', "_").to_uppercase());

@@ -44,11 +44,3 @@ pub(super) fn host_name() -> String {
     let name = name.trim();
     if name.is_empty() { "ekiden".to_owned() } else { name.to_owned() }
 }
-
-/// A runtime for one exchange with a forge.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::platform("could not start the runtime").cause(&error))
-}

@@ -121,7 +121,7 @@ pub(super) fn run(
     remember::must_be_free(folder)?;
     let insecure = args.forge.insecure.or(settings.carried.insecure);
     let client = forge::client_with(&registration.instance, insecure, args.forge.ca_file.as_deref())?;
-    match data::runtime()?.block_on(check(&client, &registration)) {
+    match crate::commands::runtime()?.block_on(check(&client, &registration)) {
         Ok(runner) => {
             if let Some(runner) = runner {
                 registration.id = runner.0;

@@ -105,7 +105,7 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
     let insecure = args.forge.insecure.or(set_up.as_ref().and_then(|set_up| set_up.carried.insecure));
     let client = forge::client_with(&instance, insecure, args.forge.ca_file.as_deref())?;
     let attempts = args.attempts.or(inherited.attempts).unwrap_or(ATTEMPTS);
-    let registered = data::runtime()?.block_on(exchange(&client, new, &file, attempts))?;
+    let registered = crate::commands::runtime()?.block_on(exchange(&client, new, &file, attempts))?;
     remember::settings(&folder, args, set_up.as_ref().map(|set_up| &set_up.carried))?;
     say(&registered, &file, args);
     Ok(Exit::Ok)

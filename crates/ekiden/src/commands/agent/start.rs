@@ -120,7 +120,7 @@ fn run(settled: Settled, mode: Mode) -> Result<AgentEnd, Failure> {
     for note in &settled.notes {
         style::warn(note);
     }
-    let runtime = data::runtime()?;
+    let runtime = crate::commands::runtime()?;
     let settings = settings(settled, mode);
     runtime.block_on(async {
         let stopper = Stopper::default();

@@ -63,7 +63,7 @@ fn remove(
     let ca_file = args.forge.ca_file.as_ref().or(table.ca_file.as_ref());
     let insecure = args.forge.insecure.or(table.insecure);
     let client = forge::client_with(&registration.instance, insecure, ca_file.map(std::path::PathBuf::as_path))?;
-    data::runtime()?.block_on(client.remove_runner(&token, scope, registration.id)).map_err(|error| {
+    crate::commands::runtime()?.block_on(client.remove_runner(&token, scope, registration.id)).map_err(|error| {
         let exit = match &error {
             RemovalError::Rights { .. } => Exit::Auth,
             RemovalError::Unreachable { .. } => Exit::Unreachable,

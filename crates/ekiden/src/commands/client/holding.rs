@@ -1,0 +1,124 @@
+//! `ekiden secret` and `ekiden var`.
+
+use super::connect::{connect, failure};
+use super::output::{Table, ago, list};
+use super::pages;
+use crate::args::{HoldingArgs, HoldingSetArgs, ScopedListArgs, SecretCommand, VarCommand, VarSetArgs};
+use crate::commands::runtime;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::note;
+use api::{CreateVariable, Secret, SetSecret, Variable};
+use std::io::{IsTerminal as _, Read as _};
+
+/// The largest secret, as with the forges.
+const LARGEST: u64 = 64 * 1024;
+
+/// Runs a verb of `secret`.
+pub(crate) fn secret(command: &SecretCommand) -> Result<Exit, Failure> {
+    match command {
+        SecretCommand::Set(args) => set_secret(args),
+        SecretCommand::List(args) => list_secrets(args),
+        SecretCommand::Remove(args) => remove(args, Kind::Secret),
+    }
+}
+
+/// Runs a verb of `var`.
+pub(crate) fn var(command: &VarCommand) -> Result<Exit, Failure> {
+    match command {
+        VarCommand::Set(args) => set_variable(args),
+        VarCommand::List(args) => list_variables(args),
+        VarCommand::Remove(args) => remove(args, Kind::Variable),
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Secret,
+    Variable,
+}
+
+fn set_secret(args: &HoldingSetArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let data = value(args)?;
+    let secret = SetSecret { data, description: args.description.clone() };
+    let set = client.set_secret(&args.scope, &args.name, &secret);
+    runtime()?.block_on(set).map_err(|error| failure(&error))?;
+    note(format!("secret {} of {} is set", args.name, args.scope));
+    Ok(Exit::Ok)
+}
+
+/// The value: a file as it is; what is typed or piped without its last line break.
+fn value(args: &HoldingSetArgs) -> Result<String, Failure> {
+    let unreadable = |error: &std::io::Error| Failure::not_found("the secret's value cannot be read").cause(error);
+    if let Some(file) = &args.file {
+        return std::fs::read_to_string(file)
+            .map_err(|error| Failure::not_found(format!("{} cannot be read", file.display())).cause(&error));
+    }
+    if std::io::stdin().is_terminal() {
+        let term = console::Term::stderr();
+        let asked = term.write_str(&format!("Value of {}: ", args.name)).and_then(|()| term.read_secure_line());
+        return asked.map_err(|error| unreadable(&error));
+    }
+    let mut text = String::new();
+    std::io::stdin().take(LARGEST + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    if text.len() as u64 > LARGEST {
+        return Err(Failure::usage("the secret has more than 64 KiB"));
+    }
+    let trimmed = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+    match trimmed.unwrap_or(&text) {
+        "" => Err(Failure::usage("the secret is empty").fix(format!("printf %s \"$VALUE\" | ekiden secret set {} …", args.name))),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn set_variable(args: &VarSetArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let variable = CreateVariable { value: args.value.clone(), description: args.description.clone() };
+    let set = client.set_variable(&args.scope, &args.name, &variable);
+    runtime()?.block_on(set).map_err(|error| failure(&error))?;
+    note(format!("variable {} of {} is set", args.name, args.scope));
+    Ok(Exit::Ok)
+}
+
+fn list_secrets(args: &ScopedListArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.list.at)?;
+    let secrets: Vec<Secret> = runtime()?.block_on(pages(args.list.limit, async |page| {
+        client.secrets(&args.scope, page).await.map_err(|error| failure(&error))
+    }))?;
+    list(args.list.output, &secrets, || {
+        let mut table = Table::new(["NAME", "SET", "DESCRIPTION"]);
+        for secret in &secrets {
+            table.row([secret.name.as_str().into(), ago(secret.created_at).into(), secret.description.as_str().into()]);
+        }
+        table
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn list_variables(args: &ScopedListArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.list.at)?;
+    let variables: Vec<Variable> = runtime()?.block_on(pages(args.list.limit, async |page| {
+        client.variables(&args.scope, page).await.map_err(|error| failure(&error))
+    }))?;
+    list(args.list.output, &variables, || {
+        let mut table = Table::new(["NAME", "VALUE", "DESCRIPTION"]);
+        for variable in &variables {
+            let cells = [&variable.name, &variable.data, &variable.description];
+            table.row(cells.map(|text| text.as_str().into()));
+        }
+        table
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn remove(args: &HoldingArgs, kind: Kind) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let (what, removed) = match kind {
+        Kind::Secret => ("secret", runtime()?.block_on(client.remove_secret(&args.scope, &args.name))),
+        Kind::Variable => ("variable", runtime()?.block_on(client.remove_variable(&args.scope, &args.name))),
+    };
+    removed.map_err(|error| failure(&error))?;
+    note(format!("{what} {} of {} is removed", args.name, args.scope));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,123 @@
+//! `ekiden job`: the log of a job, and why it waits.
+
+use super::connect::{connect, failure};
+use super::output::{length, one};
+use crate::args::{JobCommand, JobLogArgs, JobWhyArgs};
+use crate::commands::runtime;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::data;
+use api::{Client, Job, ProjectName, Why};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Runs one of its verbs.
+pub(crate) fn run(command: &JobCommand) -> Result<Exit, Failure> {
+    match command {
+        JobCommand::Log(args) => runtime()?.block_on(log(args)),
+        JobCommand::Why(args) => runtime()?.block_on(why(args)),
+    }
+}
+
+/// A job and its project.
+async fn find(client: &Client, job: i64) -> Result<(ProjectName, Job), Failure> {
+    let job = client.job_by_id(job).await.map_err(|error| failure(&error))?;
+    let project = job.project.parse::<ProjectName>();
+    let project = project.map_err(|error| Failure::platform("the server names no project").cause(&error))?;
+    Ok((project, job))
+}
+
+async fn log(args: &JobLogArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let (project, job) = find(&client, args.job).await?;
+    let log = if args.follow { client.follow_job_log(&project, job.id).await } else { client.job_log(&project, job.id).await };
+    let mut log = log.map_err(|error| failure(&error))?;
+    let mut lines = Lines { keep_times: args.timestamps, ..Lines::default() };
+    while let Some(piece) = log.next().await.map_err(|error| failure(&error))? {
+        data(&lines.push(&piece))?;
+    }
+    data(&lines.rest())?;
+    Ok(Exit::Ok)
+}
+
+/// Takes the times off lines that come in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) keep_times: bool,
+    open: Vec<u8>,
+}
+
+impl Lines {
+    /// The whole lines that a piece completes.
+    pub(super) fn push(&mut self, piece: &[u8]) -> String {
+        self.open.extend_from_slice(piece);
+        let Some(end) = self.open.iter().rposition(|byte| *byte == b'\n') else { return String::new() };
+        let whole: Vec<u8> = self.open.drain(..=end).collect();
+        let text = String::from_utf8_lossy(&whole);
+        text.split_inclusive('\n').map(|line| self.shown(line)).collect()
+    }
+
+    /// What is left at the end.
+    pub(super) fn rest(&mut self) -> String {
+        let rest = String::from_utf8_lossy(&std::mem::take(&mut self.open)).into_owned();
+        if rest.is_empty() { rest } else { format!("{}\n", self.shown(&rest)) }
+    }
+
+    fn shown<'a>(&self, line: &'a str) -> &'a str {
+        match line.split_once(' ') {
+            // `2026-01-31T10:00:00.1234567Z text`
+            Some((time, text)) if !self.keep_times && time.ends_with('Z') && time.as_bytes().get(10) == Some(&b'T') => text,
+            _ => line,
+        }
+    }
+}
+
+async fn why(args: &JobWhyArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.show.at)?;
+    let (project, job) = find(&client, args.job).await?;
+    let why = client.why(&project, job.id).await.map_err(|error| failure(&error))?;
+    one(args.show.output, &why, || text(&job, &why))?;
+    Ok(Exit::Ok)
+}
+
+/// The reason first, then what it is not, then what helps.
+fn text(job: &Job, why: &Why) -> String {
+    let mut out = format!("{} of {} · {}", job.name, job.project, why.status.word());
+    if let Some(reason) = &why.reason {
+        let _never = write!(out, " · {reason}");
+    }
+    if let Some(position) = &why.position {
+        let _never = write!(out, " · {} of {}", position.place, position.of);
+    }
+    let _never = writeln!(out, "\n  {}", why.text);
+    if let Some(estimate) = &why.estimate {
+        let (likely, late) = (Duration::try_from_secs_f64(estimate.p50_s), Duration::try_from_secs_f64(estimate.p90_s));
+        if let (Ok(likely), Ok(late)) = (likely, late) {
+            let _never = writeln!(out, "  starts in ~{} (p50), {} (p90)", length(likely), length(late));
+        }
+    }
+    if !why.passed.is_empty() {
+        let _never = writeln!(out, "  passed: {}", why.passed.join(", "));
+    }
+    if let Some(fix) = &why.fix {
+        let _never = writeln!(out, "  fix: {fix}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+
+    #[test]
+    fn times_are_taken_off_lines_that_come_in_pieces() {
+        let mut lines = Lines::default();
+        let mut out = lines.push(b"2026-01-31T10:00:00.1234567Z one two\n2026-01-31T10:0");
+        out.push_str(&lines.push(b"0:00Z three\nno time\n2026-01-31T10:00:00Z \n"));
+        out.push_str(&lines.push(b"2026-01-31T10:00:00Z open"));
+        out.push_str(&lines.rest());
+        assert_eq!(out, "one two\nthree\nno time\n\nopen\n");
+        let mut kept = Lines { keep_times: true, ..Lines::default() };
+        assert_eq!(kept.push(b"2026-01-31T10:00:00Z x\n"), "2026-01-31T10:00:00Z x\n");
+    }
+}

@@ -1,0 +1,80 @@
+//! `ekiden runner`.
+
+use super::connect::{connect, failure};
+use super::output::{Cell, Table, ago, list};
+use super::pages;
+use crate::args::{RunnerArgs, RunnerCommand, RunnerTokenArgs, ScopedListArgs};
+use crate::commands::runtime;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::{Ink, data, note};
+use api::{Admission, Runner};
+
+/// Runs one of its verbs.
+pub(crate) fn run(command: &RunnerCommand) -> Result<Exit, Failure> {
+    match command {
+        RunnerCommand::List(args) => list_all(args),
+        RunnerCommand::Drain(args) => drain(args),
+        RunnerCommand::Remove(args) => remove(args),
+        RunnerCommand::Token(args) => token(args),
+    }
+}
+
+fn list_all(args: &ScopedListArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.list.at)?;
+    let runners: Vec<Runner> = runtime()?.block_on(pages(args.list.limit, async |page| {
+        client.runners(&args.scope, page).await.map(|found| found.runners).map_err(|error| failure(&error))
+    }))?;
+    list(args.list.output, &runners, || {
+        let mut table = Table::new(["ID", "NAME", "STATE", "JOBS", "LABELS", "SCOPE", "HEARD", "VERSION"]);
+        for runner in &runners {
+            let labels: Vec<&str> = runner.labels.iter().map(|label| label.name.as_str()).collect();
+            table.row([
+                runner.id.to_string().into(),
+                runner.name.as_str().into(),
+                state(runner),
+                format!("{}/{}", runner.tasks.len(), runner.capacity.max(1)).into(),
+                labels.join(",").into(),
+                runner.scope.as_str().into(),
+                ago(runner.last_online).into(),
+                runner.version.as_str().into(),
+            ]);
+        }
+        table
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn state(runner: &Runner) -> Cell {
+    match (runner.admission, runner.status.as_str()) {
+        (Admission::Draining, _) => Cell::inked("draining", Ink::Warn),
+        (Admission::Disabled, _) => Cell::inked("disabled", Ink::Warn),
+        (_, "offline") => Cell::inked("offline", Ink::Bad),
+        (_, status) => Cell::inked(status, Ink::Good),
+    }
+}
+
+fn drain(args: &RunnerArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let runner = runtime()?.block_on(client.drain_runner(&args.scope, args.runner)).map_err(|error| failure(&error))?;
+    note(match runner.tasks.len() {
+        0 => format!("{} takes no more jobs", runner.name),
+        jobs => format!("{} takes no more jobs; {jobs} in hand go on", runner.name),
+    });
+    Ok(Exit::Ok)
+}
+
+fn remove(args: &RunnerArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    runtime()?.block_on(client.remove_runner(&args.scope, args.runner)).map_err(|error| failure(&error))?;
+    note(format!("runner {} is removed", args.runner));
+    Ok(Exit::Ok)
+}
+
+fn token(args: &RunnerTokenArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let made = runtime()?.block_on(client.registration_token(&args.scope)).map_err(|error| failure(&error))?;
+    data(&format!("{}\n", made.token))?;
+    note(format!("ekiden agent register --instance {} --token … --labels LABEL,…", client.url()));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,96 @@
+//! `ekiden token`.
+
+use super::connect::{connect, failure};
+use super::output::{Cell, Table, ago, list};
+use super::pages;
+use crate::args::{Duration, ListArgs, TokenArgs, TokenCommand, TokenMakeArgs, TokenRotateArgs};
+use crate::commands::runtime;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::{Ink, data, note};
+use api::{MadeToken, NewToken, RotateToken, Token, TokenKind, TokenState};
+use domain::Timestamp;
+
+/// Runs one of its verbs.
+pub(crate) fn run(command: &TokenCommand) -> Result<Exit, Failure> {
+    match command {
+        TokenCommand::Make(args) => make(args),
+        TokenCommand::List(args) => list_all(args),
+        TokenCommand::Rotate(args) => rotate(args),
+        TokenCommand::Revoke(args) => revoke(args),
+    }
+}
+
+fn make(args: &TokenMakeArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let new = NewToken {
+        kind: TokenKind::User,
+        name: args.name.clone(),
+        scope: Some(args.scope.to_string()),
+        rights: args.rights.clone(),
+        expires_in_s: args.expires_in.map(|Duration(time)| time.as_secs()),
+        uses: None,
+        pool: None,
+        labels: Vec::new(),
+    };
+    let made = runtime()?.block_on(client.make_token(&new)).map_err(|error| failure(&error))?;
+    say(&made)
+}
+
+/// The text goes to stdout, what there is to say about it to stderr.
+fn say(made: &MadeToken) -> Result<Exit, Failure> {
+    data(&format!("{}\n", made.token))?;
+    note(format!("token {} ({}); it is shown this once", made.facts.id, made.facts.name));
+    Ok(Exit::Ok)
+}
+
+fn list_all(args: &ListArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let tokens: Vec<Token> = runtime()?.block_on(pages(args.limit, async |page| {
+        client.tokens(TokenKind::User, page).await.map(|found| found.tokens).map_err(|error| failure(&error))
+    }))?;
+    list(args.output, &tokens, || {
+        let mut table = Table::new(["ID", "NAME", "STATE", "SCOPE", "RIGHTS", "EXPIRES", "USED", "MADE BY"]);
+        for token in &tokens {
+            let rights: Vec<&str> = token.rights.iter().map(|right| right.word()).collect();
+            table.row([
+                token.id.to_string().into(),
+                token.name.as_str().into(),
+                state(token),
+                token.scope.as_str().into(),
+                rights.join(",").into(),
+                day(token.expires_at).into(),
+                ago(token.used_at).into(),
+                token.made_by.as_str().into(),
+            ]);
+        }
+        table
+    })?;
+    Ok(Exit::Ok)
+}
+
+fn state(token: &Token) -> Cell {
+    match token.state {
+        TokenState::Live => Cell::inked("live", Ink::Good),
+        TokenState::Grace => Cell::inked("grace", Ink::Warn),
+        TokenState::Dead => Cell::inked("dead", Ink::Dim),
+    }
+}
+
+fn day(at: Option<Timestamp>) -> String {
+    at.map(api::when::text).and_then(|text| text.get(..10).map(str::to_owned)).unwrap_or_else(|| "never".to_owned())
+}
+
+fn rotate(args: &TokenRotateArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let rotate = RotateToken { grace_s: args.grace.map(|Duration(time)| time.as_secs()) };
+    let made = runtime()?.block_on(client.rotate_token(args.token, rotate)).map_err(|error| failure(&error))?;
+    say(&made)
+}
+
+fn revoke(args: &TokenArgs) -> Result<Exit, Failure> {
+    let client = connect(&args.at)?;
+    let token = runtime()?.block_on(client.revoke_token(args.token)).map_err(|error| failure(&error))?;
+    note(format!("token {} ({}) is revoked", token.id, token.name));
+    Ok(Exit::Ok)
+}

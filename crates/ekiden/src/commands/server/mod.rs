@@ -1,0 +1,7 @@
+//! `ekiden server`: the control plane as a process of its own.
+
+mod settle;
+mod start;
+
+pub(crate) use settle::{check_listen, serve_failure};
+pub(crate) use start::{run, stopped};

@@ -1,0 +1,111 @@
+//! What a server is to be: flags and variables over `ekiden.toml` over the defaults. Called by `server` and `up`.
+
+use crate::args::ServerArgs;
+use crate::commands::place;
+use crate::config::load_server;
+use crate::failure::Failure;
+use server::serve::{FOLDERS, ServeError, ServerSettings};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Where a server listens that was told nothing.
+pub(crate) const LISTEN: &str = "127.0.0.1:4600";
+
+/// Settles it.
+pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
+    let data = match &args.data {
+        Some(data) => std::path::absolute(data)
+            .map_err(|error| Failure::usage(format!("--data {} names no folder", data.display())).cause(&error))?,
+        None => place::state_folder()?.join("server"),
+    };
+    let table = load_server(args.config.as_deref(), &data)?;
+    let behind_proxy = args.reach.behind_proxy.or(table.behind_proxy).unwrap_or(false);
+    let listen = match args.reach.listen.or(table.listen) {
+        Some(listen) => listen,
+        None => LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error))?,
+    };
+    check_listen(listen, behind_proxy)?;
+    let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
+    let database_file = args.database_file.as_ref().or(table.database_file.as_ref().filter(|_| args.database.is_none()));
+    let database = match (&args.database, database_file) {
+        (Some(database), _) => Some(database.clone()),
+        (None, Some(file)) => Some(secret_line(file)?),
+        (None, None) => table.database.clone(),
+    };
+    let folders = args.workflows.as_ref().or(table.workflows.as_ref());
+    Ok(ServerSettings {
+        data,
+        database,
+        listen,
+        url,
+        folders: folders.cloned().unwrap_or_else(|| FOLDERS.map(str::to_owned).to_vec()),
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// Tokens and logs go over this connection: in the open only where nobody else listens.
+pub(crate) fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(), Failure> {
+    if listen.ip().is_loopback() || behind_proxy {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{listen} is open to others, and this server speaks without TLS"))
+        .fact("tokens, secrets and logs would go over the network in the open")
+        .fix(format!("--listen 127.0.0.1:{}, with a proxy that ends TLS on this machine", listen.port()))
+        .fix("--behind-proxy, where the proxy is on another machine of a network of yours"))
+}
+
+fn public(url: &str) -> Result<String, Failure> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', ' ', '@']) => {
+            Ok(url.trim_end_matches('/').to_owned())
+        }
+        _ => Err(Failure::usage(format!("--url {url} is no address that people can open"))
+            .fix("--url https://ci.example.org, with a path where there is one")),
+    }
+}
+
+fn secret_line(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::not_found(format!("{} cannot be read", file.display())).cause(&error))?;
+    Ok(text.trim().to_owned())
+}
+
+/// What it means to a person that a server does not start.
+pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
+    let failure = Failure::platform("the server could not start").cause(error);
+    match error {
+        ServeError::Listen { source, address } if source.kind() == std::io::ErrorKind::AddrInUse => failure
+            .fix(format!("another server has {address}: --listen {}:0 takes a free port", address.ip()))
+            .fix("ekiden run list asks the one that runs"),
+        ServeError::Folder { .. } => failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display())),
+        _ => failure,
+    }
+}
+
+/// The file of the first admin token.
+pub(crate) fn token_file(data: &Path) -> PathBuf {
+    data.join("admin-token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_listen, public};
+
+    #[test]
+    fn other_addresses_than_loopback_want_a_proxy() {
+        assert!(check_listen("127.0.0.1:1".parse().unwrap(), false).is_ok());
+        assert!(check_listen("[::1]:1".parse().unwrap(), false).is_ok());
+        assert!(check_listen("0.0.0.0:1".parse().unwrap(), true).is_ok());
+        let refused = check_listen("0.0.0.0:4600".parse().unwrap(), false).unwrap_err();
+        assert!(refused.to_string().contains("--behind-proxy") && refused.to_string().contains("127.0.0.1:4600"));
+    }
+
+    #[test]
+    fn public_addresses() {
+        assert_eq!(public("https://ci.example.org/ekiden/").unwrap(), "https://ci.example.org/ekiden");
+        for wrong in ["ci.example.org", "https://", "https:///x", "ftp://x", "https://u:p@x", "https://x?y"] {
+            assert!(public(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Starts a server and stops it when told to.
+
+use super::settle::{serve_failure, settle, token_file};
+use crate::args::ServerArgs;
+use crate::commands::place::{self, Place};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style;
+use server::access::first_admin;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serves until told to stop.
+pub(crate) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
+    let settings = settle(args)?;
+    telemetry::init(Some(&std::env::var(telemetry::LOG_VARIABLE).unwrap_or_else(|_| "info".to_owned())))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::platform("could not start the runtime").cause(&error))?;
+    runtime.block_on(serve(settings))
+}
+
+async fn serve(settings: server::serve::ServerSettings) -> Result<Exit, Failure> {
+    let data = settings.data.clone();
+    let running = server::serve::start(settings).await.map_err(|error| serve_failure(&error, &data))?;
+    let token_file = token_file(&data);
+    let first = first_admin(&running.plane, &token_file).await;
+    if first.map_err(|error| Failure::platform("there is no first admin token").cause(&error))?.is_some() {
+        style::note(format!("the first admin token is in {}", token_file.display()));
+    }
+    let url = running.plane.site.url.clone();
+    let _told = place::tell(&Place { url: url.clone(), token_file, pid: std::process::id() })?;
+    style::note(format!("{url} answers; Ctrl-C stops it"));
+    stopped().await?;
+    style::note("stopping: calls in hand may end");
+    tokio::select! {
+        () = running.stop() => Ok(Exit::Ok),
+        again = stopped() => again.map(|()| Exit::Interrupted),
+    }
+}
+
+/// Resolves at the next SIGTERM or Ctrl-C.
+pub(crate) async fn stopped() -> Result<(), Failure> {
+    let failed = |error| Failure::platform("could not watch for signals").cause(&error);
+    let mut term = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = term.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
