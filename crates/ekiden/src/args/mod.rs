@@ -24,7 +24,7 @@ pub(crate) use manage::{
     RunWatchArgs, RunnerArgs, RunnerCommand, RunnerTokenArgs, ScopedListArgs, SecretCommand, TokenArgs, TokenCommand,
     TokenMakeArgs, TokenRotateArgs, VarCommand, VarSetArgs,
 };
-pub(crate) use server::{ReachArgs, ServerArgs};
+pub(crate) use server::ServerArgs;
 pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -6,5 +6,5 @@ mod keys;
 mod server;
 
 pub(crate) use agent::{AGENT_FILE, AgentLimitsTable, AgentTable, load_agent};
-pub(crate) use server::load_server;
 pub(crate) use file::{ActionsTable, ConfigFile, ExecTable, FileNetworkMode, LimitsTable, load};
+pub(crate) use server::load_server;

@@ -154,12 +154,15 @@ impl Projects {
     }
 
     /// What a branch (`main`, `refs/heads/main`), a tag or a full commit is: its full name and its commit. A branch comes before a tag; a
-    /// commit's full name is its id. `None`: there is no such thing.
+    /// commit's full name is its id; `HEAD` is the default branch. `None`: there is no such thing.
     ///
     /// # Errors
     /// As [`Self::refs`].
     pub fn resolve(&self, git: &str, reference: &str) -> Result<Option<(String, CommitId)>, ProjectError> {
-        if let Some(found) = self.fresh_refs(git)?.find(reference) {
+        let refs = self.fresh_refs(git)?;
+        let reference =
+            if reference == "HEAD" { refs.default_branch.as_deref().unwrap_or(reference) } else { reference };
+        if let Some(found) = refs.find(reference) {
             return Ok(Some(found));
         }
         let Ok(commit) = CommitId::parse(reference) else { return Ok(None) };

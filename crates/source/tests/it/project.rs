@@ -87,7 +87,8 @@ fn names_are_resolved_a_branch_before_a_tag() {
     assert_eq!(resolve("refs/tags/both"), Some(format!("refs/tags/both {}", &first[..7])));
     assert_eq!(resolve("v1"), Some(format!("refs/tags/v1 {}", &first[..7])));
     assert_eq!(resolve(&first), Some(format!("{first} {}", &first[..7])));
-    for missing in ["nothing", "refs/heads/../../x", "", "HEAD", &"1".repeat(40)] {
+    assert_eq!(resolve("HEAD"), resolve("main"));
+    for missing in ["nothing", "refs/heads/../../x", "", &"1".repeat(40)] {
         assert_eq!(resolve(missing), None, "{missing}");
     }
 }

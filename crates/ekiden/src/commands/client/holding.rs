@@ -67,7 +67,8 @@ fn value(args: &HoldingSetArgs) -> Result<String, Failure> {
     }
     let trimmed = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
     match trimmed.unwrap_or(&text) {
-        "" => Err(Failure::usage("the secret is empty").fix(format!("printf %s \"$VALUE\" | ekiden secret set {} …", args.name))),
+        "" => Err(Failure::usage("the secret is empty")
+            .fix(format!("printf %s \"$VALUE\" | ekiden secret set {} …", args.name))),
         text => Ok(text.to_owned()),
     }
 }

@@ -30,7 +30,11 @@ async fn find(client: &Client, job: i64) -> Result<(ProjectName, Job), Failure> 
 async fn log(args: &JobLogArgs) -> Result<Exit, Failure> {
     let client = connect(&args.at)?;
     let (project, job) = find(&client, args.job).await?;
-    let log = if args.follow { client.follow_job_log(&project, job.id).await } else { client.job_log(&project, job.id).await };
+    let log = if args.follow {
+        client.follow_job_log(&project, job.id).await
+    } else {
+        client.job_log(&project, job.id).await
+    };
     let mut log = log.map_err(|error| failure(&error))?;
     let mut lines = Lines { keep_times: args.timestamps, ..Lines::default() };
     while let Some(piece) = log.next().await.map_err(|error| failure(&error))? {
@@ -66,7 +70,9 @@ impl Lines {
     fn shown<'a>(&self, line: &'a str) -> &'a str {
         match line.split_once(' ') {
             // `2026-01-31T10:00:00.1234567Z text`
-            Some((time, text)) if !self.keep_times && time.ends_with('Z') && time.as_bytes().get(10) == Some(&b'T') => text,
+            Some((time, text)) if !self.keep_times && time.ends_with('Z') && time.as_bytes().get(10) == Some(&b'T') => {
+                text
+            }
             _ => line,
         }
     }

@@ -12,7 +12,6 @@ mod token;
 mod watch;
 
 pub(crate) use audit::run as audit;
-pub(crate) use connect::{connect, connect_to, failure};
 pub(crate) use holding::{secret, var};
 pub(crate) use job::run as job;
 pub(crate) use project::run as project;
@@ -27,10 +26,7 @@ use api::PageQuery;
 const PAGE: u32 = 100;
 
 /// So many of a list, page by page.
-async fn pages<T>(
-    limit: u32,
-    get: impl AsyncFn(PageQuery) -> Result<Vec<T>, Failure>,
-) -> Result<Vec<T>, Failure> {
+async fn pages<T>(limit: u32, get: impl AsyncFn(PageQuery) -> Result<Vec<T>, Failure>) -> Result<Vec<T>, Failure> {
     let size = limit.min(PAGE);
     let mut all = Vec::new();
     for page in 1.. {

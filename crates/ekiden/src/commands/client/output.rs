@@ -46,7 +46,8 @@ impl Table {
 
     pub(crate) fn text(&self, palette: Palette) -> String {
         let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| console::measure_text_width(&cell.text));
+            let cells =
+                self.rows.iter().filter_map(|row| row.get(column)).map(|cell| console::measure_text_width(&cell.text));
             cells.chain(self.head.get(column).map(|head| head.len())).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
@@ -55,7 +56,8 @@ impl Table {
         for row in std::iter::once(&head).chain(&self.rows) {
             let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
-                let pad = widths.get(column).copied().unwrap_or(0).saturating_sub(console::measure_text_width(&cell.text));
+                let pad =
+                    widths.get(column).copied().unwrap_or(0).saturating_sub(console::measure_text_width(&cell.text));
                 let painted = cell.ink.map_or_else(|| cell.text.clone(), |ink| palette.paint(ink, &cell.text));
                 line.push_str(&painted);
                 line.push_str(&" ".repeat(pad + 2));
@@ -68,7 +70,11 @@ impl Table {
 }
 
 /// Prints a list.
-pub(crate) fn list<T: Serialize>(format: ListFormat, items: &[T], table: impl FnOnce() -> Table) -> Result<(), Failure> {
+pub(crate) fn list<T: Serialize>(
+    format: ListFormat,
+    items: &[T],
+    table: impl FnOnce() -> Table,
+) -> Result<(), Failure> {
     let text = match format {
         ListFormat::Table => table().text(Palette::stdout()),
         ListFormat::Json => json(&items, serde_json::to_string_pretty)?,
@@ -154,6 +160,9 @@ mod tests {
     #[test]
     fn lengths_of_time() {
         let of = |millis| length(Duration::from_millis(millis));
-        assert_eq!([of(1234), of(59_999), of(61_000), of(3_660_000), of(90_000_000)], ["1.2s", "59s", "1m01s", "1h01m", "1d01h"]);
+        assert_eq!(
+            [of(1234), of(59_999), of(61_000), of(3_660_000), of(90_000_000)],
+            ["1.2s", "59s", "1m01s", "1h01m", "1d01h"]
+        );
     }
 }

@@ -40,7 +40,9 @@ fn whole(git: &str) -> Result<String, Failure> {
     }
     let path = Path::new(git).canonicalize();
     let path = path.map_err(|error| Failure::not_found(format!("{git} is not there")).cause(&error))?;
-    path.into_os_string().into_string().map_err(|path| Failure::usage(format!("{} is no UTF-8", Path::new(&path).display())))
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| Failure::usage(format!("{} is no UTF-8", Path::new(&path).display())))
 }
 
 fn list_all(args: &ListArgs) -> Result<Exit, Failure> {

@@ -80,7 +80,10 @@ pub(super) async fn follow(
             let word = conclusion.map_or("not over", Conclusion::as_str);
             data(&format!("{} after {time}\n", palette.paint(Ink::Bad, word)))?;
             if let Some(job) = failed.first() {
-                data(&format!("the whole log: ekiden job log {}; again: ekiden run rerun {} --failed\n", job.id, run.id))?;
+                data(&format!(
+                    "the whole log: ekiden job log {}; again: ekiden run rerun {} --failed\n",
+                    job.id, run.id
+                ))?;
             }
             Ok(Exit::Failed)
         }

@@ -3,5 +3,4 @@
 mod settle;
 mod start;
 
-pub(crate) use settle::{check_listen, serve_failure};
-pub(crate) use start::{run, stopped};
+pub(crate) use start::run;

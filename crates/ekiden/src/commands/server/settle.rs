@@ -4,6 +4,7 @@ use crate::args::ServerArgs;
 use crate::commands::place;
 use crate::config::load_server;
 use crate::failure::Failure;
+use server::access::Trust;
 use server::serve::{FOLDERS, ServeError, ServerSettings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,8 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
     };
     check_listen(listen, behind_proxy)?;
     let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
-    let database_file = args.database_file.as_ref().or(table.database_file.as_ref().filter(|_| args.database.is_none()));
+    let database_file =
+        args.database_file.as_ref().or(table.database_file.as_ref().filter(|_| args.database.is_none()));
     let database = match (&args.database, database_file) {
         (Some(database), _) => Some(database.clone()),
         (None, Some(file)) => Some(secret_line(file)?),
@@ -39,6 +41,7 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
         listen,
         url,
         folders: folders.cloned().unwrap_or_else(|| FOLDERS.map(str::to_owned).to_vec()),
+        trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
         version: env!("CARGO_PKG_VERSION"),
     })
 }
@@ -78,7 +81,9 @@ pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
         ServeError::Listen { source, address } if source.kind() == std::io::ErrorKind::AddrInUse => failure
             .fix(format!("another server has {address}: --listen {}:0 takes a free port", address.ip()))
             .fix("ekiden run list asks the one that runs"),
-        ServeError::Folder { .. } => failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display())),
+        ServeError::Folder { .. } => {
+            failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display()))
+        }
         _ => failure,
     }
 }

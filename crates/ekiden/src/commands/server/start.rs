@@ -6,12 +6,14 @@ use crate::commands::place::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style;
-use server::access::first_admin;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until told to stop.
 pub(crate) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
     let settings = settle(args)?;
+    private_folder(&settings.data)?;
     telemetry::init(Some(&std::env::var(telemetry::LOG_VARIABLE).unwrap_or_else(|_| "info".to_owned())))
         .map_err(|error| Failure::usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -25,8 +27,7 @@ async fn serve(settings: server::serve::ServerSettings) -> Result<Exit, Failure>
     let data = settings.data.clone();
     let running = server::serve::start(settings).await.map_err(|error| serve_failure(&error, &data))?;
     let token_file = token_file(&data);
-    let first = first_admin(&running.plane, &token_file).await;
-    if first.map_err(|error| Failure::platform("there is no first admin token").cause(&error))?.is_some() {
+    if running.first_token.is_some() {
         style::note(format!("the first admin token is in {}", token_file.display()));
     }
     let url = running.plane.site.url.clone();
@@ -38,6 +39,15 @@ async fn serve(settings: server::serve::ServerSettings) -> Result<Exit, Failure>
         () = running.stop() => Ok(Exit::Ok),
         again = stopped() => again.map(|()| Exit::Interrupted),
     }
+}
+
+/// The server's folder: its database and its keys are its user's alone.
+pub(crate) fn private_folder(data: &Path) -> Result<(), Failure> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
+        Failure::platform(format!("the server's folder {} cannot be made", data.display()))
+            .cause(&error)
+            .fix("run as the user who owns it, or give another folder with --data DIR")
+    })
 }
 
 /// Resolves at the next SIGTERM or Ctrl-C.
