@@ -9,6 +9,7 @@ pub mod git;
 pub mod keys;
 pub mod logs;
 pub mod plane;
+pub mod rest;
 pub mod run;
 pub mod runner;
 pub mod serve;

@@ -5,7 +5,7 @@ use crate::news::Change;
 use crate::tasks::StoredTask;
 use crate::{Store, StoreError};
 use domain::control::{
-    AttemptNumber, JobChange, JobNumber, JobPhase, JobStanding, ProjectId, RunId, RunPhase, Tolerance,
+    AttemptNumber, JobChange, JobNumber, JobPhase, JobStanding, OwnerId, ProjectId, RunId, RunPhase, Tolerance,
 };
 use domain::{JobId, RunnerId, Timestamp};
 use std::collections::BTreeMap;
@@ -98,6 +98,8 @@ impl ChangedJob {
 pub struct JobFilter {
     /// Those of a project.
     pub project: Option<ProjectId>,
+    /// Those of all projects of an owner.
+    pub owner: Option<OwnerId>,
     /// Those that a runner had or has.
     pub runner: Option<RunnerId>,
     /// Those in one of these states; none: in all.

@@ -7,7 +7,7 @@ use crate::jobs::{ChangedJob, NewJob};
 use crate::news::Change;
 use crate::{Store, StoreError};
 use domain::Timestamp;
-use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, ProjectId, RunId, RunPhase};
+use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, OwnerId, ProjectId, RunId, RunPhase};
 
 /// A run to be, with the jobs that are known at its start.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,6 +123,8 @@ pub struct Advance {
 pub struct RunFilter {
     /// Those of a project.
     pub project: Option<ProjectId>,
+    /// Those of all projects of an owner.
+    pub owner: Option<OwnerId>,
     /// Those of the workflow of this path.
     pub workflow: Option<String>,
     /// Those of this event.

@@ -5,7 +5,7 @@ use crate::jobs::{ChangedJob, StoredJob};
 use crate::news::Change;
 use crate::reports::{Report, Reported, Step};
 use crate::{Store, StoreError};
-use domain::control::{JobChange, JobNumber};
+use domain::control::{JobChange, JobNumber, ProjectId};
 use domain::{RunnerId, TaskId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -74,6 +74,27 @@ impl Store {
     /// When there is none.
     pub async fn task(&self, id: TaskId) -> Result<(StoredTask, StoredJob), StoreError> {
         Ok(read!(self, tasks::by_id(id)))
+    }
+
+    /// The tasks of a project with their jobs, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tasks_of_project(
+        &self,
+        project: ProjectId,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
+        Ok(read!(self, tasks::of_project(project, offset, limit)))
+    }
+
+    /// How many tasks a project has had.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_tasks(&self, project: ProjectId) -> Result<u64, StoreError> {
+        Ok(read!(self, tasks::count_of_project(project)))
     }
 
     /// The tasks of a job, the oldest first.

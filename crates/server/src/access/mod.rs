@@ -20,6 +20,7 @@ pub use error::{Denied, IssueError};
 pub use first::{FirstError, first_admin};
 pub use gate::Access;
 pub use header::shown;
+pub(crate) use issue::reach_of;
 pub use issue::{
     Lifetime, MadeToken, Order, RegistrationOrder, UserOrder, issue_registration, issue_user, revoke, rotate,
 };

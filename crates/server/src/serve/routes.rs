@@ -27,6 +27,7 @@ fn rooms(plane: &Plane, hints: Hints) -> Router {
         .route("/readyz", get(ready))
         .with_state(plane.clone())
         .nest(protocol::BASE_PATH, protocol::router(runners))
+        .merge(crate::rest::router(plane))
         .merge(crate::git::routes(git))
         .merge(hook_routes(plane.clone(), hints))
 }

@@ -5,9 +5,11 @@ mod context;
 mod make;
 mod progress;
 mod secrets;
+mod steps;
 mod token;
 
 pub use make::{TaskError, make};
 pub use progress::{Progress, StepProgress};
 pub(crate) use secrets::variables;
+pub use steps::{StepState, StepView, steps};
 pub use token::{job_token, task_of_token};

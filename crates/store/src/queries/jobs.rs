@@ -150,6 +150,9 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &JobFilter) {
     if let Some(project) = filter.project {
         query.push(" AND project_id = ").push_bind(project.0);
     }
+    if let Some(owner) = filter.owner {
+        query.push(" AND project_id IN (SELECT id FROM projects WHERE owner_id = ").push_bind(owner.0).push(")");
+    }
     if let Some(runner) = filter.runner {
         query.push(" AND id IN (SELECT job_id FROM tasks WHERE runner_id = ").push_bind(runner.0).push(")");
     }

@@ -185,6 +185,9 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &RunFilter) {
     if let Some(project) = filter.project {
         query.push(" AND project_id = ").push_bind(project.0);
     }
+    if let Some(owner) = filter.owner {
+        query.push(" AND project_id IN (SELECT id FROM projects WHERE owner_id = ").push_bind(owner.0).push(")");
+    }
     let texts = [
         (" AND workflow = ", &filter.workflow),
         (" AND event = ", &filter.event),

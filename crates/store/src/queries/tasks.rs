@@ -4,7 +4,7 @@ use super::{Conn, held_run, jobs, runners};
 use crate::error::StoreError;
 use crate::jobs::{ChangedJob, StoredJob};
 use crate::tasks::{StoredTask, Taker};
-use domain::control::{JobChange, JobNumber, JobPhase, RunnerChange};
+use domain::control::{JobChange, JobNumber, JobPhase, ProjectId, RunnerChange};
 use domain::{RunnerId, TaskId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -124,6 +124,33 @@ pub(crate) async fn by_id(conn: &mut Conn, id: TaskId) -> Result<(StoredTask, St
     let row: Option<Both> =
         sqlx::query_as(both!("jobs.id = job_id", " WHERE tasks.id = $1")).bind(id.0).fetch_optional(conn).await?;
     row.ok_or_else(|| missing(id))?.read()
+}
+
+pub(crate) async fn of_project(
+    conn: &mut Conn,
+    project: ProjectId,
+    offset: u32,
+    limit: u32,
+) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
+    let rows: Vec<Both> = sqlx::query_as(both!(
+        "jobs.id = job_id",
+        " WHERE jobs.project_id = $1 ORDER BY tasks.id DESC LIMIT $2 OFFSET $3"
+    ))
+    .bind(project.0)
+    .bind(i64::from(limit))
+    .bind(i64::from(offset))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Both::read).collect()
+}
+
+pub(crate) async fn count_of_project(conn: &mut Conn, project: ProjectId) -> Result<u64, StoreError> {
+    let (count,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM tasks JOIN jobs ON jobs.id = job_id WHERE jobs.project_id = $1")
+            .bind(project.0)
+            .fetch_one(conn)
+            .await?;
+    Ok(count.cast_unsigned())
 }
 
 pub(crate) async fn of_job(conn: &mut Conn, job: JobNumber) -> Result<Vec<StoredTask>, StoreError> {

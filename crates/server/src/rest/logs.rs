@@ -1,0 +1,176 @@
+//! Logs of jobs, as text; and artifacts, of which there are none yet.
+
+use super::caller::Caller;
+use super::fault::RestFault;
+use super::jobs::job_of;
+use super::query::Query;
+use super::reply;
+use super::route::{Route, get};
+use super::runs::{Params, run_of};
+use super::shape::newest_task;
+use crate::logs::LogText;
+use crate::plane::Plane;
+use api::{PageQuery, Right};
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use domain::{LogEnd, TaskId};
+use std::io;
+use tokio::sync::mpsc;
+
+/// Pieces on their way to a reader who is slow.
+const AHEAD: usize = 4;
+/// Rows of one page while a log is followed.
+const ROWS: u64 = 10_000;
+
+pub(super) fn routes() -> Vec<Route> {
+    let read = Right::ReadRuns;
+    vec![
+        get(
+            "/repos/{owner}/{repo}/actions/jobs/{job}/logs",
+            read,
+            "The log of a job's newest task; with `follow=true` (ours) until the job is over",
+        )
+        .gives_text(200)
+        .by(log),
+        get("/repos/{owner}/{repo}/actions/artifacts", read, "List artifacts: there are none yet")
+            .query::<PageQuery>()
+            .gives::<api::ArtifactList>(200)
+            .by(artifacts),
+        get(
+            "/repos/{owner}/{repo}/actions/runs/{run}/artifacts",
+            read,
+            "List the artifacts of a run: there are none yet",
+        )
+        .query::<PageQuery>()
+        .gives::<api::ArtifactList>(200)
+        .by(artifacts_of_run),
+    ]
+}
+
+async fn log(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Path(params): Params,
+    query: Query,
+) -> Result<Response, RestFault> {
+    let job = job_of(&plane, &caller, &params).await?;
+    let task = newest_task(&plane, &job).await?;
+    let name = format!("{}-{}.log", job.id.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "-"), job.number);
+    let Some(task) = task else {
+        return Err(RestFault::new(StatusCode::NOT_FOUND, format!("job {} has no log: no runner had it", job.number)));
+    };
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let mut answer = if query.truth("follow") == Some(true) {
+        let watched = plane.logs.watch(task.id).await?;
+        tokio::spawn(follow(plane.clone(), task.id, watched, sender));
+        Response::new(body(receiver))
+    } else {
+        let text = plane.logs.text(task.id).await?;
+        let bytes = text.facts().bytes;
+        tokio::spawn(send(text, sender));
+        let mut answer = Response::new(body(receiver));
+        answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+        answer
+    };
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(answer)
+}
+
+type Piece = Result<Bytes, io::Error>;
+
+fn body(mut receiver: mpsc::Receiver<Piece>) -> Body {
+    Body::from_stream(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)))
+}
+
+/// Sends a whole log; a fault ends the answer early, which the reader sees.
+async fn send(mut text: LogText, to: mpsc::Sender<Piece>) {
+    loop {
+        let piece = match text.next().await {
+            Ok(Some(piece)) => Ok(piece),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a log could not be read to its end");
+                Err(io::Error::other("the log could not be read to its end"))
+            }
+        };
+        let is_fault = piece.is_err();
+        if to.send(piece).await.is_err() || is_fault {
+            return;
+        }
+    }
+}
+
+/// Sends a log as it comes, until it has ended and all of it is sent, or the reader is gone.
+async fn follow(
+    plane: Plane,
+    task: TaskId,
+    mut watched: tokio::sync::watch::Receiver<crate::logs::LogFacts>,
+    to: mpsc::Sender<Piece>,
+) {
+    let mut row = 0;
+    loop {
+        let facts = *watched.borrow_and_update();
+        while row < facts.rows {
+            let piece = plane.logs.read(task, row, ROWS).await;
+            let piece = piece.map(|page| {
+                row += page.rows.len() as u64;
+                let mut text = String::new();
+                for line in &page.rows {
+                    text.push_str(&api::when::text(line.at));
+                    text.push(' ');
+                    text.push_str(&line.content);
+                    text.push('\n');
+                }
+                (Bytes::from(text), page.rows.is_empty())
+            });
+            match piece {
+                Ok((_, true)) => return,
+                Ok((text, false)) => {
+                    if to.send(Ok(text)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a log could not be followed");
+                    let _ = to.send(Err(io::Error::other("the log could not be followed"))).await;
+                    return;
+                }
+            }
+        }
+        if facts.end == LogEnd::Last {
+            return;
+        }
+        tokio::select! {
+            changed = watched.changed() => if changed.is_err() { return },
+            () = to.closed() => return,
+        }
+    }
+}
+
+async fn artifacts(State(plane): State<Plane>, query: Query) -> Response {
+    none(&plane, &query)
+}
+
+async fn artifacts_of_run(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Path(params): Params,
+    query: Query,
+) -> Result<Response, RestFault> {
+    run_of(&plane, &caller, &params).await?;
+    Ok(none(&plane, &query))
+}
+
+/// Jobs cannot leave any yet.
+fn none(plane: &Plane, query: &Query) -> Response {
+    let list = api::ArtifactList { artifacts: Vec::new(), total_count: 0 };
+    reply::page(&list, 0, query.page(), &plane.site.url, &query.uri)
+}

@@ -1,0 +1,44 @@
+//! Who the caller is, and which server this is.
+
+use super::caller::Caller;
+use super::fault::RestFault;
+use super::guard::Need;
+use super::openapi::openapi;
+use super::reply;
+use super::route::{Route, get};
+use super::shape;
+use crate::plane::Plane;
+use api::{Right, User, Version};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use domain::control::Scope;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/version", Need::Nothing, "Which server this is; needs no token").gives::<Version>(200).by(version),
+        get("/openapi.json", Need::Nothing, "This description; needs no token").gives_text(200).by(described),
+        get("/user", Need::Token, "Who the token is").gives::<User>(200).by(me),
+    ]
+}
+
+async fn version(State(plane): State<Plane>) -> Response {
+    reply::ok(&Version::of(plane.site.version))
+}
+
+async fn described() -> Response {
+    let mut answer = Response::new(openapi().into());
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+async fn me(State(plane): State<Plane>, caller: Caller) -> Result<Response, RestFault> {
+    let person = &caller.person;
+    let id = match person.scope {
+        Scope::Owner(owner) => owner.0,
+        Scope::Instance | Scope::Repository(_) => 0,
+    };
+    let is_admin = person.scope == Scope::Instance && person.rights.hold(Right::Admin);
+    let scope = shape::scope(&plane, person.scope).await?;
+    Ok(reply::ok(&User { id, full_name: format!("{person} of {scope}"), is_admin, ..User::named(&person.name) }))
+}

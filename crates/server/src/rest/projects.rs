@@ -1,0 +1,126 @@
+//! Projects: ours, and as repositories of Gitea's.
+
+use super::body::Body;
+use super::caller::Caller;
+use super::fault::RestFault;
+use super::guard::Need;
+use super::query::Query;
+use super::reply;
+use super::route::{Route, delete, get, post};
+use super::shape;
+use crate::access::Reach;
+use crate::plane::Plane;
+use api::{PageQuery, ProjectName, Right};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use store::{NewProject, StoreError};
+
+/// A path or URL longer than this is none.
+const GIT: usize = 4096;
+
+pub(super) fn routes() -> Vec<Route> {
+    let write = Right::WriteProjects;
+    vec![
+        get("/projects", Need::Token, "List the projects that the token reaches (ours)")
+            .query::<PageQuery>()
+            .gives::<api::ProjectList>(200)
+            .by(list),
+        post("/projects", Need::Own(write), "Make a project (ours)")
+            .takes::<api::NewProject>()
+            .gives::<api::Project>(201)
+            .by(add),
+        get("/projects/{owner}/{repo}", Right::ReadRuns, "Show a project (ours)").gives::<api::Project>(200).by(show),
+        delete("/projects/{owner}/{repo}", write, "Forget a project with its runs, secrets and variables (ours)")
+            .gives_nothing(204)
+            .by(remove),
+        get("/repos/{owner}/{repo}", Right::ReadRuns, "Show a project as a repository")
+            .gives::<api::Repository>(200)
+            .by(repository),
+    ]
+}
+
+async fn list(State(plane): State<Plane>, caller: Caller, query: Query) -> Result<Response, RestFault> {
+    let mut projects = plane.store.projects().await?;
+    projects.retain(|project| caller.person.scope.holds(project.owner_id, project.id));
+    let (page, total) = (query.page(), projects.len() as u64);
+    let projects = page.of(projects).iter().map(|project| shape::project(&plane.site.url, project)).collect();
+    let list = api::ProjectList { projects, total_count: total.cast_signed() };
+    Ok(reply::page(&list, total, page, &plane.site.url, &query.uri))
+}
+
+async fn add(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Body(order): Body<api::NewProject>,
+) -> Result<Response, RestFault> {
+    let api::NewProject { owner, name, git } = order;
+    ProjectName::new(&owner, &name).map_err(|error| RestFault::invalid(error.to_string()))?;
+    let git = git.trim().to_owned();
+    let is_place = git.starts_with('/') || git.contains("://") || git.contains('@');
+    if git.len() > GIT || !is_place || git.starts_with('-') || git.chars().any(char::is_control) {
+        let fault = RestFault::invalid(format!("'{git}' is no place of a repository"));
+        return Err(
+            fault.fix("give a whole path of the server's machine (/srv/git/shop) or a URL (https://…, ssh://…)")
+        );
+    }
+    // An owner that is new is nobody's: only the instance makes it.
+    let reach = match plane.store.owner(&owner).await {
+        Ok(id) => Reach::Owner(id),
+        Err(StoreError::Missing { .. }) => Reach::Instance,
+        Err(error) => return Err(error.into()),
+    };
+    // A path of the machine may be any of the server's files that git reads: who reaches the instance may name one.
+    let reach = if git.contains("://") && !git.starts_with("file:") { reach } else { Reach::Instance };
+    caller.person.check(Right::WriteProjects, reach, "owner", &owner)?;
+    let object = format!("{owner}/{name}");
+    let audit = caller.actor.did("project.add", object, serde_json::json!({"git": without_password(&git)}));
+    let project = plane.store.add_project(&NewProject { owner, name, git }, plane.now(), &audit).await?;
+    plane.queue.project(project.clone());
+    Ok(reply::created(&shape::project(&plane.site.url, &project)))
+}
+
+/// A URL as it may be written down.
+fn without_password(git: &str) -> String {
+    match git.split_once("://") {
+        Some((scheme, rest)) => match rest.split_once('@') {
+            Some((_, host)) => format!("{scheme}://…@{host}"),
+            None => git.to_owned(),
+        },
+        None => git.to_owned(),
+    }
+}
+
+async fn show(State(plane): State<Plane>, caller: Caller) -> Result<Response, RestFault> {
+    Ok(reply::ok(&shape::project(&plane.site.url, caller.project()?)))
+}
+
+async fn remove(State(plane): State<Plane>, caller: Caller) -> Result<Response, RestFault> {
+    let project = caller.project()?;
+    let audit = caller.actor.did("project.remove", project.full_name(), serde_json::Value::Null);
+    plane.store.remove_project(project.id, plane.now(), &audit).await?;
+    plane.queue.project_gone(project.id);
+    Ok(reply::nothing(StatusCode::NO_CONTENT))
+}
+
+async fn repository(State(plane): State<Plane>, caller: Caller) -> Result<Response, RestFault> {
+    let project = caller.project()?;
+    let (projects, git) = (plane.projects.clone(), project.git.clone());
+    // The repository may be away; that is no fault of this route.
+    let refs = tokio::task::spawn_blocking(move || projects.refs(&git)).await;
+    let branch = refs.ok().and_then(Result::ok).and_then(|refs| refs.default_branch.clone()).unwrap_or_default();
+    let branch = branch.trim_start_matches("refs/heads/");
+    Ok(reply::ok(&shape::repository(&plane.site.url, project, branch)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_password_of_a_url_is_not_written_down() {
+        assert_eq!(without_password("https://me:pw@host/a.git"), "https://…@host/a.git");
+        assert_eq!(without_password("https://host/a.git"), "https://host/a.git");
+        assert_eq!(without_password("git@host:a.git"), "git@host:a.git");
+    }
+}
