@@ -13,5 +13,6 @@ pub mod rest;
 pub mod run;
 pub mod runner;
 pub mod serve;
+pub mod sweep;
 pub mod task;
 pub mod watch;

@@ -6,7 +6,7 @@ use crate::jobs::StoredJob;
 use crate::news::Change;
 use crate::tasks::StoredTask;
 use crate::{Store, StoreError};
-use domain::control::{JobNumber, RunId};
+use domain::control::{JobNumber, JobPhase, RunId};
 use domain::{TaskId, Timestamp};
 
 /// A task that started and is not over.
@@ -18,6 +18,8 @@ pub struct StartedTask {
     pub job: JobNumber,
     /// What the server knows of that.
     pub facts: serde_json::Value,
+    /// Where that is: running, or asked to end.
+    pub phase: JobPhase,
     /// When it started.
     pub started: Timestamp,
 }

@@ -9,6 +9,7 @@ use crate::keys::{KeyRing, Start};
 use crate::logs::{LogObjects, LogSettings, LogStore};
 use crate::plane::{Parts, Plane, Site};
 use crate::run::{Advancer, Worker};
+use crate::sweep::{SweepSettings, Sweeper};
 use crate::watch::{WatchSettings, Watcher, hints};
 use domain::{Clock, Secret, SystemClock};
 use scheduler::Settings;
@@ -61,6 +62,7 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let follower = Follower::new(plane.store.clone(), plane.queue.clone(), plane.runs.clone());
     loops.spawn(follower.run(changes, stopped.clone()));
     loops.spawn(settle(plane.clone(), stopped.clone()));
+    loops.spawn(Sweeper::new(plane.clone(), SweepSettings::default()).run(stopped.clone()));
     loops.spawn(event::schedules(plane.clone(), stopped.clone()));
     let (hints, hinted) = hints();
     loops.spawn(Watcher::new(plane.clone(), WatchSettings::default(), hinted).run(stopped.clone()));

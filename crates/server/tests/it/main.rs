@@ -13,4 +13,5 @@ mod plane;
 mod rest;
 mod runs;
 mod support;
+mod sweep;
 mod watching;

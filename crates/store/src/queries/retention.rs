@@ -8,17 +8,19 @@ use domain::control::{JobNumber, RunId, RunRefusal};
 use domain::{TaskId, Timestamp};
 
 pub(crate) async fn started(conn: &mut Conn, then: Timestamp) -> Result<Vec<StartedTask>, StoreError> {
-    let rows: Vec<(i64, i64, String, i64)> = sqlx::query_as(
-        "SELECT task_id, id, facts, started_at FROM jobs
+    let rows: Vec<(i64, i64, String, String, i64)> = sqlx::query_as(
+        "SELECT task_id, id, facts, phase, started_at FROM jobs
          WHERE word IN ('leased', 'running', 'cancelling') AND started_at < $1 ORDER BY task_id",
     )
     .bind(then.0.cast_signed())
     .fetch_all(conn)
     .await?;
-    let task = |(task, job, facts, started): (i64, i64, String, i64)| {
-        let facts = serde_json::from_str(&facts).map_err(|error| StoreError::damaged("job", error))?;
+    let damaged = |error| StoreError::damaged("job", error);
+    let task = |(task, job, facts, phase, started): (i64, i64, String, String, i64)| {
+        let facts = serde_json::from_str(&facts).map_err(damaged)?;
+        let phase = serde_json::from_str(&phase).map_err(damaged)?;
         let started = Timestamp(started.cast_unsigned());
-        Ok(StartedTask { task: TaskId(task), job: JobNumber(job), facts, started })
+        Ok(StartedTask { task: TaskId(task), job: JobNumber(job), facts, phase, started })
     };
     rows.into_iter().map(task).collect()
 }
