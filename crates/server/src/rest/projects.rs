@@ -73,11 +73,35 @@ async fn add(
     // A path of the machine may be any of the server's files that git reads: who reaches the instance may name one.
     let reach = if git.contains("://") && !git.starts_with("file:") { reach } else { Reach::Instance };
     caller.person.check(Right::WriteProjects, reach, "owner", &owner)?;
+    let (projects, place) = (plane.projects.clone(), git.clone());
+    // What cannot be read now would be a project of which nothing is ever heard.
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || projects.refs(&place)).await {
+        return Err(RestFault::invalid(format!("its repository cannot be read: {}", told(&error))));
+    }
     let object = format!("{owner}/{name}");
     let audit = caller.actor.did("project.add", object, serde_json::json!({"git": without_password(&git)}));
     let project = plane.store.add_project(&NewProject { owner, name, git }, plane.now(), &audit).await?;
     plane.queue.project(project.clone());
+    // What is there now starts nothing; what moves from now on does.
+    if let Err(error) = crate::watch::first_look(&plane, &project).await {
+        tracing::warn!(
+            project = project.full_name(),
+            error = &error as &dyn std::error::Error,
+            "its refs are not noted"
+        );
+    }
     Ok(reply::created(&shape::project(&plane.site.url, &project)))
+}
+
+/// An error and what caused it, in one line.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
 }
 
 /// A URL as it may be written down.

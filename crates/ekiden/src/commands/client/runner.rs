@@ -33,7 +33,7 @@ fn list_all(args: &ScopedListArgs) -> Result<Exit, Failure> {
                 runner.id.to_string().into(),
                 runner.name.as_str().into(),
                 state(runner),
-                format!("{}/{}", runner.tasks.len(), runner.capacity.max(1)).into(),
+                runner.tasks.len().to_string().into(),
                 labels.join(",").into(),
                 runner.scope.as_str().into(),
                 ago(runner.last_online).into(),
