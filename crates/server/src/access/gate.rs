@@ -17,6 +17,8 @@ use store::{StoredToken, TokenHash, TokenKind};
 
 /// So long what is known of a token is believed: a revocation works within five seconds (`security` R10).
 const KNOWN: Duration = Duration::from_secs(4);
+/// So long it is remembered that a token was good.
+const GOOD: Duration = Duration::from_hours(1);
 /// So many tokens are remembered.
 const MANY: usize = 10_000;
 /// That a token was used is written down so often.
@@ -72,19 +74,22 @@ impl Access {
             TokenUse::Fleet | TokenUse::Hook => return Err(Denied::Kind("is a machine's")),
         }
         let hash = plane.keys.hash(token);
-        if let Some(known) = self.known(hash) {
-            known.phase.opens(plane.now()).map_err(Denied::Dead)?;
-            return Ok(known.person);
+        match self.known(hash) {
+            Some(known) if known.since.elapsed() < KNOWN => {
+                known.phase.opens(plane.now()).map_err(Denied::Dead)?;
+                return Ok(known.person);
+            }
+            // A token that was good lately is looked up again, whatever others show from there.
+            Some(_) => {}
+            None => self.may_try(origin)?,
         }
-        self.may_try(origin)?;
-        let Some(stored) = find(plane, TokenKind::User, token).await? else {
+        let wrong = |denied| {
+            lock(&self.known).remove(&hash);
             self.was_wrong(origin);
-            return Err(Denied::Unknown);
+            denied
         };
-        stored.phase.opens(plane.now()).map_err(|refusal| {
-            self.was_wrong(origin);
-            Denied::Dead(refusal)
-        })?;
+        let stored = find(plane, TokenKind::User, token).await?.ok_or_else(|| wrong(Denied::Unknown))?;
+        stored.phase.opens(plane.now()).map_err(|refusal| wrong(Denied::Dead(refusal)))?;
         let person = UserOpens::of(&stored).person(&stored);
         self.learn(hash, Known { person: person.clone(), phase: stored.phase, since: Instant::now() });
         note_use(plane, &stored);
@@ -97,13 +102,13 @@ impl Access {
     }
 
     fn known(&self, hash: TokenHash) -> Option<Known> {
-        lock(&self.known).get(&hash).filter(|known| known.since.elapsed() < KNOWN).cloned()
+        lock(&self.known).get(&hash).cloned()
     }
 
     fn learn(&self, hash: TokenHash, known: Known) {
         let mut all = lock(&self.known);
         if all.len() >= MANY {
-            all.retain(|_, known| known.since.elapsed() < KNOWN);
+            all.retain(|_, known| known.since.elapsed() < GOOD);
         }
         if all.len() < MANY {
             all.insert(hash, known);

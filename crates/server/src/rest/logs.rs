@@ -124,10 +124,9 @@ async fn follow(
                 row += page.rows.len() as u64;
                 let mut text = String::new();
                 for line in &page.rows {
-                    text.push_str(&api::when::text(line.at));
-                    text.push(' ');
-                    text.push_str(&line.content);
-                    text.push('\n');
+                    // The form of the whole text: seven places behind the second.
+                    let at = jiff::Timestamp::from_millisecond(line.at.0.cast_signed()).unwrap_or_default();
+                    text.push_str(&format!("{at:.7} {}\n", line.content));
                 }
                 (Bytes::from(text), page.rows.is_empty())
             });

@@ -15,7 +15,12 @@ use axum::response::Response;
 use domain::Conclusion;
 use domain::control::{AttemptNumber, CancelCause, JobStanding, RunId, RunPhase};
 use std::collections::HashMap;
-use store::{RunFilter, StoredRun};
+use std::time::Duration;
+use store::{RunFilter, StoredJob, StoredRun};
+
+/// How often, and how long after each other, it is looked for the first rows of a new try.
+const LOOKS: u32 = 100;
+const LOOK: Duration = Duration::from_millis(10);
 
 pub(super) type Params = Path<HashMap<String, String>>;
 
@@ -274,10 +279,20 @@ async fn rerun_job(State(plane): State<Plane>, caller: Caller, Path(params): Par
         return Err(RestFault::missing("job", &job.number.to_string()));
     }
     let run = again(&plane, &caller, job.run, Rerun::Job(job.number)).await?;
-    let made = plane.store.jobs(run.id, run.attempt).await?.into_iter().find(|made| made.id == job.id);
-    // The first rows of a new try are written a moment after it.
-    let shown = made.unwrap_or(job);
+    let shown = made_again(&plane, &run, &job).await?.unwrap_or(job);
     Ok(reply::created(&Known::with(&plane, caller.project()?).job(&shown).await?))
+}
+
+/// The job of a new try that is the one of before. The first rows of a try are written a moment after it.
+async fn made_again(plane: &Plane, run: &StoredRun, job: &StoredJob) -> Result<Option<StoredJob>, RestFault> {
+    for _ in 0..LOOKS {
+        let jobs = plane.store.jobs(run.id, run.attempt).await?;
+        if let Some(made) = jobs.into_iter().find(|made| made.id == job.id) {
+            return Ok(Some(made));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(None)
 }
 
 async fn remove(State(plane): State<Plane>, caller: Caller, Path(params): Params) -> Result<Response, RestFault> {

@@ -77,7 +77,7 @@ impl<'a> Known<'a> {
             url: format!("{}/{}/actions/runs/{}", self.plane.site.url, project.full_name(), run.id),
             created_at: Some(task.given),
             updated_at: Some(task.heard),
-            run_started_at: job.started,
+            run_started_at: started(job, Some(task)),
         })
     }
 }
@@ -151,10 +151,16 @@ fn job_shape(site: &str, job: &StoredJob, run: &StoredRun, project: &Project, ta
         runner_name: task.map(|task| task.runner_name.clone()).unwrap_or_default(),
         steps: steps.into_iter().map(step).collect(),
         created_at: Some(job.created),
-        started_at: job.started,
+        started_at: started(job, task),
         completed_at: job.finished,
         detail: detail(&job.phase),
     }
+}
+
+/// When a job started. A short one may have said its end alone: then when it was given out.
+fn started(job: &StoredJob, task: Option<&StoredTask>) -> Option<Timestamp> {
+    let given = || task.filter(|_| job.phase.end().is_some()).map(|task| task.given);
+    job.started.or_else(given)
 }
 
 /// Where a run is, and how it ended, in the words of Gitea's API (`runner-protocol` 6.3).

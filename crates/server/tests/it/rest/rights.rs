@@ -1,0 +1,124 @@
+//! Tokens, and what they may do.
+
+use super::*;
+
+#[tokio::test]
+async fn tokens_are_made_rotated_and_revoked() {
+    let rest = Rest::new().await;
+    let Rest { admin, .. } = &rest;
+    let made = admin.make_token(&NewToken { rights: vec![Right::Admin], ..user("second") }).await.unwrap();
+    let second = client(&rest.world, Some(&made.token));
+    assert_eq!(second.me().await.unwrap().login, "second");
+    let rotated = admin.rotate_token(made.facts.id, RotateToken { grace_s: Some(600) }).await.unwrap();
+    assert!(second.me().await.is_ok(), "it is in its grace");
+    assert_eq!(refused(admin.rotate_token(made.facts.id, RotateToken::default()).await).0, 409);
+    let third = client(&rest.world, Some(&rotated.token));
+    assert!(third.me().await.unwrap().is_admin);
+    let dead = admin.revoke_token(rotated.facts.id).await.unwrap();
+    assert_eq!(dead.state, TokenState::Dead);
+    assert_eq!(third.me().await.unwrap_err().kind(), FaultKind::Auth);
+    let list = admin.tokens(TokenKind::User, PageQuery::default()).await.unwrap();
+    let states: Vec<_> = list.tokens.iter().map(|token| (token.name.as_str(), token.state)).collect();
+    assert_eq!(states, [("second", TokenState::Dead), ("second", TokenState::Grace), ("admin", TokenState::Live)]);
+    let registration = NewToken {
+        kind: TokenKind::Registration,
+        rights: Vec::new(),
+        pool: Some("big".to_owned()),
+        labels: vec!["lab".to_owned()],
+        ..user("big ones")
+    };
+    let made = admin.make_token(&registration).await.unwrap();
+    assert_eq!((made.facts.uses_left, made.facts.pool.as_deref()), (Some(1), Some("big")));
+    let one = rest.register(&made.token, "one").await;
+    assert_eq!(admin.runner(&Place::Instance, one).await.unwrap().pool.as_deref(), Some("big"));
+    let spent = admin.tokens(TokenKind::Registration, PageQuery::default()).await.unwrap();
+    assert_eq!(spent.tokens[0].state, TokenState::Dead, "it was for one");
+    for (wrong, code) in [
+        (NewToken { rights: Vec::new(), ..user("none") }, 422),
+        (NewToken { name: " ".to_owned(), ..user("") }, 422),
+        (NewToken { scope: Some("a/b/c".to_owned()), ..user("x") }, 422),
+        (NewToken { scope: Some("lab/none".to_owned()), ..user("x") }, 404),
+        (NewToken { kind: TokenKind::Runner, ..user("x") }, 422),
+        (NewToken { pool: Some("p".to_owned()), ..user("x") }, 422),
+        (NewToken { expires_in_s: Some(u64::MAX), ..registration.clone() }, 422),
+    ] {
+        assert_eq!(refused(admin.make_token(&wrong).await).0, code, "{wrong:?}");
+    }
+    let expiring = NewToken { expires_in_s: Some(0), ..user("short") };
+    let expired = client(&rest.world, Some(&admin.make_token(&expiring).await.unwrap().token));
+    assert!(refused(expired.me().await).1.starts_with("the token is dead: Expired"));
+    let audit = admin.audit(&AuditQuery { action: Some("token.".to_owned()), ..AuditQuery::default() }).await.unwrap();
+    let actions: Vec<_> = audit.entries.iter().rev().take(5).map(|entry| entry.action.as_str()).collect();
+    assert_eq!(actions, ["token.make", "token.make", "token.make", "token.rotate", "token.revoke"]);
+    assert_eq!(audit.entries.last().unwrap().actor, "first start");
+    rest.end().await;
+}
+
+#[tokio::test]
+async fn a_token_does_what_it_may_where_it_may() {
+    let rest = Rest::new().await;
+    let Rest { admin, project, place, .. } = &rest;
+    let git = rest.world.repository.path().to_string_lossy().into_owned();
+    let other = NewProject { owner: "acme".to_owned(), name: "shop".to_owned(), git };
+    admin.add_project(&other).await.unwrap();
+    let id = rest.dispatch().await;
+    // Nobody, and what is no token.
+    let nobody = client(&rest.world, None);
+    let (code, text) = refused(nobody.run(project, id).await);
+    assert!(code == 401 && text.contains("Authorization: token ekiden_user_"), "{text}");
+    assert!(nobody.version().await.unwrap().version.starts_with("1.27.3+ekiden-"));
+    for wrong in ["nonsense", "ekiden_user_000000000000000000000000000_000000", "ekiden_user_short_000000"] {
+        assert_eq!(refused(client(&rest.world, Some(wrong)).me().await).0, 401, "{wrong}");
+    }
+    let registration = admin.registration_token(place).await.unwrap().token;
+    assert!(refused(client(&rest.world, Some(&registration)).me().await).1.contains("a token that registers runners"));
+    // One that may only read.
+    let reader = rest.token("lab/p", &[Right::ReadRuns]).await;
+    assert_eq!(reader.run(project, id).await.unwrap().id, id);
+    assert_eq!(reader.run_by_id(id).await.unwrap().id, id);
+    let (code, text) = refused(reader.cancel_run(project, id).await);
+    assert_eq!((code, text.ends_with("it lacks the right write:runs; use a token with write:runs")), (403, true));
+    let on = PageQuery::default();
+    assert_eq!(refused(reader.secrets(place, on).await).0, 403);
+    assert_eq!(refused(reader.runners(place, on).await).0, 403);
+    assert_eq!(refused(reader.registration_token(place).await).0, 403);
+    assert_eq!(refused(reader.tokens(TokenKind::User, on).await).0, 403);
+    assert_eq!(refused(reader.audit(&AuditQuery::default()).await).0, 403);
+    assert_eq!(refused(reader.remove_project(project).await).0, 403);
+    assert_eq!(refused(reader.runs(&Place::Instance, &RunQuery::default(), on).await).0, 403);
+    assert_eq!(reader.projects(on).await.unwrap().total_count, 1);
+    assert_eq!(reader.queue(on).await.unwrap().total_count, 2);
+    // What is another's is not there.
+    let shop: ProjectName = "acme/shop".parse().unwrap();
+    let foreign = rest.token("acme", &[Right::Admin]).await;
+    assert_eq!(foreign.project(&shop).await.unwrap().name, "shop");
+    assert_eq!(foreign.queue(on).await.unwrap().total_count, 0);
+    let there = refused(foreign.run(project, id).await);
+    let nowhere = refused(foreign.run(&"lab/none".parse().unwrap(), id).await);
+    assert_eq!((there.0, there.1.replace("lab/p", "X")), (nowhere.0, nowhere.1.replace("lab/none", "X")));
+    assert_eq!(refused(foreign.run_by_id(id).await).0, 404);
+    assert_eq!(refused(foreign.run(&shop, id).await).0, 404, "another project's run");
+    assert_eq!(refused(foreign.job(&shop, 1).await).0, 404);
+    assert_eq!(refused(foreign.runners(&Place::Instance, on).await).0, 403);
+    assert_eq!(refused(foreign.audit(&AuditQuery::default()).await).0, 403);
+    // It makes tokens of its own scope alone, with no more rights than its own.
+    let made = foreign.make_token(&NewToken { scope: Some("acme/shop".to_owned()), ..user("ci") }).await.unwrap();
+    assert_eq!(made.facts.scope, "acme/shop");
+    assert_eq!(refused(foreign.make_token(&user("everywhere")).await).0, 403);
+    assert_eq!(refused(foreign.make_token(&NewToken { scope: Some("lab/p".to_owned()), ..user("x") }).await).0, 404);
+    let small = rest.token("lab", &[Right::WriteTokens, Right::ReadRuns]).await;
+    let (code, text) = refused(
+        small.make_token(&NewToken { scope: Some("lab".to_owned()), rights: vec![Right::Admin], ..user("x") }).await,
+    );
+    assert!(code == 403 && text.starts_with("the token cannot have the right admin"), "{text}");
+    // Nor does it touch one that may more, or one of another scope.
+    assert_eq!(refused(small.revoke_token(1).await).0, 404);
+    assert_eq!(refused(foreign.revoke_token(1).await).0, 404);
+    // Only the instance names a path of the machine, or makes owners.
+    let path = NewProject { owner: "acme".to_owned(), name: "x".to_owned(), git: "/etc".to_owned() };
+    assert_eq!(refused(foreign.add_project(&path).await).0, 403);
+    let url = NewProject { git: "https://host.invalid/x.git".to_owned(), ..path };
+    foreign.add_project(&url).await.unwrap();
+    assert_eq!(refused(foreign.add_project(&NewProject { owner: "new".to_owned(), ..url }).await).0, 403);
+    rest.end().await;
+}
