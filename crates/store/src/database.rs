@@ -44,11 +44,16 @@ impl Store {
     }
 }
 
-/// So often a transaction that the database took back because of others is done again.
+/// So often something is tried that did not happen for no fault of its own.
 pub(crate) const TRIES: u32 = 5;
 
-/// Runs a query in a transaction of its own, which is taken back when it gives an error, and done again when that was because of others: arguments are
-/// references or copied. What others wait for is told by a function of the query's answer.
+/// Between the tries.
+pub(crate) async fn pause(tries: u32) {
+    tokio::time::sleep(std::time::Duration::from_millis(u64::from(tries * tries))).await;
+}
+
+/// Runs a query in a transaction of its own, which is taken back when it gives an error, and done again when that was because of others or of a connection
+/// that died: arguments are references or copied. What others wait for is told by a function of the query's answer.
 macro_rules! change {
     ($store:expr, $module:ident :: $verb:ident ( $($argument:expr),* $(,)? ) $(, $news:expr)?) => {
         match &$store.backend {
@@ -66,17 +71,27 @@ macro_rules! change {
                         let mut transaction = database.begin().await?;
                         let done = $crate::postgres::$module::$verb(&mut transaction, $($argument),*).await?;
                         $($crate::listen::notify(&mut transaction, $crate::database::news_of(&done, $news)).await?;)?
-                        transaction.commit().await?;
-                        Ok(done)
+                        Ok((transaction, done))
                     }
                     .await;
-                    match tried {
-                        Err(error) if error.is_conflict() && tries < $crate::database::TRIES => {
-                            tokio::time::sleep(std::time::Duration::from_millis(u64::from(tries))).await;
-                            tries += 1;
-                        }
-                        done => break done?,
+                    let error = match tried {
+                        Ok((transaction, done)) => match transaction.commit().await.map_err($crate::StoreError::from) {
+                            Ok(()) => break done,
+                            // A connection that dies now may have taken the commit with it, or not.
+                            Err(error) if !error.is_conflict() => return Err(error.into()),
+                            Err(error) => error,
+                        },
+                        Err(error) if error.is_conflict() || error.is_cut() => error,
+                        Err(error) => return Err(error.into()),
+                    };
+                    if tries == $crate::database::TRIES {
+                        return Err(error.into());
                     }
+                    if error.is_cut() {
+                        database.note_cut();
+                    }
+                    $crate::database::pause(tries).await;
+                    tries += 1;
                 }
             }
         }
@@ -88,7 +103,7 @@ pub(crate) fn news_of<T>(done: &T, news: impl FnOnce(&T) -> Vec<news::Change>) -
     news(done)
 }
 
-/// Runs a query that changes nothing.
+/// Runs a query that changes nothing; again, where a connection died.
 macro_rules! read {
     ($store:expr, $module:ident :: $verb:ident ( $($argument:expr),* $(,)? )) => {
         match &$store.backend {
@@ -96,7 +111,22 @@ macro_rules! read {
                 $crate::sqlite::$module::$verb(&mut *database.read().await?, $($argument),*).await?
             }
             $crate::database::Backend::Postgres(database) => {
-                $crate::postgres::$module::$verb(&mut *database.read().await?, $($argument),*).await?
+                let mut tries = 1;
+                loop {
+                    let tried: Result<_, $crate::StoreError> = async {
+                        let mut conn = database.read().await?;
+                        $crate::postgres::$module::$verb(&mut *conn, $($argument),*).await
+                    }
+                    .await;
+                    match tried {
+                        Err(error) if error.is_cut() && tries < $crate::database::TRIES => {
+                            database.note_cut();
+                            $crate::database::pause(tries).await;
+                            tries += 1;
+                        }
+                        done => break done?,
+                    }
+                }
             }
         }
     };

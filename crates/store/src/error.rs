@@ -93,6 +93,17 @@ impl StoreError {
             if error.code().is_some_and(|code| code == "40001" || code == "40P01"))
     }
 
+    /// Whether the connection died: its server ended it, or is gone.
+    pub(crate) fn is_cut(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(_)) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| ["57P01", "57P02", "57P03"].contains(&code.as_ref()))
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn damaged(what: &'static str, fact: impl std::fmt::Display) -> Self {
         Self::Damaged { what, fact: fact.to_string() }
     }

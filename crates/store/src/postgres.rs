@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
 /// What queries are built for.
@@ -62,19 +62,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Database {
     pub(crate) pool: PgPool,
     pub(crate) listening: Arc<OnceCell<()>>,
+    /// When a connection was last found dead: those that rest since before are asked.
+    cut: Cut,
 }
+
+type Cut = Arc<Mutex<Option<Instant>>>;
 
 impl Database {
     pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         let shown = url.split('@').next_back().unwrap_or_default().to_owned();
+        let cut = Cut::default();
+        let seen = Arc::clone(&cut);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
-            .before_acquire(|conn, meta| {
+            .before_acquire(move |conn, meta| {
+                let cut = *seen.lock().unwrap_or_else(PoisonError::into_inner);
                 Box::pin(async move {
                     // One that was used just now need not be asked whether it stands.
-                    if meta.idle_for > FRESH {
+                    if meta.idle_for > FRESH || cut.is_some_and(|cut| cut.elapsed() <= meta.idle_for) {
                         conn.ping().await?;
                     }
                     Ok(true)
@@ -84,7 +91,7 @@ impl Database {
             .await
             .map_err(|source| StoreError::Open { path: shown, source })?;
         MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
-        Ok(Self { pool, listening: Arc::default() })
+        Ok(Self { pool, listening: Arc::default(), cut })
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
@@ -93,6 +100,11 @@ impl Database {
 
     pub(crate) async fn read(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         self.pool.acquire().await
+    }
+
+    /// A connection was found dead; others may be too.
+    pub(crate) fn note_cut(&self) {
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     pub(crate) async fn close(&self) {

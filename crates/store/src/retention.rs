@@ -41,7 +41,7 @@ impl Store {
         Ok(read!(self, retention::started(then)))
     }
 
-    /// Queued jobs that were made before this moment, by number.
+    /// Queued jobs that were made before this moment, the oldest first.
     ///
     /// # Errors
     /// When the database fails.

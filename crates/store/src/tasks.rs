@@ -105,15 +105,6 @@ impl Store {
         Ok(read!(self, tasks::of_job(job)))
     }
 
-    /// Notes that a task was heard of and how its steps stand; [`Self::report`] does that and more at once.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub async fn heard(&self, id: TaskId, steps: &serde_json::Value, now: Timestamp) -> Result<(), StoreError> {
-        change!(self, tasks::heard(id, steps, now));
-        Ok(())
-    }
-
     /// Notes what a runner says of its task: it was heard of, its steps, and what happens to its job; the runner is free of it when that ends it. What
     /// changes nothing is not written, but that the task was heard of every few seconds. A change that has no place any more changes nothing, and is told
     /// in the answer: reports may come twice and late.

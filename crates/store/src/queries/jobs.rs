@@ -100,7 +100,7 @@ pub(crate) async fn queued(conn: &mut Conn, after: JobNumber, limit: u32) -> Res
 pub(crate) async fn queued_before(conn: &mut Conn, then: Timestamp, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(columns!(
         "SELECT ",
-        " FROM jobs WHERE word = 'queued' AND created_at < $1 ORDER BY id LIMIT $2"
+        " FROM jobs WHERE word = 'queued' AND created_at < $1 ORDER BY created_at, id LIMIT $2"
     ))
     .bind(then.0.cast_signed())
     .bind(i64::from(limit))
@@ -156,13 +156,14 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &JobFilter) {
     if let Some(runner) = filter.runner {
         query.push(" AND id IN (SELECT job_id FROM tasks WHERE runner_id = ").push_bind(runner.0).push(")");
     }
-    if !filter.standings.is_empty() {
-        query.push(" AND word IN (");
-        let mut words = query.separated(", ");
-        for standing in &filter.standings {
-            words.push_bind(standing.word());
+    // The words stand in the query as they are: the database sees which of its partial indexes holds them all.
+    match filter.standings.as_slice() {
+        [] => {}
+        [one] => drop(query.push(" AND word = '").push(one.word()).push("'")),
+        many => {
+            let words: Vec<String> = many.iter().map(|one| format!("'{}'", one.word())).collect();
+            query.push(" AND word IN (").push(words.join(", ")).push(")");
         }
-        query.push(")");
     }
 }
 

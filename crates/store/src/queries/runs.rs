@@ -200,13 +200,14 @@ fn narrow(query: &mut QueryBuilder<Db>, filter: &RunFilter) {
             query.push(column).push_bind(text.clone());
         }
     }
-    if !filter.phases.is_empty() {
-        query.push(" AND word IN (");
-        let mut words = query.separated(", ");
-        for phase in &filter.phases {
-            words.push_bind(phase.word());
+    // The words stand in the query as they are: the database sees which of its partial indexes holds them all.
+    match filter.phases.as_slice() {
+        [] => {}
+        [one] => drop(query.push(" AND word = '").push(one.word()).push("'")),
+        many => {
+            let words: Vec<String> = many.iter().map(|one| format!("'{}'", one.word())).collect();
+            query.push(" AND word IN (").push(words.join(", ")).push(")");
         }
-        query.push(")");
     }
 }
 

@@ -164,21 +164,6 @@ pub(crate) async fn of_job(conn: &mut Conn, job: JobNumber) -> Result<Vec<Stored
     rows.into_iter().map(Row::task).collect()
 }
 
-pub(crate) async fn heard(
-    conn: &mut Conn,
-    id: TaskId,
-    steps: &serde_json::Value,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let done = sqlx::query("UPDATE tasks SET steps = $1, heard_at = $2 WHERE id = $3")
-        .bind(steps.to_string())
-        .bind(now.0.cast_signed())
-        .bind(id.0)
-        .execute(conn)
-        .await?;
-    if done.rows_affected() == 0 { Err(missing(id)) } else { Ok(()) }
-}
-
 pub(crate) async fn change_job(
     conn: &mut Conn,
     id: TaskId,

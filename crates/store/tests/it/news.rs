@@ -109,3 +109,30 @@ async fn one_server_of_a_database_leads() {
     assert!(!lead.stands().await);
     assert!(one.lead("queue").await.unwrap().is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_died_are_replaced() {
+    let Some((url, _server)) = empty_postgres() else { return };
+    let store = Store::open(&url).await.unwrap();
+    let project = store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id;
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    for round in 0..10 {
+        // Several connections are open, and all die at once.
+        let mut readers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let store = store.clone();
+            readers.spawn(async move { store.project_by_id(project).await.unwrap() });
+        }
+        assert_eq!(readers.join_all().await.len(), 8);
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::raw_sql(end).execute(&mut admin).await.unwrap();
+        if round % 2 == 0 {
+            store.create_run(&run_of(project, vec![job("a")]), at(10)).await.unwrap();
+        } else {
+            assert_eq!(store.project_by_id(project).await.unwrap().id, project);
+        }
+    }
+    let runs = store.count_runs(&store::RunFilter::default()).await.unwrap();
+    assert_eq!(runs, 5, "each was made once");
+}
