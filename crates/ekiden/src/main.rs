@@ -54,6 +54,7 @@ fn dispatch(
 ) -> Result<Exit, Failure> {
     match command {
         Command::Agent(command) => commands::agent::run(&command, zygote),
+        Command::Up(args) => commands::up::run(&args),
         Command::Server(args) => commands::server::run(&args),
         Command::Project(command) => commands::client::project(&command),
         Command::Run(command) => commands::client::run(&command),

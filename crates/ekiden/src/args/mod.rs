@@ -6,6 +6,7 @@ mod exec;
 mod lint;
 mod manage;
 mod server;
+mod up;
 mod value;
 
 pub(crate) use agent::{
@@ -24,7 +25,8 @@ pub(crate) use manage::{
     RunWatchArgs, RunnerArgs, RunnerCommand, RunnerTokenArgs, ScopedListArgs, SecretCommand, TokenArgs, TokenCommand,
     TokenMakeArgs, TokenRotateArgs, VarCommand, VarSetArgs,
 };
-pub(crate) use server::ServerArgs;
+pub(crate) use server::{ReachArgs, ServerArgs};
+pub(crate) use up::UpArgs;
 pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -93,6 +95,8 @@ pub(crate) enum ColorChoice {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Be a whole CI system for a checkout: control plane, page, runner, in one command.
+    Up(Box<UpArgs>),
     /// Run the workflows of a repository on this machine, each job in a fresh sandbox.
     Exec(Box<ExecArgs>),
     /// Attach this machine to a Gitea or Forgejo as a runner.

@@ -21,7 +21,7 @@ pub(crate) fn folder(args: &DataArgs) -> Result<PathBuf, Failure> {
 }
 
 /// Makes the folder and sees that it can be written, before a forge is asked for a key that could then not be kept.
-pub(super) fn writable(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn writable(folder: &Path) -> Result<(), Failure> {
     let failed = |error: &std::io::Error| {
         let failure =
             Failure::platform(format!("the agent's folder {} cannot be written", folder.display())).cause(error);
@@ -39,7 +39,7 @@ pub(super) fn writable(folder: &Path) -> Result<(), Failure> {
 }
 
 /// This machine's name.
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "ekiden".to_owned() } else { name.to_owned() }

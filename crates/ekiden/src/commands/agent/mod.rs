@@ -16,8 +16,10 @@ mod start;
 mod status;
 mod unregister;
 
+pub(crate) use data::{host_name, writable};
 pub(crate) use forge::{VERSION, call_failure};
-pub(crate) use settle::{Settled, for_doctor};
+pub(crate) use settle::{Settled, for_doctor, settle_folder};
+pub(crate) use start::settings;
 
 use crate::args::AgentCommand;
 use crate::exit::Exit;

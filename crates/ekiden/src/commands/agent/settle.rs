@@ -12,7 +12,7 @@ use protocol::{Client, ClientSettings};
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The longest to wait for one answer to a fetch.
 const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -108,13 +108,18 @@ pub(crate) fn for_doctor(args: &DoctorArgs) -> Option<Result<Settled, Failure>> 
     if !args.agent && RegistrationFile::of(&folder).must_be_free().is_ok() {
         return None;
     }
+    Some(settle_folder(&folder, None))
+}
+
+/// What `start` would settle for a folder with no other flags; `capacity` over that of its file.
+pub(crate) fn settle_folder(folder: &Path, capacity: Option<u32>) -> Result<Settled, Failure> {
     // Read as a command line, so that variables count as they do for `start`.
     let line = [OsStr::new("ekiden"), "agent".as_ref(), "start".as_ref(), "--data".as_ref(), folder.as_os_str()];
-    Some(match Cli::try_parse_from(line).map(|cli| cli.command) {
-        Ok(Command::Agent(AgentCommand::Start(start))) => settle(&start.agent, start.capacity),
+    match Cli::try_parse_from(line).map(|cli| cli.command) {
+        Ok(Command::Agent(AgentCommand::Start(start))) => settle(&start.agent, capacity.or(start.capacity)),
         Ok(_) => Err(Failure::platform("the command line of the agent is not understood")),
         Err(error) => Err(Failure::usage("a variable of the agent is wrong").cause(&error)),
-    })
+    }
 }
 
 /// The labels: those of the flags or the file, else those of the registration.

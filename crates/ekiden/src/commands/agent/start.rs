@@ -129,7 +129,7 @@ fn run(settled: Settled, mode: Mode) -> Result<AgentEnd, Failure> {
     })
 }
 
-fn settings(from: Settled, mode: Mode) -> AgentSettings {
+pub(crate) fn settings(from: Settled, mode: Mode) -> AgentSettings {
     let host = from.registration.instance.split_once("://").map_or("", |(_, rest)| rest);
     let host = host.split(['/', ':']).next().unwrap_or_default();
     AgentSettings {

@@ -45,6 +45,11 @@ pub(crate) fn connect(at: &ServerAt) -> Result<Client, Failure> {
     make(url, token, authority)
 }
 
+/// A server whose address and token are known.
+pub(crate) fn connect_to(url: &str, token: Secret) -> Result<Client, Failure> {
+    make(url.to_owned(), token, Authority::System)
+}
+
 fn make(url: String, token: Secret, authority: Authority) -> Result<Client, Failure> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let settings = ClientSettings { url, token: Some(token), authority, timeout: TIMEOUT, version };

@@ -1,9 +1,9 @@
-//! Follows a run to its end: a line for each job that starts or ends, and of what failed the last lines of its log, first error first.
+//! Follows a run to its end: a line for each job that starts or ends, and of what failed the lines around its first error.
 //! Called by `run watch`, `run dispatch --watch` and `up`.
 
 use super::connect::failure;
 use super::job::Lines;
-use super::output::took;
+use super::output::{length, took};
 use super::run::{file, find, jobs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -13,10 +13,12 @@ use domain::Conclusion;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How often the server is asked.
-const LOOK: Duration = Duration::from_millis(250);
-/// So many lines of a failed job are shown.
-const LAST_LINES: usize = 20;
+/// How often the server is asked while a run is open.
+pub(crate) const LOOK: Duration = Duration::from_millis(200);
+/// So many lines before an error are shown.
+const BEFORE: usize = 12;
+/// So many failed jobs are shown; the others are listed.
+const SHOWN: usize = 3;
 
 /// What was last said of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +27,150 @@ enum Said {
     Over,
 }
 
-/// Follows a run. Exit code 1 when it did not go well, 7 when it takes longer than `timeout`.
+/// Whether there is more to see of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    Open,
+    Over,
+}
+
+/// One run that is followed.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    client: Client,
+    project: ProjectName,
+    pub(crate) run: Run,
+    said: HashMap<i64, Said>,
+    failed: Vec<Job>,
+    /// Before each line: which workflow it is about, where several are followed.
+    prefix: String,
+}
+
+impl Follower {
+    pub(crate) fn new(client: Client, project: ProjectName, run: Run) -> Self {
+        Self { client, project, run, said: HashMap::new(), failed: Vec::new(), prefix: String::new() }
+    }
+
+    /// Says with each line which workflow it is about.
+    pub(crate) fn named(self) -> Self {
+        Self { prefix: format!("{} › ", file(&self.run)), ..self }
+    }
+
+    /// Looks once, and prints what is new.
+    pub(crate) async fn look(&mut self) -> Result<Sight, Failure> {
+        // The run first: a run that is over has no more news of its jobs.
+        let (_, run) = find(&self.client, self.run.id).await?;
+        for job in jobs(&self.client, &self.project, run.id).await? {
+            let new = match (job.status, job.conclusion) {
+                (_, Some(_)) => Said::Over,
+                (Status::InProgress, None) => Said::Running,
+                _ => continue,
+            };
+            if self.said.insert(job.id, new) == Some(new) {
+                continue;
+            }
+            data(&line(&self.prefix, &job))?;
+            if job.conclusion == Some(Conclusion::Failure) {
+                self.failed.push(job);
+            }
+        }
+        self.run = run;
+        Ok(if self.run.status == Status::Completed { Sight::Over } else { Sight::Open })
+    }
+
+    /// Prints what went wrong, the first error first.
+    pub(crate) async fn faults(&mut self) -> Result<(), Failure> {
+        let palette = Palette::stdout();
+        if let Some(fault) = &self.run.fault {
+            data(&format!("\n{}\n{fault}\n", palette.paint(Ink::Bad, format_args!("{} cannot run", file(&self.run)))))?;
+        }
+        self.failed.sort_by_key(|job| (job.completed_at, job.id));
+        for job in self.failed.iter().take(SHOWN) {
+            data(&format!(
+                "\n{}\n",
+                palette.paint(Ink::Bad, format_args!("{}{} failed", self.prefix, plain(&job.name)))
+            ))?;
+            data(&self.first_error(job).await?)?;
+            data(&format!(
+                "  {}\n",
+                palette.paint(Ink::Dim, format_args!("the whole log: ekiden job log {}", job.id))
+            ))?;
+        }
+        if !self.failed.is_empty() {
+            let again = format!("again: ekiden run rerun {} --failed", self.run.id);
+            data(&format!("  {}\n\n", palette.paint(Ink::Dim, again)))?;
+        }
+        Ok(())
+    }
+
+    /// Whether it went well.
+    pub(crate) fn is_green(&self) -> bool {
+        matches!(self.run.conclusion, Some(Conclusion::Success | Conclusion::Skipped))
+    }
+
+    /// The lines before and with the first error of a log, else its last ones.
+    async fn first_error(&self, job: &Job) -> Result<String, Failure> {
+        let failed = |error| failure(&error);
+        let mut log = self.client.job_log(&self.project, job.id).await.map_err(failed)?;
+        let (mut lines, mut excerpt) = (Lines::default(), Excerpt::default());
+        while let Some(piece) = log.next().await.map_err(failed)? {
+            excerpt.push(&lines.push(&piece));
+        }
+        excerpt.push(&lines.rest());
+        Ok(excerpt.text())
+    }
+}
+
+/// The lines before an error, and the errors that follow it at once.
+#[derive(Debug, Default)]
+struct Excerpt {
+    lines: VecDeque<String>,
+    state: Seek,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Seek {
+    /// No error yet: the last lines are kept.
+    #[default]
+    Before,
+    /// Errors come.
+    Within,
+    /// They are over.
+    Behind,
+}
+
+impl Excerpt {
+    fn push(&mut self, text: &str) {
+        for line in text.lines() {
+            let error = line.strip_prefix("##[error]");
+            self.state = match (self.state, error) {
+                (Seek::Before | Seek::Within, Some(_)) => Seek::Within,
+                (Seek::Within | Seek::Behind, _) => Seek::Behind,
+                (Seek::Before, None) => Seek::Before,
+            };
+            match (self.state, error) {
+                (Seek::Behind, _) => return,
+                (_, Some(error)) => self.lines.push_back(format!("error: {error}")),
+                // A step begins: what was before it is another's.
+                (_, None) if line.starts_with("##[group]") => {
+                    self.lines.clear();
+                    self.lines.push_back(line.trim_start_matches("##[group]").to_owned());
+                }
+                (_, None) if line.starts_with("##[endgroup]") => self.lines.truncate(1),
+                (_, None) => self.lines.push_back(line.to_owned()),
+            }
+            if self.lines.len() > BEFORE {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        self.lines.iter().map(|line| format!("  │ {}\n", plain(&console::strip_ansi_codes(line)))).collect()
+    }
+}
+
+/// Follows one run. Exit code 1 when it did not go well, 7 when it takes longer than `timeout`.
 pub(super) async fn follow(
     client: &Client,
     project: &ProjectName,
@@ -33,100 +178,82 @@ pub(super) async fn follow(
     timeout: Option<Duration>,
 ) -> Result<Exit, Failure> {
     let began = Instant::now();
-    let palette = Palette::stdout();
-    data(&format!("run {}  {}  {}\n{}\n", run.id, file(&run), run.display_title, run.html_url))?;
-    let mut said: HashMap<i64, Said> = HashMap::new();
-    let mut failed: Vec<Job> = Vec::new();
-    let run = loop {
-        let (_, now) = find(client, run.id).await?;
-        for job in jobs(client, project, run.id).await? {
-            let new = match (job.status, job.conclusion) {
-                (_, Some(_)) => Said::Over,
-                (Status::InProgress, None) => Said::Running,
-                _ => continue,
-            };
-            if said.insert(job.id, new) == Some(new) {
-                continue;
-            }
-            data(&line(&job, palette))?;
-            if job.conclusion == Some(Conclusion::Failure) {
-                failed.push(job);
-            }
-        }
-        if now.status == Status::Completed {
-            break now;
-        }
+    data(&format!("run {}  {}  {}\n{}\n", run.id, file(&run), plain(&run.display_title), run.html_url))?;
+    let mut follower = Follower::new(client.clone(), project.clone(), run);
+    while follower.look().await? == Sight::Open {
         if timeout.is_some_and(|timeout| began.elapsed() > timeout) {
-            return Err(Failure::new(Exit::TimedOut, format!("run {} is not over yet", run.id))
-                .fix(format!("ekiden run watch {}", run.id)));
+            return Err(Failure::new(Exit::TimedOut, format!("run {} is not over yet", follower.run.id))
+                .fix(format!("ekiden run watch {}", follower.run.id)));
         }
         tokio::time::sleep(LOOK).await;
+    }
+    follower.faults().await?;
+    let run = &follower.run;
+    let time = match (run.created_at, run.completed_at) {
+        (Some(from), Some(to)) => to.since(from),
+        _ => began.elapsed(),
     };
-    failed.sort_by_key(|job| (job.completed_at, job.id));
-    for job in failed.iter().take(3) {
-        data(&format!("\n{}\n", palette.paint(Ink::Bad, format_args!("{} failed", job.name))))?;
-        data(&last_lines(client, project, job).await?)?;
-    }
-    if let Some(fault) = &run.fault {
-        data(&format!("\n{}\n{fault}\n", palette.paint(Ink::Bad, "this run could not be planned")))?;
-    }
-    let time = took(run.started_at.or(run.created_at), run.completed_at);
-    match run.conclusion {
-        Some(Conclusion::Success | Conclusion::Skipped) => {
-            data(&format!("{} in {time}\n", palette.paint(Ink::Good, "green")))?;
-            Ok(Exit::Ok)
-        }
-        conclusion => {
-            let word = conclusion.map_or("not over", Conclusion::as_str);
-            data(&format!("{} after {time}\n", palette.paint(Ink::Bad, word)))?;
-            if let Some(job) = failed.first() {
-                data(&format!(
-                    "the whole log: ekiden job log {}; again: ekiden run rerun {} --failed\n",
-                    job.id, run.id
-                ))?;
-            }
-            Ok(Exit::Failed)
+    data(&verdict(std::slice::from_ref(run), time))?;
+    Ok(if follower.is_green() { Exit::Ok } else { Exit::Failed })
+}
+
+/// `green in 1.2s`, or what it was instead.
+pub(crate) fn verdict(runs: &[Run], time: Duration) -> String {
+    let palette = Palette::stdout();
+    let wrong = runs.iter().find(|run| !matches!(run.conclusion, Some(Conclusion::Success | Conclusion::Skipped)));
+    match wrong {
+        None => format!("{} in {}\n", palette.paint(Ink::Good, "green"), length(time)),
+        Some(run) => {
+            let word = run.conclusion.map_or("not over", Conclusion::as_str);
+            format!("{} after {}: {}\n", palette.paint(Ink::Bad, word), length(time), file(run))
         }
     }
 }
 
-fn line(job: &Job, palette: Palette) -> String {
+fn line(prefix: &str, job: &Job) -> String {
+    let palette = Palette::stdout();
     let (mark, ink) = match job.conclusion {
         None => ("▶", Ink::Mark),
         Some(Conclusion::Success) => ("✓", Ink::Good),
         Some(Conclusion::Failure) => ("✗", Ink::Bad),
         Some(Conclusion::Cancelled) => ("■", Ink::Warn),
-        Some(Conclusion::Skipped) => ("-", Ink::Dim),
+        Some(Conclusion::Skipped) => ("○", Ink::Dim),
     };
     let time = match job.conclusion {
-        Some(Conclusion::Skipped) | None => String::new(),
+        Some(Conclusion::Skipped) => "skipped".to_owned(),
+        // One that ended before it was heard of.
+        _ if job.started_at.is_none() => String::new(),
+        None => String::new(),
         Some(_) => took(job.started_at, job.completed_at),
     };
-    let name: String = job.name.chars().filter(|c| !c.is_control()).collect();
-    format!("{} {name}  {}\n", palette.paint(ink, mark), palette.paint(Ink::Dim, time))
+    let line = format!("{} {prefix}{}  {}", palette.paint(ink, mark), plain(&job.name), palette.paint(Ink::Dim, time));
+    format!("{}\n", line.trim_end())
 }
 
-/// The lines around the first error of a log, else its last ones.
-async fn last_lines(client: &Client, project: &ProjectName, job: &Job) -> Result<String, Failure> {
-    let mut log = client.job_log(project, job.id).await.map_err(|error| failure(&error))?;
-    let mut lines = Lines::default();
-    let mut last: VecDeque<String> = VecDeque::new();
-    let mut keep = |text: String| {
-        for line in text.lines() {
-            last.push_back(line.to_owned());
-            if last.len() > LAST_LINES {
-                last.pop_front();
-            }
+/// What a job printed or is called may not move the cursor.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Excerpt;
+
+    #[test]
+    fn the_first_error_stands_with_its_own_step() {
+        let mut excerpt = Excerpt::default();
+        excerpt.push(
+            "setup\n##[group]Run one\none\nshell: bash\n##[endgroup]\nfine\n##[group]Run two\ntwo\n##[endgroup]\n",
+        );
+        excerpt.push("\u{1b}[31mwrong\u{1b}[0m\n##[error]sum.c:8: no\n##[error]Process completed with exit code 1.\nafter\n##[error]later\n");
+        assert_eq!(
+            excerpt.text(),
+            "  │ Run two\n  │ wrong\n  │ error: sum.c:8: no\n  │ error: Process completed with exit code 1.\n"
+        );
+        let mut long = Excerpt::default();
+        for number in 0..100 {
+            long.push(&format!("{number}\n"));
         }
-    };
-    while let Some(piece) = log.next().await.map_err(|error| failure(&error))? {
-        keep(lines.push(&piece));
+        assert_eq!(long.text().lines().count(), 12);
     }
-    keep(lines.rest());
-    Ok(last.iter().map(|line| format!("  {}\n", clean(line))).collect())
-}
-
-/// What a job printed may colour, not move the cursor.
-fn clean(line: &str) -> String {
-    console::strip_ansi_codes(line).chars().filter(|c| !c.is_control()).collect()
 }

@@ -3,4 +3,5 @@
 mod settle;
 mod start;
 
-pub(crate) use start::run;
+pub(crate) use settle::{LISTEN, check_listen, serve_failure, token_file};
+pub(crate) use start::{private_folder, run, stopped};

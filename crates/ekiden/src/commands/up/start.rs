@@ -1,0 +1,286 @@
+//! Starts everything, tells what happens, and stops everything.
+
+use super::checkout::{Added, Checkout, runs_of};
+use super::follow::{Outcome, Story};
+use super::runner::{self, Ended};
+use crate::args::UpArgs;
+use crate::commands::client::connect_to;
+use crate::commands::place::{self, Place};
+use crate::commands::server::{LISTEN, check_listen, private_folder, serve_failure, stopped, token_file};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::style::{self, Ink, Palette, data};
+use agent::{RegistrationFile, Stop, Stopper};
+use api::ProjectName;
+use domain::Secret;
+use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, make_link};
+use server::event;
+use server::plane::Plane;
+use server::serve::{FOLDERS, Running, ServeError, ServerSettings};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long the runs of what moved while nobody looked may take to appear.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Runs until told to stop.
+pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
+    let began = Instant::now();
+    let checkout = Checkout::find(&args.path)?;
+    let folder = match &args.data {
+        Some(data) => std::path::absolute(data)
+            .map_err(|error| Failure::usage(format!("--data {} names no folder", data.display())).cause(&error))?,
+        None => place::state_folder()?.join("up"),
+    };
+    // What is remembered would be part of what is watched.
+    if folder.starts_with(checkout.top()) {
+        return Err(Failure::usage(format!("{} lies in the checkout", folder.display()))
+            .fix("give a folder outside of it with --data DIR"));
+    }
+    telemetry::init(Some(&std::env::var(telemetry::LOG_VARIABLE).unwrap_or_else(|_| "warn".to_owned())))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::platform("could not start the runtime").cause(&error))?;
+    runtime.block_on(up(args, &checkout, &folder, began))
+}
+
+/// Everything that runs.
+struct Whole {
+    running: Running,
+    url: String,
+    person: Person,
+    admin: Secret,
+    agent: PathBuf,
+    capacity: u32,
+}
+
+async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -> Result<Exit, Failure> {
+    let server = folder.join("server");
+    private_folder(&server)?;
+    let running = serve(args, &server).await?;
+    let file = token_file(&server);
+    let first = running.first_token.clone();
+    let whole = whole(running, folder.join("agent"), &file, args).await?;
+    let _told = place::tell(&Place { url: whole.url.clone(), token_file: file.clone(), pid: std::process::id() })?;
+    let stopper = Stopper::default();
+    let agent = tokio::spawn(serve_jobs(
+        whole.running.plane.clone(),
+        whole.person.clone(),
+        whole.url.clone(),
+        whole.agent.clone(),
+        whole.capacity,
+        stopper.clone(),
+    ));
+    let told = tokio::select! {
+        told = tell(&whole, checkout, args, first.as_ref(), &file, began) => told,
+        stopped = stopped() => stopped.map(|()| Exit::Ok),
+    };
+    let ended = stop(whole.running, stopper, agent).await;
+    told.and_then(|exit| ended.map(|()| exit))
+}
+
+async fn serve(args: &UpArgs, data: &Path) -> Result<Running, Failure> {
+    let behind_proxy = args.reach.behind_proxy.unwrap_or(false);
+    let usual: SocketAddr =
+        LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error))?;
+    let listen = args.reach.listen.unwrap_or(usual);
+    check_listen(listen, behind_proxy)?;
+    let settings = ServerSettings {
+        data: data.to_owned(),
+        database: None,
+        listen,
+        url: args.reach.url.clone(),
+        folders: FOLDERS.map(str::to_owned).to_vec(),
+        trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    match server::serve::start(settings.clone()).await {
+        // Nobody asked for this port.
+        Err(ServeError::Listen { .. }) if args.reach.listen.is_none() => {
+            let settings = ServerSettings { listen: SocketAddr::new(usual.ip(), 0), ..settings };
+            server::serve::start(settings).await.map_err(|error| serve_failure(&error, data))
+        }
+        other => other.map_err(|error| serve_failure(&error, data)),
+    }
+}
+
+async fn whole(running: Running, agent: PathBuf, file: &Path, args: &UpArgs) -> Result<Whole, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::platform(format!("the admin token in {} cannot be read", file.display())).cause(&error)
+    })?;
+    let admin = Secret::new(text.trim());
+    let plane = &running.plane;
+    let person = plane.access.person(plane, &admin, Origin::Here).await.map_err(|error| {
+        Failure::new(Exit::Auth, format!("the token in {} opens nothing any more", file.display()))
+            .cause(&error)
+            .fix(format!("put a token that may do everything (admin) into {}", file.display()))
+    })?;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let capacity = args.capacity.unwrap_or_else(|| u32::try_from(processors).unwrap_or(1));
+    // Loopback, whatever the public address is.
+    let url = format!("http://{}", reached(running.address));
+    Ok(Whole { url, person, admin, agent, capacity, running })
+}
+
+/// Where this machine reaches what listens at an address.
+fn reached(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port())),
+        other => other,
+    }
+}
+
+/// The agent. When the server does not know it any more, it registers anew, once.
+async fn serve_jobs(
+    plane: Plane,
+    person: Person,
+    url: String,
+    data: PathBuf,
+    capacity: u32,
+    stopper: Stopper,
+) -> Result<(), Failure> {
+    for is_last in [false, true] {
+        let actor = Actor::server("up");
+        let token = current_registration(&plane, &person, &actor, Reach::Instance).await;
+        let token = token.map_err(|error| Failure::platform("the agent got no registration token").cause(&error))?;
+        runner::register(&data, &url, token.text).await?;
+        match runner::run(runner::settle(&data, &url, capacity)?, stopper.clone()).await? {
+            Ended::Stopped => return Ok(()),
+            Ended::Unknown if is_last => break,
+            Ended::Unknown => RegistrationFile::of(&data)
+                .remove()
+                .map_err(|error| Failure::platform("the agent's old registration stays").cause(&error))?,
+        }
+    }
+    Err(Failure::new(Exit::Auth, "the server does not know its own agent"))
+}
+
+async fn tell(
+    whole: &Whole,
+    checkout: &Checkout,
+    args: &UpArgs,
+    first: Option<&Secret>,
+    file: &Path,
+    began: Instant,
+) -> Result<Exit, Failure> {
+    let plane = &whole.running.plane;
+    let Added { project, runs } = checkout.add(plane).await?;
+    say_hello(whole, &project.full_name(), checkout, first, file).await?;
+    let name: ProjectName =
+        project.full_name().parse().map_err(|error| Failure::platform("the project's name is none").cause(&error))?;
+    let mut story = Story::new(connect_to(&whole.url, whole.admin.clone())?, name);
+    let mine: Vec<i64> = runs.iter().map(|run| run.id.0).collect();
+    // Of an earlier start there may be runs of this commit; those that go on are told of.
+    let open: Vec<i64> = match checkout.newest() {
+        Some((_, commit)) => {
+            let found = runs_of(plane, project.id, &commit).await;
+            let found = found.map_err(|error| Failure::platform("the runs cannot be listed").cause(&error))?;
+            found.into_iter().filter(|run| run.finished.is_none()).map(|run| run.id.0).collect()
+        }
+        None => Vec::new(),
+    };
+    story.forget_old(&[mine.clone(), open.clone()].concat()).await?;
+    let patience = if mine.is_empty() && open.is_empty() { PATIENCE } else { Duration::ZERO };
+    let outcome = story.tell(patience, Some(began)).await?;
+    if outcome == Outcome::Nothing {
+        say_nothing_ran(plane, &project, checkout).await?;
+    }
+    if args.once {
+        return Ok(if outcome == Outcome::Red { Exit::Failed } else { Exit::Ok });
+    }
+    style::note("new commits run by themselves; Ctrl-C stops");
+    loop {
+        story.tell(Duration::MAX, None).await?;
+    }
+}
+
+async fn say_hello(
+    whole: &Whole,
+    project: &str,
+    checkout: &Checkout,
+    first: Option<&Secret>,
+    file: &Path,
+) -> Result<(), Failure> {
+    let plane = &whole.running.plane;
+    let link = make_link(plane, &whole.person, &Actor::server("up")).await;
+    let link = link.map_err(|error| Failure::platform("there is no link to the page").cause(&error))?;
+    let palette = Palette::stdout();
+    let mut rows = vec![
+        ("page", format!("{}/login/once/{}", plane.site.url, link.expose())),
+        ("project", format!("{project}, {}", checkout.top().display())),
+    ];
+    if let Some(first) = first {
+        rows.push((
+            "token",
+            format!("{} (may do everything; shown this once, and kept in {})", first.expose(), file.display()),
+        ));
+    }
+    let rows =
+        rows.iter().map(|(name, text)| format!("  {}  {text}\n", palette.paint(Ink::Dim, format_args!("{name:8}"))));
+    data(&format!("{} {}\n{}", palette.paint(Ink::Strong, "ekiden"), whole.url, rows.collect::<String>()))
+}
+
+/// Why nothing ran, and what can.
+async fn say_nothing_ran(plane: &Plane, project: &store::Project, checkout: &Checkout) -> Result<(), Failure> {
+    let Some((reference, commit)) = checkout.newest() else {
+        style::note("the checkout is on no branch or has no commit yet; commits on a branch run by themselves");
+        return Ok(());
+    };
+    let before = runs_of(plane, project.id, &commit).await;
+    let before = before.map_err(|error| Failure::platform("the runs cannot be listed").cause(&error))?;
+    let short = commit.get(..8).unwrap_or(&commit);
+    if !before.is_empty() {
+        let words: Vec<String> = before.iter().map(|run| format!("{} {}", run.workflow, run.phase.word())).collect();
+        style::note(format!("{short} ran before: {}", words.join(", ")));
+        return Ok(());
+    }
+    let found = event::workflows(plane, project).await;
+    let found = found.map_err(|error| Failure::platform("the workflows cannot be read").cause(&error))?;
+    let branch = reference.strip_prefix("refs/heads/").unwrap_or(&reference);
+    if found.is_empty() {
+        style::note(format!("{short} has no workflows; add one: .github/workflows/ci.yml"));
+        return Ok(());
+    }
+    style::note(format!("no workflow starts on a push to {branch}"));
+    for file in found.iter().filter(|file| file.triggers.iter().any(|trigger| trigger == "workflow_dispatch")) {
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+        style::note(format!("start one: ekiden run dispatch {} {name} --watch", project.full_name()));
+    }
+    Ok(())
+}
+
+/// Lets jobs end and closes everything; each further signal goes a step further.
+async fn stop(
+    running: Running,
+    stopper: Stopper,
+    agent: tokio::task::JoinHandle<Result<(), Failure>>,
+) -> Result<(), Failure> {
+    stopper.ask(Stop::Drain);
+    tokio::pin!(agent);
+    let mut said = false;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut agent => break ended,
+            () = tokio::time::sleep(Duration::from_millis(300)), if !said => {
+                said = true;
+                style::note("jobs in hand may end; Ctrl-C cancels them");
+            }
+            again = stopped() => {
+                again?;
+                match stopper.further() {
+                    Stop::Kill => style::note("the jobs are killed"),
+                    _ => style::note("the jobs are being cancelled; Ctrl-C kills them"),
+                }
+            }
+        }
+    };
+    running.stop().await;
+    match ended {
+        Ok(ended) => ended,
+        Err(error) => Err(Failure::platform("the agent fell").cause(&error)),
+    }
+}
