@@ -3,6 +3,7 @@
 mod bad;
 mod rights;
 mod runs;
+mod table;
 mod things;
 
 use crate::plane::World;
