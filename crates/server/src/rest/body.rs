@@ -1,7 +1,7 @@
 //! What a call brings. Called by handlers.
 //!
-//! Gitea's shapes are read as Gitea reads them: what it does not know it leaves aside, and a key's case does not count for nothing here. Of our own an
-//! unknown key is an error that names the nearest one.
+//! Gitea's shapes are read as Gitea reads them, also from a form: what is not known is left aside. Of our own an unknown key is an error that names the
+//! nearest one.
 
 use super::fault::RestFault;
 use crate::plane::Plane;
@@ -38,7 +38,8 @@ impl<T: DeserializeOwned> FromRequest<Plane> for Body<T> {
                 RestFault::bad("the body did not come whole")
             }
         })?;
-        if is_form {
+        // `curl -d '{…}'` calls JSON a form.
+        if is_form && !text.trim_ascii_start().starts_with(b"{") {
             return form(&text);
         }
         let text: &[u8] = if text.iter().all(u8::is_ascii_whitespace) { b"{}" } else { &text };

@@ -90,9 +90,12 @@ async fn bad_calls_are_told_what_is_wrong_with_them() {
     // Basic, with the token as password, as older clients have it.
     let basic = http.get(format!("{base}/user")).basic_auth("anybody", Some(token.expose())).send().await.unwrap();
     assert_eq!(basic.status().as_u16(), 200);
-    for _ in 0..3 {
-        rest.dispatch().await;
+    let form = http.post(format!("{base}/repos/lab/p/actions/workflows/w.yml/dispatches")).bearer_auth(token.expose());
+    for body in ["ref=main", r#" {"ref":"main"}"#] {
+        let form = form.try_clone().unwrap().header("content-type", "application/x-www-form-urlencoded").body(body);
+        assert_eq!(form.send().await.unwrap().status().as_u16(), 204, "{body}");
     }
+    rest.dispatch().await;
     let (_, _, headers) =
         call("GET", "/repos/lab/p/actions/runs?limit=1&page=2&event=workflow_dispatch", Vec::new()).await;
     assert_eq!(headers["x-total-count"], "3");
