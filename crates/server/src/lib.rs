@@ -8,6 +8,7 @@ pub mod event;
 pub mod git;
 pub mod keys;
 pub mod logs;
+pub mod page;
 pub mod plane;
 pub mod rest;
 pub mod run;

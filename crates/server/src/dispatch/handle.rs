@@ -163,6 +163,11 @@ impl QueueHandle {
         self.tell(Message::Close);
     }
 
+    /// Until the dispatcher has ended: whoever answers for as long as the server runs, ends then.
+    pub async fn closed(&self) {
+        self.0.closed().await;
+    }
+
     /// Why a job waits; nothing when it does not.
     pub async fn why(&self, job: JobNumber) -> Option<Wait> {
         let (reply, answer) = oneshot::channel();

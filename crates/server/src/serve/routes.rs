@@ -30,6 +30,7 @@ fn rooms(plane: &Plane, hints: Hints) -> Router {
         .merge(crate::rest::router(plane))
         .merge(crate::git::routes(git))
         .merge(hook_routes(plane.clone(), hints))
+        .merge(crate::page::routes(plane.clone()))
 }
 
 /// Whether calls can be answered: the database is there.

@@ -45,6 +45,10 @@ pub(crate) fn settings(data: &Path) -> ServerSettings {
 
 impl World {
     pub(crate) async fn with(files: &[(&str, &str)]) -> Self {
+        Self::with_settings(files, settings).await
+    }
+
+    pub(crate) async fn with_settings(files: &[(&str, &str)], settings: impl FnOnce(&Path) -> ServerSettings) -> Self {
         let data = TempDir::new().unwrap();
         let repository = TempRepository::with(files);
         let server = start(settings(data.path())).await.unwrap();

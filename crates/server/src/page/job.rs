@@ -1,0 +1,260 @@
+//! One job: its state, its steps, and their rows of the log. Of a very long log a page shows parts.
+
+use super::ansi::Look;
+use super::fault::Fault;
+use super::fill::{detail, html, job_mark, moment, place, run_head, runs_since, took};
+use super::links::RunPlace;
+use super::pairs::Pairs;
+use super::rows::{self, Row};
+use super::run::find;
+use super::sections::{Cut, cut};
+use super::text::{line, number};
+use super::view::{Action, Here, JobHead, JobPage, More, Section};
+use super::visit::Visit;
+use super::waiting::waiting;
+use crate::logs::LogPage;
+use crate::plane::Plane;
+use crate::run::JobFacts;
+use crate::task::Progress;
+use axum::extract::Path;
+use axum::response::{Html, IntoResponse as _, Response};
+use domain::TaskId;
+use domain::control::{JobNumber, RunPhase};
+use store::{Project, StoredJob, StoredRun, StoredTask};
+
+/// So many rows of one step are shown at first, and of a part of a log.
+const PART: u64 = 1_000;
+/// Steps that are folded hold their rows when they have no more than this.
+const FEW: u64 = 300;
+/// So many rows a page has, all steps together.
+const PAGE: u64 = 3_000;
+/// So many bytes of a log a page has.
+const BYTES: usize = 2 * 1024 * 1024;
+
+pub(crate) type Place = Path<(String, String, String, String)>;
+
+/// A job that may be seen, with the newest task that has its log.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) project: Project,
+    pub(crate) run: StoredRun,
+    pub(crate) job: StoredJob,
+    pub(crate) task: Option<StoredTask>,
+}
+
+/// Finds a job by its place.
+pub(crate) async fn find_job(
+    visit: &Visit,
+    (owner, name, run, job): &(String, String, String, String),
+) -> Result<Found, Fault> {
+    let (project, run) = find(visit, owner, name, run).await?;
+    let job = job.parse().map(JobNumber).map_err(|_| Fault::Nowhere)?;
+    let job = visit.plane.store.job(job).await?;
+    if job.run != run.id {
+        return Err(Fault::Nowhere);
+    }
+    let task = newest_task(&visit.plane, &job).await?;
+    Ok(Found { project, run, job, task })
+}
+
+/// The newest task of a job; of one that was kept from an earlier try, that one's.
+pub(crate) async fn newest_task(plane: &Plane, job: &StoredJob) -> Result<Option<StoredTask>, Fault> {
+    Ok(plane.store.tasks_of(job.kept_from.unwrap_or(job.number)).await?.pop())
+}
+
+/// `/{owner}/{name}/runs/{run}/jobs/{job}`
+pub(crate) async fn job(visit: Visit, Path(at): Place, asked: Pairs) -> Response {
+    let done = show(&visit, &at, &asked).await;
+    visit.answer(done)
+}
+
+/// `…/rows?from=…&to=…`: rows that the page left out.
+pub(crate) async fn rows(visit: Visit, Path(at): Place, asked: Pairs) -> Response {
+    let done = more(&visit, &at, &asked).await;
+    visit.answer(done)
+}
+
+async fn show(visit: &Visit, at: &(String, String, String, String), asked: &Pairs) -> Result<Response, Fault> {
+    let found = find_job(visit, at).await?;
+    let Found { project, run, job, task } = &found;
+    let here = place(project, run);
+    let href = visit.links.job(&here, job.number.0);
+    let rows = match task {
+        Some(task) => visit.plane.logs.watch(task.id).await?.borrow().rows,
+        None => 0,
+    };
+    let head = head(&visit.plane, job, task.as_ref()).await;
+    let cuts = cuts(job, task.as_ref(), rows);
+    let wanted = asked.number("from").or_else(|| Some(asked.number::<u64>("line")?.saturating_sub(1) / PART * PART));
+    let wanted = wanted.filter(|from| *from < rows);
+    let mut reader = Reader { plane: &visit.plane, task: task.as_ref().map(|task| task.id), rows: PAGE, bytes: BYTES };
+    let is_small = rows <= PAGE && asked.get("from").is_none();
+    let sections = match wanted {
+        // All of it is on the page.
+        Some(_) if is_small => reader.whole(cuts).await?,
+        Some(from) => reader.part(cuts, from, rows).await?,
+        None => reader.whole(cuts).await?,
+    };
+    let is_part = wanted.is_some() && !is_small;
+    let is_open = job.phase.end().is_none();
+    let run_head = run_head(visit, project, run);
+    let title = title(&head, &run_head.project, run.number);
+    let page = JobPage {
+        frame: visit.frame(title, Here::Runs, Some(head.mark)),
+        actions: actions(visit, &found, &here),
+        raw: task.as_ref().map(|_| format!("{href}/log.txt")),
+        events: (is_open && !is_part).then(|| format!("{href}/events")),
+        run: run_head,
+        head,
+        sections,
+        rows,
+        href,
+        is_part,
+    };
+    html(&page)
+}
+
+async fn more(visit: &Visit, at: &(String, String, String, String), asked: &Pairs) -> Result<Response, Fault> {
+    let Found { task, .. } = find_job(visit, at).await?;
+    let (Some(task), Some(from), Some(to)) = (task, asked.number::<u64>("from"), asked.number::<u64>("to")) else {
+        return Err(Fault::Nowhere);
+    };
+    let mut reader = Reader { plane: &visit.plane, task: Some(task.id), rows: PART, bytes: BYTES };
+    let (mut text, read) = reader.read(from, to).await?;
+    if let Some(more) = More::some(read, to).filter(|more| more.from > from) {
+        text.push_str(&format!(
+            "<a class=\"more\" href=\"?from={}#L{}\" data-from=\"{}\" data-to=\"{}\">{} more lines</a>",
+            more.from,
+            more.line(),
+            more.from,
+            more.to,
+            number(more.to - more.from)
+        ));
+    }
+    Ok(Html(text).into_response())
+}
+
+/// The title of the window: what counts first.
+pub(crate) fn title(head: &JobHead, project: &str, number: i64) -> String {
+    format!("{}: {} · {project} #{number}", head.word, head.name)
+}
+
+/// The state of a job.
+pub(crate) async fn head(plane: &Plane, job: &StoredJob, task: Option<&StoredTask>) -> JobHead {
+    let facts = JobFacts::of(job).ok();
+    JobHead {
+        now: moment(plane.now()),
+        mark: job_mark(&job.phase),
+        word: job.phase.standing().word(),
+        name: line(&job.name),
+        labels: line(&job.labels.join(", ")),
+        waiting: waiting(plane, job).await,
+        runner: task.map(|task| line(&task.runner_name)),
+        detail: detail(job, facts.as_ref().and_then(|facts| facts.reason.as_deref())),
+        started: job.started.map(moment),
+        since: runs_since(job),
+        took: took(job.started, job.finished),
+    }
+}
+
+/// The parts of a job's log.
+pub(crate) fn cuts(job: &StoredJob, task: Option<&StoredTask>, rows: u64) -> Vec<Cut> {
+    let facts = JobFacts::of(job).ok();
+    let progress = task.map(Progress::of).unwrap_or_default();
+    cut(job, facts.as_ref(), &progress, rows)
+}
+
+fn actions(visit: &Visit, found: &Found, here: &RunPlace) -> Vec<Action> {
+    let Found { project, run, job, .. } = found;
+    let is_over = matches!(run.phase, RunPhase::Finished(_)) && job.attempt == run.attempt;
+    if !visit.changes(project) || !is_over || job.phase.end().is_none() {
+        return Vec::new();
+    }
+    vec![Action {
+        action: format!("{}/rerun", visit.links.run(here)),
+        label: "Re-run this job",
+        field: Some(("what", job.number.to_string())),
+        is_danger: false,
+    }]
+}
+
+/// Reads rows of a log, as long as there is room on the page.
+struct Reader<'a> {
+    plane: &'a Plane,
+    task: Option<TaskId>,
+    rows: u64,
+    bytes: usize,
+}
+
+impl Reader<'_> {
+    /// All sections: those that are open first, the end of each before its beginning.
+    async fn whole(&mut self, mut cuts: Vec<Cut>) -> Result<Vec<Section>, Fault> {
+        for is_open in [true, false] {
+            for cut in cuts.iter_mut().filter(|cut| cut.section.open == is_open) {
+                let (first, to) = cut.range();
+                if first == to {
+                    continue;
+                }
+                if !is_open && to - first > FEW {
+                    cut.section.later = More::some(first, to);
+                    continue;
+                }
+                let from = if is_open { to.saturating_sub(PART).max(first) } else { first };
+                let (body, read) = self.read(from, to).await?;
+                cut.section.earlier = More::some(first, from);
+                cut.section.body = body;
+                cut.section.later = More::some(read, to);
+            }
+        }
+        Ok(cuts.into_iter().map(|cut| cut.section).collect())
+    }
+
+    /// The sections that have rows from one on.
+    async fn part(&mut self, cuts: Vec<Cut>, from: u64, rows: u64) -> Result<Vec<Section>, Fault> {
+        let to = rows.min(from + PART);
+        let mut shown = Vec::new();
+        for mut cut in cuts {
+            let (first, last) = cut.range();
+            let (first, last) = (first.max(from), last.min(to));
+            if first < last {
+                let (body, read) = self.read(first, last).await?;
+                cut.section.body = body;
+                cut.section.later = More::some(read, last);
+                cut.section.open = true;
+                shown.push(cut.section);
+            }
+        }
+        if let Some(section) = shown.first_mut() {
+            section.earlier = More::some(from.saturating_sub(PART), from);
+        }
+        if let Some(section) = shown.last_mut() {
+            section.later = section.later.or_else(|| More::some(to, rows));
+        }
+        Ok(shown)
+    }
+
+    /// Rows as markup, and the row behind the last of them.
+    async fn read(&mut self, from: u64, to: u64) -> Result<(String, u64), Fault> {
+        let to = to.min(from.saturating_add(self.rows));
+        let Some(task) = self.task.filter(|_| from < to && self.bytes > 0) else { return Ok((String::new(), from)) };
+        let page = self.plane.logs.read(task, from, to - from).await?;
+        let (mut count, mut bytes) = (0, 0);
+        for row in &page.rows {
+            bytes += row.content.len();
+            if bytes > self.bytes && count > 0 {
+                break;
+            }
+            count += 1;
+        }
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.rows = self.rows.saturating_sub(count as u64);
+        let rows: Vec<Row<'_>> = painted(&page).take(count).collect();
+        Ok((rows::page(&rows, &mut Look::default()), page.first + rows.len() as u64))
+    }
+}
+
+/// The rows of a page of a log, to be painted.
+pub(crate) fn painted(page: &LogPage) -> impl Iterator<Item = Row<'_>> {
+    let first = page.first;
+    page.rows.iter().zip(first..).map(|(row, number)| Row { number, at: row.at.0, content: &row.content })
+}

@@ -1,0 +1,33 @@
+//! The whole log of a job as text, to be kept.
+
+use super::fault::Fault;
+use super::job::{Found, Place, find_job};
+use super::visit::Visit;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+
+/// `…/log.txt`
+pub(crate) async fn text(visit: Visit, Path(at): Place) -> Response {
+    let done = show(&visit, &at).await;
+    visit.answer(done)
+}
+
+async fn show(visit: &Visit, at: &(String, String, String, String)) -> Result<Response, Fault> {
+    let Found { task, job, .. } = find_job(visit, at).await?;
+    let task = task.ok_or(Fault::Nowhere)?;
+    let text = visit.plane.logs.text(task.id).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"job-{}.txt\"", job.number)),
+        // Who gets less knows that something broke off.
+        (header::CONTENT_LENGTH, text.facts().bytes.to_string()),
+    ];
+    // A reader that is slow is read for slowly.
+    let pieces = stream::try_unfold(text, |mut text| async move {
+        Ok::<_, crate::logs::LogError>(text.next().await?.map(|piece| (piece, text)))
+    });
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}

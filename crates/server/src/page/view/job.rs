@@ -1,0 +1,108 @@
+//! One job with its steps and their rows.
+
+use super::frame::{Frame, Here};
+use super::mark::Mark;
+use super::run::{Action, RunHead, Waiting};
+use crate::page::text::{Moment, Span, number};
+use askama::Template;
+
+/// `/{owner}/{name}/runs/{id}/jobs/{number}`
+#[derive(Debug, Template)]
+#[template(path = "job.html")]
+pub(crate) struct JobPage {
+    pub(crate) frame: Frame,
+    pub(crate) run: RunHead,
+    pub(crate) head: JobHead,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) sections: Vec<Section>,
+    /// The rows of the log, all together.
+    pub(crate) rows: u64,
+    /// The whole text, where there is a log.
+    pub(crate) raw: Option<String>,
+    /// Where its news come from, while it goes on.
+    pub(crate) events: Option<String>,
+    /// The job's own address.
+    pub(crate) href: String,
+    /// Whether this is a part of the log alone, and not the job with its steps.
+    pub(crate) is_part: bool,
+}
+
+impl JobPage {
+    /// How many rows the log has.
+    fn count(&self) -> String {
+        number(self.rows)
+    }
+}
+
+/// The state of a job; sent again when it changes.
+#[derive(Debug, Template)]
+#[template(path = "job_head.html")]
+pub(crate) struct JobHead {
+    pub(crate) now: Moment,
+    pub(crate) mark: Mark,
+    pub(crate) word: &'static str,
+    pub(crate) name: String,
+    pub(crate) labels: String,
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) runner: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) started: Option<Moment>,
+    pub(crate) since: Option<Moment>,
+    pub(crate) took: Option<Span>,
+}
+
+/// A step, or what is before or behind them, with its rows.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// `setup`, `s0`, `s1`, …, `end`.
+    pub(crate) key: String,
+    pub(crate) mark: Mark,
+    pub(crate) word: &'static str,
+    pub(crate) name: String,
+    pub(crate) since: Option<Moment>,
+    pub(crate) took: Option<Span>,
+    /// Where its rows begin, when that is known.
+    pub(crate) first: Option<u64>,
+    pub(crate) open: bool,
+    /// Rows before those that are shown.
+    pub(crate) earlier: Option<More>,
+    /// The rows as `rows` painted them.
+    pub(crate) body: String,
+    /// Rows behind those that are shown.
+    pub(crate) later: Option<More>,
+}
+
+/// Rows that are not shown: from the first to before `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct More {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+impl More {
+    /// How many.
+    pub(crate) fn count(self) -> String {
+        number(self.to.saturating_sub(self.from))
+    }
+
+    /// The number of the first as people count.
+    pub(crate) fn line(self) -> u64 {
+        self.from + 1
+    }
+
+    /// One that has rows.
+    pub(crate) fn some(from: u64, to: u64) -> Option<Self> {
+        (from < to).then_some(Self { from, to })
+    }
+}
+
+/// What is sent when the job or a step changed: the head, and the steps without their rows.
+#[derive(Debug, Template)]
+#[template(path = "job_state.html")]
+pub(crate) struct StateNews {
+    pub(crate) head: JobHead,
+    pub(crate) sections: Vec<Section>,
+    /// The icon and the title of the window.
+    pub(crate) icon: String,
+    pub(crate) title: String,
+}
