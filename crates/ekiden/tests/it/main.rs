@@ -15,5 +15,7 @@ mod checkout;
 mod exec_plan;
 mod exec_run;
 mod exec_slips;
+mod manage;
 mod support;
 mod tools;
+mod up;

@@ -36,6 +36,13 @@ impl Repository {
         std::fs::write(path, text).unwrap();
     }
 
+    /// Writes a file and commits everything.
+    pub(crate) fn commit(&self, path: &str, text: &str) {
+        self.write(path, text);
+        self.git(&["add", "-A"]);
+        self.git(&["-c", "commit.gpgsign=false", "commit", "-q", "-m", "another"]);
+    }
+
     fn git(&self, arguments: &[&str]) {
         let status = Command::new("git")
             .args(["-c", "user.name=tester", "-c", "user.email=tester@example.invalid"])
