@@ -131,7 +131,7 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a project with all that is its own.
+    /// Forgets a project with all that is its own; its logs go with the next sweep ([`Store::gone_logs`]).
     ///
     /// # Errors
     /// When there is none.

@@ -82,8 +82,24 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a finished run with its jobs, and gives the tasks whose logs are to go. Whoever removes the logs first, by [`Self::run_tasks`], leaves none
-    /// behind when the process dies in between.
+    /// Tasks that went with their run or their project, and whose logs are there still.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn gone_logs(&self, limit: u32) -> Result<Vec<TaskId>, StoreError> {
+        Ok(read!(self, retention::gone_logs(limit)))
+    }
+
+    /// Notes that such a log went.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_log(&self, task: TaskId) -> Result<(), StoreError> {
+        change!(self, retention::forget_log(task));
+        Ok(())
+    }
+
+    /// Forgets a finished run with its jobs, and gives the tasks whose logs are to go; the sweep removes them too ([`Self::gone_logs`]).
     ///
     /// # Errors
     /// When there is no such run, or it goes on.

@@ -1,6 +1,6 @@
 //! Logs and runs that were kept long enough.
 
-use super::sweeper::{Sweeper, Swept, audit};
+use super::sweeper::{BATCH, Sweeper, Swept, audit};
 use domain::Timestamp;
 use domain::control::RunId;
 use store::StoreError;
@@ -13,16 +13,20 @@ impl Sweeper {
         let store = &self.plane.store;
         if let Some(age) = self.settings.runs {
             for run in store.finished_before(self.steady.ago(age, now), RUNS).await? {
-                // Logs first: what a crash leaves is found again.
-                if !self.drop_logs(run).await? {
-                    swept.faults += 1;
-                    continue;
-                }
                 match store.remove_run(run, now, Some(&audit("run.remove", format!("run {run}")))).await {
                     Ok(_) => swept.runs += 1,
                     // It runs again, or is gone.
                     Err(StoreError::Run(_) | StoreError::Missing { .. }) => {}
                     Err(error) => return Err(error),
+                }
+            }
+        }
+        for task in store.gone_logs(BATCH).await? {
+            match self.plane.logs.remove(task).await {
+                Ok(()) => store.forget_log(task).await?,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, %task, "the log of a task that is gone could not be removed");
+                    swept.faults += 1;
                 }
             }
         }

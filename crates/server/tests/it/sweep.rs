@@ -248,7 +248,15 @@ async fn logs_and_runs_go_after_their_time() {
     assert_eq!(world.run(&run).await.phase, RunPhase::Finished(Conclusion::Success));
     let swept = hours.pass(6).await;
     assert_eq!((swept.logs, swept.runs), (0, 1));
-    assert!(plane.store.run(run.id).await.is_err());
+    assert!(plane.store.run(run.id).await.is_err() && plane.store.gone_logs(9).await.unwrap().is_empty());
     assert_eq!(world.run(&open).await.phase, RunPhase::Waiting, "what goes on stays");
+
+    // With a project its logs go.
+    let runner = world.runner(&["lab"]).await;
+    let task = runner.take().await;
+    runner.log(task.id, 0, &["three"], LogEnd::Open).await.unwrap();
+    plane.store.remove_project(world.project.id, plane.now(), &crate::plane::audit()).await.unwrap();
+    hours.pass(1).await;
+    assert!(plane.logs.read(task.id, 0, 9).await.unwrap().rows.is_empty());
     world.server.stop().await;
 }

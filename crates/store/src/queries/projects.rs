@@ -1,6 +1,6 @@
 //! Queries of projects, compiled for both databases.
 
-use super::{Conn, audit};
+use super::{Conn, audit, retention};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::projects::{NewProject, Project, RefChange, RefMove};
@@ -135,6 +135,7 @@ pub(crate) async fn remove(
     now: Timestamp,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
+    retention::drop_logs_of(&mut *conn, id).await?;
     let done = sqlx::query("DELETE FROM projects WHERE id = $1").bind(id.0).execute(&mut *conn).await?;
     if done.rows_affected() == 0 {
         return Err(missing(id));

@@ -4,7 +4,7 @@ use super::{Conn, audit, held_run};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::retention::StartedTask;
-use domain::control::{JobNumber, RunId, RunRefusal};
+use domain::control::{JobNumber, ProjectId, RunId, RunRefusal};
 use domain::{TaskId, Timestamp};
 
 pub(crate) async fn started(conn: &mut Conn, then: Timestamp) -> Result<Vec<StartedTask>, StoreError> {
@@ -59,6 +59,31 @@ pub(crate) async fn note_logs_gone(conn: &mut Conn, run: RunId) -> Result<(), St
     Ok(())
 }
 
+/// The logs of a project's tasks are to go.
+pub(super) async fn drop_logs_of(conn: &mut Conn, project: ProjectId) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO gone_logs (task_id) SELECT tasks.id FROM tasks JOIN jobs ON jobs.id = job_id WHERE project_id = $1
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(project.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn gone_logs(conn: &mut Conn, limit: u32) -> Result<Vec<TaskId>, StoreError> {
+    let rows: Vec<(i64,)> = sqlx::query_as("SELECT task_id FROM gone_logs ORDER BY task_id LIMIT $1")
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| TaskId(id)).collect())
+}
+
+pub(crate) async fn forget_log(conn: &mut Conn, task: TaskId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM gone_logs WHERE task_id = $1").bind(task.0).execute(conn).await?;
+    Ok(())
+}
+
 pub(crate) async fn remove_run(
     conn: &mut Conn,
     run: RunId,
@@ -70,6 +95,13 @@ pub(crate) async fn remove_run(
         return Err(RunRefusal::GoesOn.into());
     }
     let gone = tasks(&mut *conn, run).await?;
+    sqlx::query(
+        "INSERT INTO gone_logs (task_id) SELECT tasks.id FROM tasks JOIN jobs ON jobs.id = job_id WHERE run_id = $1
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(run.0)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query("DELETE FROM runs WHERE id = $1").bind(run.0).execute(&mut *conn).await?;
     if let Some(entry) = entry {
         audit::add(conn, now, entry).await?;

@@ -122,3 +122,17 @@ async fn on_postgres() {
     pool.close().await;
     the_first_version_is_understood(&url).await;
 }
+
+#[tokio::test]
+async fn what_a_newer_version_wrote_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("ekiden.db").display());
+    Store::open(&url).await.unwrap().close().await;
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'newer', true, x'00', 1)";
+    sqlx::raw_sql(newer).execute(&pool).await.unwrap();
+    pool.close().await;
+    let refused = Store::open(&url).await;
+    assert!(matches!(refused, Err(store::StoreError::Schema(_))), "{refused:?}");
+}

@@ -7,7 +7,12 @@ use domain::control::{CancelCause, JobChange, RunRefusal};
 use std::collections::BTreeMap;
 use store::{Advance, Report, Store, StoreError};
 
-contract!(a_finished_run_goes_with_all_that_is_its_own, what_stands_still_is_found, a_copy_holds_all);
+contract!(
+    a_finished_run_goes_with_all_that_is_its_own,
+    the_logs_of_a_removed_project_go,
+    what_stands_still_is_found,
+    a_copy_holds_all
+);
 
 async fn a_finished_run_goes_with_all_that_is_its_own(Setting { store, .. }: Setting) {
     let project = new_project(&store).await;
@@ -36,8 +41,21 @@ async fn a_finished_run_goes_with_all_that_is_its_own(Setting { store, .. }: Set
     assert_eq!(store.run_tasks(run.id).await.unwrap(), [task]);
     let gone = store.remove_run(run.id, at(50), Some(&entry("run.remove", "1"))).await.unwrap();
     assert_eq!(gone, [task]);
+    assert_eq!(store.gone_logs(9).await.unwrap(), [task]);
+    store.forget_log(task).await.unwrap();
+    assert!(store.gone_logs(9).await.unwrap().is_empty());
     assert!(store.run(run.id).await.is_err() && store.job(jobs[0]).await.is_err() && store.task(task).await.is_err());
     assert!(store.attempts(run.id).await.unwrap().is_empty());
+}
+
+async fn the_logs_of_a_removed_project_go(Setting { store, .. }: Setting) {
+    let project = new_project(&store).await;
+    let (_, jobs) = store.create_run(&run_of(project, vec![job("a"), job("b")]), at(10)).await.unwrap();
+    let runner = new_runner(&store, 1, Some(9)).await;
+    let tasks = [started(&store, jobs[0], runner).await, started(&store, jobs[1], runner).await];
+    store.remove_project(project, at(20), &entry("project.remove", "a/b")).await.unwrap();
+    assert_eq!(store.gone_logs(9).await.unwrap(), tasks);
+    assert_eq!(store.gone_logs(1).await.unwrap(), tasks[..1]);
 }
 
 async fn what_stands_still_is_found(Setting { store, .. }: Setting) {
