@@ -57,13 +57,10 @@ async fn add(
     let api::NewProject { owner, name, git } = order;
     ProjectName::new(&owner, &name).map_err(|error| RestFault::invalid(error.to_string()))?;
     let git = git.trim().to_owned();
-    let is_place = git.starts_with('/') || git.contains("://") || git.contains('@');
-    if git.len() > GIT || !is_place || git.starts_with('-') || git.chars().any(char::is_control) {
+    let place = GitPlace::of(&git).ok_or_else(|| {
         let fault = RestFault::invalid(format!("'{git}' is no place of a repository"));
-        return Err(
-            fault.fix("give a whole path of the server's machine (/srv/git/shop) or a URL (https://…, ssh://…)")
-        );
-    }
+        fault.fix("give a whole path of the server's machine (/srv/git/shop) or a URL (https://…, ssh://…)")
+    })?;
     // An owner that is new is nobody's: only the instance makes it.
     let reach = match plane.store.owner(&owner).await {
         Ok(id) => Reach::Owner(id),
@@ -71,7 +68,10 @@ async fn add(
         Err(error) => return Err(error.into()),
     };
     // A path of the machine may be any of the server's files that git reads: who reaches the instance may name one.
-    let reach = if git.contains("://") && !git.starts_with("file:") { reach } else { Reach::Instance };
+    let reach = match place {
+        GitPlace::Network => reach,
+        GitPlace::Machine => Reach::Instance,
+    };
     caller.person.check(Right::WriteProjects, reach, "owner", &owner)?;
     let (projects, place) = (plane.projects.clone(), git.clone());
     // What cannot be read now would be a project of which nothing is ever heard.
@@ -91,6 +91,39 @@ async fn add(
         );
     }
     Ok(reply::created(&shape::project(&plane.site.url, &project)))
+}
+
+/// Where a repository is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GitPlace {
+    /// Elsewhere, behind a protocol of git's that runs nothing here.
+    Network,
+    /// On the server's machine, or where its user's own ssh settings lead.
+    Machine,
+}
+
+impl GitPlace {
+    /// Nothing where a text is none; git has ways to name a program, which are none either.
+    fn of(git: &str) -> Option<Self> {
+        if git.is_empty() || git.len() > GIT || git.starts_with('-') || git.chars().any(char::is_control) {
+            return None;
+        }
+        if git.starts_with('/') {
+            return Some(Self::Machine);
+        }
+        if let Some((scheme, rest)) = git.split_once("://") {
+            return match scheme {
+                "https" | "http" | "ssh" | "git" if !rest.starts_with(['-', '/']) && !rest.is_empty() => {
+                    Some(Self::Network)
+                }
+                "file" => Some(Self::Machine),
+                _ => None,
+            };
+        }
+        let (who, path) = git.split_once(':')?;
+        let is_who = who.contains('@') && !who.contains('/') && !path.is_empty() && !path.starts_with(':');
+        is_who.then_some(Self::Machine)
+    }
 }
 
 /// An error and what caused it, in one line.
@@ -139,7 +172,38 @@ async fn repository(State(plane): State<Plane>, caller: Caller) -> Result<Respon
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use super::{GitPlace, without_password};
+
+    #[test]
+    fn a_place_is_known_by_its_form_and_names_no_program() {
+        for network in ["https://h/a.git", "http://h:3000/a", "ssh://git@h/a", "git://h/a"] {
+            assert_eq!(GitPlace::of(network), Some(GitPlace::Network), "{network}");
+        }
+        for machine in ["/srv/a.git", "file:///srv/a.git", "git@h:a.git"] {
+            assert_eq!(GitPlace::of(machine), Some(GitPlace::Machine), "{machine}");
+        }
+        let long = format!("/{}", "a".repeat(5000));
+        for none in [
+            "",
+            "a",
+            "./a",
+            "a/b",
+            "--upload-pack=x",
+            "ext::sh -c x",
+            "ext::sh -c 'x http://h/'",
+            "FILE:///etc",
+            "ftp://h/a",
+            "https://",
+            "https://-x/a",
+            "ssh://-oProxyCommand=x/a",
+            "fd::7",
+            "x@h::y",
+            "/a\nb",
+            long.as_str(),
+        ] {
+            assert_eq!(GitPlace::of(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_password_of_a_url_is_not_written_down() {

@@ -1,5 +1,6 @@
 //! REST over a real socket: what Gitea's clients and ours meet.
 
+mod access;
 mod bad;
 mod rights;
 mod runs;

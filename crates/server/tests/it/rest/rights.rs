@@ -118,7 +118,8 @@ async fn a_token_does_what_it_may_where_it_may() {
     let path = NewProject { owner: "acme".to_owned(), name: "x".to_owned(), git: "/etc".to_owned() };
     assert_eq!(refused(foreign.add_project(&path).await).0, 403);
     let url = NewProject { git: "https://host.invalid/x.git".to_owned(), ..path };
-    foreign.add_project(&url).await.unwrap();
+    let (code, text) = refused(foreign.add_project(&url).await);
+    assert!(code == 422 && text.starts_with("its repository cannot be read"), "{text}");
     assert_eq!(refused(foreign.add_project(&NewProject { owner: "new".to_owned(), ..url }).await).0, 403);
     rest.end().await;
 }
