@@ -51,7 +51,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite")
 
 /// How long a writer waits for another program that holds the file, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
-const READERS: u32 = 4;
+/// Long lists must not keep short looks waiting.
+const READERS: u32 = 8;
 
 /// The pools of one file.
 #[derive(Debug, Clone)]

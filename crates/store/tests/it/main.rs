@@ -5,6 +5,7 @@
 mod advance;
 mod audit;
 mod holdings;
+mod lists;
 mod news;
 mod old_data;
 mod projects;

@@ -22,6 +22,7 @@ contract!(
     a_run_that_cannot_be_planned_says_why,
     the_silent_are_found,
     nobody_waits_for_each_other,
+    a_caller_that_goes_away_leaves_all_or_nothing,
 );
 
 pub(crate) async fn new_project(store: &Store) -> ProjectId {
@@ -323,4 +324,31 @@ async fn nobody_waits_for_each_other(Setting { store, .. }: Setting) {
     places.sort_unstable();
     assert_eq!(places, (1..=12).collect::<Vec<_>>());
     assert_eq!(store.run(run.id).await.unwrap().ends, 12);
+}
+
+async fn a_caller_that_goes_away_leaves_all_or_nothing(Setting { store, .. }: Setting) {
+    let project = new_project(&store).await;
+    let (first, _) = store.create_run(&run_of(project, vec![job("a")]), at(10)).await.unwrap();
+    for round in 0..120_u32 {
+        let other = store.clone();
+        let caller = tokio::spawn(async move {
+            let jobs = (0..40).map(|number| job(&format!("j{number}"))).collect();
+            other.create_run(&run_of(project, jobs), at(20)).await.map(drop)
+        });
+        // Somewhere on its way, each time a little further.
+        for _ in 0..round * 3 {
+            tokio::task::yield_now().await;
+        }
+        caller.abort();
+        drop(caller.await);
+        if round % 10 == 0 {
+            store.note_refs(project, &[("refs/heads/main".to_owned(), round.to_string())]).await.unwrap();
+        }
+    }
+    let (last, _) = store.create_run(&run_of(project, vec![job("a")]), at(30)).await.unwrap();
+    assert!(last.id > first.id);
+    for run in store.runs(&RunFilter { limit: 500, ..RunFilter::default() }).await.unwrap() {
+        let jobs = store.jobs(run.id, run.attempt).await.unwrap().len();
+        assert!(jobs == 40 || run.id == first.id || run.id == last.id, "{jobs}");
+    }
 }
