@@ -4,6 +4,7 @@
 
 mod advance;
 mod audit;
+mod crash;
 mod holdings;
 mod lists;
 mod news;
