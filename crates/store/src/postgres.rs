@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,6 +53,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres
 
 /// So long after its last use a connection is believed to stand.
 const FRESH: Duration = Duration::from_secs(1);
+/// There are fewer statements than this: none is prepared twice.
+const STATEMENTS: usize = 512;
 const CONNECTIONS: u32 = 16;
 /// How long a verb waits for a connection before it says that the database is away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,6 +73,9 @@ type Cut = Arc<Mutex<Option<Instant>>>;
 impl Database {
     pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         let shown = url.split('@').next_back().unwrap_or_default().to_owned();
+        let failed = |source| StoreError::Open { path: shown.clone(), source };
+        let options: PgConnectOptions = url.parse().map_err(failed)?;
+        let options = options.statement_cache_capacity(STATEMENTS);
         let cut = Cut::default();
         let seen = Arc::clone(&cut);
         let pool = PgPoolOptions::new()
@@ -87,9 +92,9 @@ impl Database {
                     Ok(true)
                 })
             })
-            .connect(url)
+            .connect_with(options)
             .await
-            .map_err(|source| StoreError::Open { path: shown, source })?;
+            .map_err(failed)?;
         MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
         Ok(Self { pool, listening: Arc::default(), cut })
     }

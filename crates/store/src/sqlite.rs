@@ -51,6 +51,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite")
 
 /// How long a writer waits for another program that holds the file, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
+/// There are fewer statements than this: none is prepared twice.
+const STATEMENTS: usize = 512;
 /// Long lists must not keep short looks waiting.
 const READERS: u32 = 8;
 
@@ -72,6 +74,7 @@ impl Database {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY)
             .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
             .pragma("temp_store", "memory")
             .optimize_on_close(true, None);
         let writer = SqlitePoolOptions::new()
