@@ -50,7 +50,7 @@
   // Pages that are read again when something changed.
   const live = document.body.dataset.live;
   if (live && window.EventSource) {
-    let reading = false, again = false, first = true;
+    let reading = false, again = false;
     const read = async () => {
       if (reading) { again = true; return; }
       reading = true;
@@ -79,7 +79,8 @@
     whileSeen(() => {
       const source = new EventSource(live);
       source.addEventListener("change", read);
-      source.addEventListener("open", () => { if (!first) read(); first = false; });
+      // What changed while nobody listened was not told.
+      source.addEventListener("open", read);
       return () => source.close();
     });
   }
@@ -148,6 +149,9 @@
   };
   addEventListener("hashchange", toHash);
   toHash();
+  // Of a job that failed the first error first.
+  const error = location.hash || log.dataset.events ? null : log.querySelector(".step.failure[open] .k-error");
+  if (error && error.getBoundingClientRect().bottom > innerHeight) error.scrollIntoView({ block: "center" });
 
   if (!log.dataset.events || !window.EventSource) return;
 

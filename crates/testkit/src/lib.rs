@@ -1,8 +1,10 @@
 //! Real parts for tests: temporary repositories and servers for them, scrubbed commands, a clock moved by hand.
 //!
 //! For tests and developer tasks only. The feature `forge` adds a forge that speaks the runner protocol, and can misbehave; `gitea` a real one
-//! that is driven, and a proxy that shows what an agent and it say; `tls` an end of TLS to put before any of the servers.
+//! that is driven, and a proxy that shows what an agent and it say; `chromium` a real browser; `tls` an end of TLS to put before any of the servers.
 
+#[cfg(feature = "chromium")]
+mod chromium;
 mod command;
 mod daemon;
 #[cfg(feature = "forge")]
@@ -17,9 +19,11 @@ mod repository;
 mod shelf;
 #[cfg(feature = "tls")]
 mod tls;
-#[cfg(feature = "gitea")]
+#[cfg(any(feature = "chromium", feature = "gitea"))]
 mod web;
 
+#[cfg(feature = "chromium")]
+pub use chromium::{Chromium, Page};
 pub use command::scrubbed;
 pub use daemon::GitDaemon;
 pub use domain::ManualClock;
@@ -35,5 +39,5 @@ pub use repository::TempRepository;
 pub use shelf::Shelf;
 #[cfg(feature = "tls")]
 pub use tls::TlsEnd;
-#[cfg(feature = "gitea")]
+#[cfg(any(feature = "chromium", feature = "gitea"))]
 pub use web::Message;

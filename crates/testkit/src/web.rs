@@ -1,4 +1,4 @@
-//! The smallest HTTP/1.1 client and message reader that tests and developer tasks need: plain connections, whole bodies. Called by `gitea` and
+//! The smallest HTTP/1.1 client and message reader that tests and developer tasks need: plain connections, whole bodies. Called by `chromium`, `gitea` and
 //! `relay`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -84,7 +84,7 @@ async fn tell(visit: Visit, about: About, mut news: Changes, sender: mpsc::Sende
         if !about.is(change) {
             continue;
         }
-        if sender.send(Event::default().event("change").data("")).await.is_err() {
+        if sender.send(Event::default().event("change").data("-")).await.is_err() {
             return;
         }
         // What happens meanwhile is told at its end, once: the news wait.
@@ -94,7 +94,7 @@ async fn tell(visit: Visit, about: About, mut news: Changes, sender: mpsc::Sende
             let Some(change) = change else { return };
             again |= about.is(change);
         }
-        if again && sender.send(Event::default().event("change").data("")).await.is_err() {
+        if again && sender.send(Event::default().event("change").data("-")).await.is_err() {
             return;
         }
     }

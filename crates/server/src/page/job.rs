@@ -102,7 +102,7 @@ async fn show(visit: &Visit, at: &(String, String, String, String), asked: &Pair
     let page = JobPage {
         frame: visit.frame(title, Here::Runs, Some(head.mark)),
         actions: actions(visit, &found, &here),
-        raw: task.as_ref().map(|_| format!("{href}/log.txt")),
+        raw: (!sections.is_empty()).then(|| format!("{href}/log.txt")),
         events: (is_open && !is_part).then(|| format!("{href}/events")),
         run: run_head,
         head,

@@ -115,7 +115,7 @@ impl Teller {
             if let Course::Over(since) = course
                 && (self.is_told() || since.elapsed() > LAST)
             {
-                return self.say(Event::default().event("end").data("")).await;
+                return self.say(Event::default().event("end").data("-")).await;
             }
             let number = self.found.job.number;
             let run = self.found.run.id;
@@ -178,7 +178,7 @@ impl Teller {
         let known = self.log.as_ref().map(|(task, _)| *task);
         let is_new = task.as_ref().map(|task| task.id) != known;
         if is_new && known.is_some() {
-            self.say(Event::default().event("again").data("")).await?;
+            self.say(Event::default().event("again").data("-")).await?;
             return Err(Stop::Gone);
         }
         if is_new && let Some(task) = &task {

@@ -17,17 +17,18 @@ pub(crate) async fn text(visit: Visit, Path(at): Place) -> Response {
 
 async fn show(visit: &Visit, at: &(String, String, String, String)) -> Result<Response, Fault> {
     let Found { task, job, .. } = find_job(visit, at).await?;
-    let task = task.ok_or(Fault::Nowhere)?;
-    let text = visit.plane.logs.text(task.id).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"job-{}.txt\"", job.number)),
-        // Who gets less knows that something broke off.
-        (header::CONTENT_LENGTH, text.facts().bytes.to_string()),
     ];
+    // Nobody has begun it: it said nothing.
+    let Some(task) = task else { return Ok((headers, "").into_response()) };
+    let text = visit.plane.logs.text(task.id).await?;
+    // Who gets less knows that something broke off.
+    let length = [(header::CONTENT_LENGTH, text.facts().bytes.to_string())];
     // A reader that is slow is read for slowly.
     let pieces = stream::try_unfold(text, |mut text| async move {
         Ok::<_, crate::logs::LogError>(text.next().await?.map(|piece| (piece, text)))
     });
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    Ok((headers, length, Body::from_stream(pieces)).into_response())
 }

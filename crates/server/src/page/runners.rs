@@ -14,6 +14,9 @@ use domain::control::{Admission, Contact, OwnerId, ProjectId, RunnerStanding, Sc
 use std::collections::HashMap;
 use store::{Project, StoredRunner};
 
+/// More places than this are no number that anybody chose.
+const MANY: u32 = 1_000;
+
 /// `/runners`
 pub(crate) async fn runners(visit: Visit) -> Response {
     let done = show(&visit).await;
@@ -85,6 +88,8 @@ fn row(
         Scope::Repository(id) => projects.get(&id).map_or_else(|| format!("project {id}"), Project::full_name),
     };
     let places = match runner.phase.work() {
+        // One that never said how many takes as many as it likes.
+        Work::Lasting { capacity, tasks } if capacity.get() > MANY => format!("{} places busy", tasks.len()),
         Work::Lasting { capacity, tasks } => format!("{} of {capacity} places busy", tasks.len()),
         Work::Fresh => "for one job".to_owned(),
         Work::Bound { .. } => "has its one job".to_owned(),

@@ -159,7 +159,7 @@ async fn workflows(visit: &Visit, project: &Project, action: &str) -> Result<Vec
     let found = found.map_err(|_| "it does not answer".to_owned())?.map_err(|error| line(&error.to_string()))?;
     let row = |file: event::WorkflowFile| WorkflowRow {
         href: format!("{action}?workflow={}", super::links::part(&file.path)),
-        name: line(&file.name),
+        name: if file.name == file.path { super::fill::file(&file.path) } else { line(&file.name) },
         path: line(&file.path),
         triggers: line(&file.triggers.join(", ")),
         disabled: file.state == WorkflowState::Disabled,

@@ -30,10 +30,10 @@ pub(crate) async fn waiting(plane: &Plane, job: &StoredJob) -> Option<Waiting> {
 }
 
 fn said(wait: &Wait) -> Waiting {
-    let place = wait.position.map(|Position { place, of }| format!("{place} of {of}"));
+    let place = wait.position.map(|Position { place, of }| format!("place {place} of {of}"));
     let start = wait.estimate.map(|Estimate { p50, p90 }| {
         let span = |time: std::time::Duration| Span(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        format!("in about {} (at most {} for nine of ten)", span(p50), span(p90))
+        format!("starts in about {}, nine of ten within {}", span(p50), span(p90))
     });
     let both: Vec<String> = place.into_iter().chain(start).collect();
     Waiting {

@@ -7,6 +7,7 @@ mod events;
 mod faults;
 mod git;
 mod kill;
+mod live;
 mod many;
 mod model;
 mod openapi;

@@ -13,7 +13,8 @@ use store::{NewProject, NewToken, StoredRun, TokenKind};
 const BUILD: &str = ".github/workflows/build.yml";
 const SIMPLE: &str = "on: [push, workflow_dispatch]\njobs:\n  a:\n    runs-on: lab\n    steps: [{name: first, run: 'true'}, {name: second, run: 'false'}]\n  b:\n    needs: a\n    runs-on: lab\n    steps: [{run: 'true'}]\n";
 
-fn admin(world: &World) -> String {
+/// The first token of all.
+pub(crate) fn admin(world: &World) -> String {
     std::fs::read_to_string(world.data.path().join("admin-token")).unwrap().trim().to_owned()
 }
 
@@ -43,6 +44,11 @@ async fn other_project(world: &World) -> store::Project {
 
 fn run_path(run: &StoredRun) -> String {
     format!("/lab/p/runs/{}", run.id)
+}
+
+/// The page of a run's first job.
+pub(crate) async fn job_path(world: &World, run: &StoredRun) -> String {
+    format!("{}/jobs/{}", run_path(run), world.jobs(run).await.remove(0).number)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -349,7 +355,7 @@ async fn below_a_path_every_link_leads_somewhere() {
 }
 
 /// A state with steps: where each stands, and its rows.
-fn state(id: domain::TaskId, steps: &[(TaskPhase, u64, u64)]) -> TaskState {
+pub(crate) fn state(id: domain::TaskId, steps: &[(TaskPhase, u64, u64)]) -> TaskState {
     let steps = steps.iter().zip(0..).map(|((phase, log_index, log_length), index)| TaskStep {
         index,
         phase: *phase,
@@ -384,7 +390,7 @@ async fn a_long_log_is_read_in_parts_without_a_script() {
     hand.end(task.id, Conclusion::Failure, &[]).await;
     world.until(&run, |run, _| matches!(run.phase, RunPhase::Finished(_))).await;
     let browser = Browser::with(&world, &admin(&world)).await;
-    let job = format!("{}/jobs/{}", run_path(&run), world.jobs(&run).await.remove(0).number);
+    let job = job_path(&world, &run).await;
 
     let page = browser.get(&job).await;
     assert!(page.text.len() < 600_000, "{}", page.text.len());
