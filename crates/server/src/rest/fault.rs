@@ -102,7 +102,7 @@ impl From<Denied> for RestFault {
         match denied {
             Denied::NoToken => fault.fix("send one: `Authorization: token ekiden_user_…`"),
             Denied::Unknown | Denied::Dead(_) | Denied::Kind(_) => {
-                fault.fix("ask for a token of a person: `ekiden token create`")
+                fault.fix("ask for a token of a person: `ekiden token make`")
             }
             Denied::TooMany { seconds } => {
                 Self { again: Some(seconds), ..fault }.fix("wait, and use a token that is good")

@@ -15,12 +15,16 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use domain::control::TokenId;
 use domain::{LogEnd, TaskId};
 use std::io;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Pieces on their way to a reader who is slow.
 const AHEAD: usize = 4;
+/// A token that opens a log for long is looked at this often.
+const LOOK: Duration = Duration::from_secs(3);
 /// Rows of one page while a log is followed.
 const ROWS: u64 = 10_000;
 
@@ -64,7 +68,7 @@ async fn log(
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut answer = if query.truth("follow") == Some(true) {
         let watched = plane.logs.watch(task.id).await?;
-        tokio::spawn(follow(plane.clone(), task.id, watched, sender));
+        tokio::spawn(follow(plane.clone(), task.id, watched, caller.person.token, sender));
         Response::new(body(receiver))
     } else {
         let text = plane.logs.text(task.id).await?;
@@ -108,14 +112,17 @@ async fn send(mut text: LogText, to: mpsc::Sender<Piece>) {
     }
 }
 
-/// Sends a log as it comes, until it has ended and all of it is sent, or the reader is gone.
+/// Sends a log as it comes, until it has ended and all of it is sent, the reader is gone, or the reader's token opens nothing any more
+/// (`security` R10).
 async fn follow(
     plane: Plane,
     task: TaskId,
     mut watched: tokio::sync::watch::Receiver<crate::logs::LogFacts>,
+    token: TokenId,
     to: mpsc::Sender<Piece>,
 ) {
     let mut row = 0;
+    let mut look = tokio::time::interval(LOOK);
     loop {
         let facts = *watched.borrow_and_update();
         while row < facts.rows {
@@ -150,7 +157,16 @@ async fn follow(
         tokio::select! {
             changed = watched.changed() => if changed.is_err() { return },
             () = to.closed() => return,
+            _ = look.tick() => if !opens(&plane, token).await { return },
         }
+    }
+}
+
+/// Whether a token opens still. While the database is away, what was begun goes on.
+async fn opens(plane: &Plane, token: TokenId) -> bool {
+    match plane.store.token_by_id(token).await {
+        Ok(found) => found.is_some_and(|(_, token)| token.phase.opens(plane.now()).is_ok()),
+        Err(error) => error.is_passing(),
     }
 }
 

@@ -147,3 +147,23 @@ async fn a_workflow_is_switched_off_and_on() {
     assert_eq!(refused(admin.disable_workflow(project, "other.yml").await).0, 404);
     rest.end().await;
 }
+
+#[tokio::test]
+async fn who_follows_a_log_with_a_token_that_is_revoked_is_cut_off() {
+    let rest = Rest::new().await;
+    let Rest { admin, project, world, .. } = &rest;
+    let id = rest.dispatch().await;
+    let hand = world.runner(&["lab"]).await;
+    let task = hand.take().await;
+    hand.start(task.id).await;
+    hand.log(task.id, 0, &["one"], domain::LogEnd::Open).await.unwrap();
+    let job = admin.jobs_of_run(project, id, PageQuery::default()).await.unwrap().jobs[0].id;
+    let made = admin.make_token(&user("follower")).await.unwrap();
+    let mut followed = client(world, Some(&made.token)).follow_job_log(project, job).await.unwrap();
+    assert!(followed.next().await.unwrap().unwrap().ends_with(b" one\n"));
+    admin.revoke_token(made.facts.id).await.unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(5), followed.next()).await.unwrap();
+    assert!(end.unwrap().is_none());
+    hand.log(task.id, 1, &["two"], domain::LogEnd::Last).await.unwrap();
+    rest.end().await;
+}
