@@ -1,14 +1,10 @@
-//! The catalogue of metrics: every name, its kind and its meaning stand here and nowhere else. Names begin with `ekiden_`; there is no
-//! series per job, repository or runner. Written as OpenMetrics text at the moment of a scrape, so that nothing is kept between two.
+//! What an agent counts.
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::{Registry, Unit};
-
-/// The media type of what [`agent`] writes.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use prometheus_client::registry::Unit;
 
 /// What an agent counts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -100,12 +96,7 @@ impl Collector for Agent {
 /// What an agent counts, as OpenMetrics text.
 #[must_use]
 pub fn agent(numbers: AgentNumbers) -> String {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Agent(numbers)));
-    let mut text = String::new();
-    // Writing into a string does not fail.
-    let _ = text::encode(&mut text, &registry);
-    text
+    super::written(Agent(numbers))
 }
 
 #[cfg(test)]
