@@ -2,6 +2,7 @@
 //! of all routes and pages.
 
 use crate::access::Access;
+use crate::count::Counts;
 use crate::dispatch::QueueHandle;
 use crate::keys::KeyRing;
 use crate::logs::LogStore;
@@ -26,6 +27,8 @@ pub struct Parts {
     pub access: Access,
     /// The logs of tasks.
     pub logs: LogStore,
+    /// What it counts.
+    pub counts: Arc<Counts>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// Who gets which job.

@@ -4,8 +4,9 @@ use super::asks::Asks;
 use super::book::{Age, Book, Written as Kept};
 use super::handle::{Given, Message, QueueHandle};
 use super::{fill, spec};
+use crate::count::Counts;
 use crate::run::Advancer;
-use domain::control::{JobChange, JobNumber, PoolId, ProjectId, Scope};
+use domain::control::{JobChange, JobNumber, JobPhase, PoolId, ProjectId, Scope};
 use domain::{Clock, RunnerId, Timestamp};
 use scheduler::{Access, Assignment, Cancellation, Labels, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply};
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +31,7 @@ pub struct Dispatcher {
     handle: mpsc::WeakUnboundedSender<Message>,
     store: Store,
     clock: Arc<dyn Clock>,
+    counts: Arc<Counts>,
     queue: Queue,
     asks: Asks,
     /// What is known of runners beyond the queue.
@@ -60,7 +62,12 @@ struct Written {
 
 /// Makes a dispatcher and what speaks to it.
 #[must_use]
-pub fn dispatcher(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> (QueueHandle, Dispatcher) {
+pub fn dispatcher(
+    store: Store,
+    clock: Arc<dyn Clock>,
+    counts: Arc<Counts>,
+    settings: Settings,
+) -> (QueueHandle, Dispatcher) {
     let (handle, mailbox) = QueueHandle::new();
     let queue = Queue::new(settings);
     let dispatcher = Dispatcher {
@@ -68,6 +75,7 @@ pub fn dispatcher(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> (Q
         handle: handle.0.downgrade(),
         store,
         clock,
+        counts,
         queue,
         asks: Asks::default(),
         runners: HashMap::new(),
@@ -312,8 +320,12 @@ impl Dispatcher {
         let Written { assignment: Assignment { job, runner }, request, result } = written;
         let given = match result {
             Ok(given) => {
-                if given.is_none() {
-                    self.refresh_job(job).await;
+                match &given {
+                    Some(given) => self.count_given(given),
+                    None => {
+                        self.counts.lost();
+                        self.refresh_job(job).await;
+                    }
                 }
                 given
             }
@@ -331,6 +343,12 @@ impl Dispatcher {
             self.put_back(unused);
         }
         self.ask(runner);
+    }
+
+    fn count_given(&self, given: &Given) {
+        if let JobPhase::Leased { lease, queued } = &given.job.phase {
+            self.counts.given(lease.given.since(*queued));
+        }
     }
 
     /// A lease whose runner went away while it was written: nobody has seen it. One that asked under a key may ask again.

@@ -86,6 +86,7 @@ pub(super) async fn make(
         jobs,
     };
     let (stored, numbers) = plane.store.create_reserved_run(reserved, &new, now).await?;
+    plane.counts.run(&new.event);
     if let Some(live) = live {
         plane.runs.keep(&stored, live);
     }

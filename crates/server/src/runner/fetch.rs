@@ -76,6 +76,7 @@ impl Runners {
         let (now, task) = (self.plane.now(), given.task.id);
         let change = JobChange::GivenUp { task, fault, at: now };
         let changed = self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await?;
+        self.plane.counts.fault();
         self.plane.queue.gone(vec![given.job.number]);
         self.plane.runs.look(changed.run);
         Ok(())

@@ -39,6 +39,7 @@ impl Runners {
             let (task, _) = self.own_task(&runner, batch.task).await?;
             self.logs.put(task.id, runner.id);
         }
+        self.plane.counts.rows(batch.rows.len() as u64);
         self.plane.logs.append(batch).await.map_err(|error| {
             let code = match &error {
                 // The words that agents of both forges know as final.

@@ -72,6 +72,9 @@ impl Runners {
             self.tasks.forget(id);
             self.logs.forget(id);
             if known.refused.is_none() && known.before.end().is_none() {
+                if let Some(end) = known.after.end() {
+                    self.plane.counts.ended(end.conclusion());
+                }
                 self.plane.queue.gone(vec![known.job]);
                 self.plane.runs.look(known.run);
             }

@@ -38,11 +38,8 @@ async fn numbers(State(plane): State<Plane>, started: Timestamp) -> Response {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
-    let standings = [
-        ("offline", RunnerStanding::Offline),
-        ("idle", RunnerStanding::Idle),
-        ("active", RunnerStanding::Active),
-    ];
+    let standings =
+        [("offline", RunnerStanding::Offline), ("idle", RunnerStanding::Idle), ("active", RunnerStanding::Active)];
     let of = |standing| runners.iter().filter(|runner| runner.phase.standing() == standing).count() as u64;
     let waiting = plane.queue.census().await;
     let numbers = ServerNumbers {

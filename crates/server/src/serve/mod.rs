@@ -1,6 +1,7 @@
 //! The server as a whole: how it is to be ([`ServerSettings`]), what it answers (`routes`), how it starts and stops ([`start`]). Called by the commands
 //! `server` and `up`.
 
+mod health;
 mod routes;
 mod settings;
 mod start;

@@ -5,9 +5,6 @@ use crate::plane::Plane;
 use crate::runner::Runners;
 use crate::watch::{Hints, hook_routes};
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::get;
 use std::sync::Arc;
 
 /// The routes. A proxy may leave the path of the public address before them, or take it away.
@@ -23,25 +20,12 @@ fn rooms(plane: &Plane, hints: Hints) -> Router {
     let runners = Arc::new(Runners::new(plane.clone()));
     let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(JobGate::new(plane.clone())));
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .with_state(plane.clone())
+        .merge(super::health::routes(plane))
         .nest(protocol::BASE_PATH, protocol::router(runners))
         .merge(crate::rest::router(plane))
         .merge(crate::git::routes(git))
         .merge(hook_routes(plane.clone(), hints))
         .merge(crate::page::routes(plane.clone()))
-}
-
-/// Whether calls can be answered: the database is there.
-async fn ready(State(plane): State<Plane>) -> (StatusCode, &'static str) {
-    match plane.store.runs_behind(1).await {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
-        }
-    }
 }
 
 /// The path of an address, where it has one: `/ci` of `https://host/ci`.

@@ -3,6 +3,7 @@
 use super::routes::routes;
 use super::{ServeError, ServerSettings};
 use crate::access::{Access, first_admin};
+use crate::count::Counts;
 use crate::dispatch::{Dispatcher, Follower, dispatcher};
 use crate::event;
 use crate::keys::{KeyRing, Start};
@@ -118,8 +119,9 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
     let objects = LogObjects::folder(&objects)?;
     let logs = LogStore::open(LogSettings { folder: data.join("logs"), objects })?;
     let projects = Arc::new(Projects::open(ProjectOptions::new(data.join("repositories")))?);
+    let counts = Arc::new(Counts::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (queue, dispatcher) = dispatcher(store.clone(), Arc::clone(&clock), Settings::default());
+    let (queue, dispatcher) = dispatcher(store.clone(), Arc::clone(&clock), Arc::clone(&counts), Settings::default());
     let (runs, worker) = Advancer::new(store.clone(), queue.clone(), Arc::clone(&clock));
     let url = settings.url.clone().unwrap_or_else(|| format!("http://{address}"));
     let site = Site {
@@ -132,6 +134,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
         keys,
         access: Access::new(settings.trust),
         logs,
+        counts,
         clock,
         queue,
         runs,

@@ -52,7 +52,12 @@ impl Collector for Server {
         }
         let started = ConstGauge::new(of.started_seconds);
         let help = "When the control plane started";
-        started.encode(to.encode_descriptor("ekiden_server_start_time", help, Some(&Unit::Seconds), started.metric_type())?)?;
+        started.encode(to.encode_descriptor(
+            "ekiden_server_start_time",
+            help,
+            Some(&Unit::Seconds),
+            started.metric_type(),
+        )?)?;
         let gauges = [
             ("ekiden_queue_jobs", "Jobs that wait, by the one reason that each has", "reason", &of.waiting),
             ("ekiden_runners", "Runners, by what they do", "state", &of.runners),
@@ -68,7 +73,12 @@ impl Collector for Server {
         let families = [
             ("ekiden_runs", "Runs that were made, by event", "event", &of.runs),
             ("ekiden_jobs", "Jobs that ended, by result; a fault is the platform's", "result", &of.ended),
-            ("ekiden_leases", "Jobs handed to runners, and those that somebody else had by then", "outcome", &of.leases),
+            (
+                "ekiden_leases",
+                "Jobs handed to runners, and those that somebody else had by then",
+                "outcome",
+                &of.leases,
+            ),
         ];
         for (name, help, label, values) in families {
             let kind = ConstCounter::new(0_u64).metric_type();
