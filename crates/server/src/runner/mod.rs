@@ -7,5 +7,6 @@ mod log;
 mod register;
 mod report;
 mod service;
+mod spent;
 
 pub use service::Runners;

@@ -3,7 +3,7 @@
 use super::service::{Runners, refused};
 use crate::task::Progress;
 use domain::control::{JobChange, JobPhase};
-use domain::{Conclusion, RunnerId, TaskId, TaskPhase, TaskResult, Timestamp};
+use domain::{Conclusion, RunnerCapability, RunnerId, TaskId, TaskPhase, TaskResult, Timestamp};
 use protocol::{Caller, Code, Refusal, Report, Reported, quirks};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -64,10 +64,14 @@ impl Runners {
         let steps = serde_json::to_value(&progress).unwrap_or_default();
         let told =
             store::Report { runner: runner.id, task: id, steps: &steps, change: change.as_ref(), outputs: &outputs };
-        let known = self.plane.store.report(&told, now).await.map_err(|error| match error {
-            StoreError::Missing { .. } => not_its_own(id),
-            error => refused(error),
-        })?;
+        let mut known = self.write(&told, now).await?;
+        if let JobPhase::Cancelling { .. } = known.after
+            && !runner.capabilities.contains(&RunnerCapability::Cancelling)
+        {
+            // It hears of it now, and may never speak of this task again (Gitea's runner before 2.0, `runner-protocol` 3.5).
+            let change = JobChange::Ended { task: id, conclusion: Conclusion::Cancelled, at: now };
+            known = self.write(&store::Report { change: Some(&change), ..told }, now).await?;
+        }
         if known.after.end().is_some() {
             self.tasks.forget(id);
             self.logs.forget(id);
@@ -77,6 +81,7 @@ impl Runners {
                 }
                 self.plane.queue.gone(vec![known.job]);
                 self.plane.runs.look(known.run);
+                super::spent::leave(&self.plane, &runner, id);
             }
         } else {
             self.tasks.put(id, runner.id, progress);
@@ -89,6 +94,13 @@ impl Runners {
             _ => state.phase,
         };
         Ok(Reported { phase, stored_outputs: known.outputs.into_keys().collect() })
+    }
+
+    async fn write(&self, told: &store::Report<'_>, now: Timestamp) -> Result<store::Reported, Refusal> {
+        self.plane.store.report(told, now).await.map_err(|error| match error {
+            StoreError::Missing { .. } => not_its_own(told.task),
+            error => refused(error),
+        })
     }
 
     /// The task of a number, if it is this runner's.
