@@ -2,8 +2,8 @@
 
 use domain::control::{Expiry, Scope, TokenPhase, TokenUse, Uses};
 use domain::{
-    Conclusion, LogBatch, LogEnd, LogRow, RunnerKey, RunnerLife, Task, TaskId, TaskPhase, TaskResult, TaskState,
-    TasksVersion, Timestamp,
+    Conclusion, LogBatch, LogEnd, LogRow, RunnerCapability, RunnerKey, RunnerLife, Task, TaskId, TaskPhase, TaskResult,
+    TaskState, TasksVersion, Timestamp,
 };
 use protocol::{Client, ClientSettings, Fetch, Registration, Report, RequestKey, Want};
 use server::serve::{FOLDERS, Running, ServerSettings, start};
@@ -145,6 +145,15 @@ impl World {
     }
 
     pub(crate) async fn runner_for(&self, labels: &[&str], life: RunnerLife) -> Hand {
+        self.runner_that(labels, life, vec![RunnerCapability::Cancelling]).await
+    }
+
+    pub(crate) async fn runner_that(
+        &self,
+        labels: &[&str],
+        life: RunnerLife,
+        capabilities: Vec<RunnerCapability>,
+    ) -> Hand {
         let client = Client::new(&ClientSettings::new(format!("http://{}", self.server.address), "0")).unwrap();
         let registration = Registration {
             name: "hand".to_owned(),
@@ -152,7 +161,7 @@ impl World {
             version: "0".to_owned(),
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             life,
-            capabilities: Vec::new(),
+            capabilities,
         };
         let runner = client.register(registration).await.unwrap();
         Hand { client, key: runner.key(), asked: std::cell::Cell::new(0) }

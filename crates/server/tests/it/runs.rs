@@ -102,6 +102,23 @@ async fn a_cancelled_run_ends_what_waits_and_tells_what_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_knows_no_clean_up_is_done_when_it_hears_of_the_cancellation() {
+    let world = world(&job("a", "")).await;
+    let run = world.dispatch("w").await;
+    let runner = world.runner_that(&["lab"], RunnerLife::Lasting, Vec::new()).await;
+    let task = runner.take().await;
+    runner.start(task.id).await;
+    cancel(&world.server.plane, run.id, CancelCause::Person("p".to_owned()), None).await.unwrap();
+    world.until(&run, |run, _| run.phase == RunPhase::Cancelling).await;
+    let heard = runner.start(task.id).await;
+    assert_eq!(heard.phase.result(), Some(TaskResult::Concluded(Conclusion::Cancelled)));
+    assert_eq!(world.finished(&run).await, Conclusion::Cancelled);
+    // Its last rows are taken still.
+    assert_eq!(runner.log(task.id, 0, &["bye"], LogEnd::Last).await.unwrap(), 1);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_jobs_run_again_with_what_others_said() {
     let jobs = job("a", "    outputs: {v: x}\n") + &job("b", "    needs: a\n") + &job("c", "    needs: b\n");
     let world = world(&jobs).await;
@@ -192,6 +209,14 @@ async fn a_runner_for_one_job_gets_one() {
     assert_eq!(runner.fetch(5).await, []);
     runner.end(task.id, Conclusion::Success, &[]).await;
     assert_eq!(runner.fetch(5).await, []);
+    // It goes when its log is whole.
+    assert_eq!(world.server.plane.store.runners(None).await.unwrap().len(), 1);
+    runner.log(task.id, 0, &["bye"], LogEnd::Last).await.unwrap();
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !world.server.plane.store.runners(None).await.unwrap().is_empty() {
+        assert!(tokio::time::Instant::now() < end);
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
     world.server.stop().await;
 }
 
