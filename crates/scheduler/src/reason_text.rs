@@ -48,7 +48,8 @@ impl std::fmt::Display for Reason {
         match self {
             Self::WebhookMissing(ForgeWait::Missing(seen)) => write!(f, "the forge's webhook does not come: {seen}"),
             Self::WebhookMissing(ForgeWait::Paused(who)) => write!(f, "the forge is paused: {who}"),
-            Self::Dependency(on) => write!(f, "needs {on}"),
+            // Whoever holds it back says it whole: `workflow::run`.
+            Self::Dependency(on) => f.write_str(on),
             Self::Approval(why) => write!(f, "waits for approval: {why}"),
             Self::ConcurrencyGroup { group, member } => write!(f, "concurrency group {group} belongs to {member}"),
             Self::CredentialInvalid(seen) => write!(f, "the project's credential does not open its forge: {seen}"),
