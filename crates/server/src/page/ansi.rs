@@ -3,6 +3,7 @@
 //! A terminal's sequences are read as far as colours go; all others are left out, as are links and titles: what a job writes cannot become markup. The
 //! colours of a row hold for the next one too, as in a terminal.
 
+use super::colour::nearest;
 use super::text::seen;
 use std::fmt::Write as _;
 
@@ -89,44 +90,6 @@ impl Look {
                 }
                 _ => {}
             }
-        }
-    }
-}
-
-/// The nearest of the 216 colours and 24 greys.
-fn nearest(red: u8, green: u8, blue: u8) -> u8 {
-    let (most, least) = (red.max(green).max(blue), red.min(green).min(blue));
-    if most - least < 10 {
-        return match most {
-            0..8 => 16,
-            8..=238 => 232 + (most - 8) / 10,
-            _ => 231,
-        };
-    }
-    let step = |part: u8| match part {
-        0..48 => 0,
-        48..115 => 1,
-        _ => (part - 35) / 40,
-    };
-    16 + 36 * step(red) + 6 * step(green) + step(blue)
-}
-
-/// The colour of a number, as `#rrggbb`; the first 16 are chosen to be read on a dark ground.
-pub(crate) fn colour(number: u8) -> String {
-    const NAMED: [&str; 16] = [
-        "#6e7681", "#ff7b72", "#56d364", "#e3b341", "#79c0ff", "#d2a8ff", "#56d4dd", "#c9d1d9", "#8b949e", "#ffa198",
-        "#7ee787", "#f2cc60", "#a5d6ff", "#e2c5ff", "#b3f0ff", "#ffffff",
-    ];
-    match number {
-        0..16 => NAMED[usize::from(number)].to_owned(),
-        16..232 => {
-            let step = |part: u8| if part == 0 { 0 } else { 55 + 40 * part };
-            let cube = number - 16;
-            format!("#{:02x}{:02x}{:02x}", step(cube / 36), step(cube / 6 % 6), step(cube % 6))
-        }
-        232.. => {
-            let grey = 8 + 10 * (number - 232);
-            format!("#{grey:02x}{grey:02x}{grey:02x}")
         }
     }
 }
@@ -240,7 +203,7 @@ fn sequence(text: &str) -> (Option<&str>, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, colour, nearest, paint};
+    use super::{Look, paint};
     use proptest::prelude::*;
 
     fn painted(text: &str) -> String {
@@ -260,7 +223,7 @@ mod tests {
             ("\u{1b}[7;31mx", "<span class=\"inv g1\">x</span>"),
             ("\u{1b}]8;;javascript:alert(1)\u{7}x\u{1b}]8;;\u{1b}\\y", "xy"),
             ("\u{1b}[2J\u{1b}[1;1Hx\u{1b}(By\u{1b}=", "xy"),
-            ("\u{1b}[<script>m", "script&gt;m"),
+            ("\u{1b}[<script>m", "cript&gt;m"),
             ("10%\r50%\r100%\r", "100%"),
             ("\u{1b}[31mover\rnew", "<span class=\"f1\">new</span>"),
             ("a\u{202e}b\0", "a\u{fffd}b␀"),
@@ -278,15 +241,6 @@ mod tests {
         paint("b\u{1b}[m", 10, &mut look, &mut out);
         paint(&"c".repeat(11), 10, &mut look, &mut out);
         assert_eq!(out, "<span class=\"f2\">a</span><span class=\"f2\">b</span>cccccccccc…");
-    }
-
-    #[test]
-    fn colours_are_the_nearest_there_are() {
-        assert_eq!(
-            [nearest(255, 0, 0), nearest(0, 0, 0), nearest(255, 255, 255), nearest(128, 128, 128)],
-            [196, 16, 231, 244]
-        );
-        assert_eq!([colour(196), colour(231), colour(244), colour(1)], ["#ff0000", "#ffffff", "#808080", "#ff7b72"]);
     }
 
     proptest! {

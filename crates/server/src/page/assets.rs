@@ -1,7 +1,7 @@
 //! Our own files: the style sheet, the script, the icons. They are part of the program; their address holds a sum of all of them, so that browsers may
 //! keep them for ever. Called by `links` and by the routes.
 
-use super::ansi::colour;
+use super::colour::{colour, letters};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -33,8 +33,8 @@ static ASSETS: LazyLock<(String, Vec<Asset>)> = LazyLock::new(|| {
     }
     if let Some(style) = all.iter_mut().find(|asset| asset.name == "style.css") {
         for number in 0..=u8::MAX {
-            let colour = colour(number);
-            let _ = write!(style.text, ".f{number}{{color:{colour}}}.g{number}{{background:{colour}}}");
+            let (letters, ground) = (letters(number), colour(number));
+            let _ = write!(style.text, ".f{number}{{color:{letters}}}.g{number}{{background:{ground}}}");
         }
     }
     let mut sum = crc32fast::Hasher::new();

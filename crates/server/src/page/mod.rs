@@ -8,6 +8,7 @@ mod actions;
 mod ansi;
 mod assets;
 mod changes;
+mod colour;
 mod fault;
 mod fill;
 mod guard;

@@ -207,8 +207,30 @@ fn chromium(world: &World, browser: &Browser) -> Option<(Chromium, Page)> {
     Some((chromium, page))
 }
 
+/// Whoever hears a page knows what each thing in it is.
+fn assert_named(page: &mut Page, name: &str) {
+    let tree = page.call("Accessibility.getFullAXTree", &json!({})).unwrap();
+    let nodes = tree["nodes"].as_array().unwrap();
+    let roles = |wanted: &str| nodes.iter().filter(|node| node["role"]["value"] == wanted).count();
+    assert_eq!((roles("main"), roles("banner")), (1, 1), "{name}");
+    for node in nodes.iter().filter(|node| node["ignored"] != true) {
+        let role = node["role"]["value"].as_str().unwrap_or_default();
+        if ["link", "button", "textbox", "combobox", "navigation", "search", "heading", "DisclosureTriangle"]
+            .contains(&role)
+        {
+            let called = node["name"]["value"].as_str().unwrap_or_default();
+            assert!(!called.trim().is_empty(), "{name}: {node}");
+        }
+    }
+    assert_eq!(
+        page.look("document.querySelectorAll('h1').length === 1 && document.documentElement.lang === 'en'").unwrap(),
+        true
+    );
+}
+
 /// Keeps pictures where `EKIDEN_PICTURES` says.
 fn keep(page: &mut Page, name: &str) {
+    assert_named(page, name);
     let Some(folder) = std::env::var_os("EKIDEN_PICTURES") else { return };
     for (kind, scheme, width, height) in
         [("light", "light", 1280, 860), ("dark", "dark", 1280, 860), ("narrow", "light", 380, 800)]
