@@ -55,7 +55,7 @@ const MOST_STEPS: usize = 10_000;
 impl StepProgress {
     fn take(&mut self, step: &TaskStep) {
         match step.phase {
-            TaskPhase::Waiting => {}
+            TaskPhase::Waiting => return,
             TaskPhase::Running { started } => self.started = self.started.or(Some(started)),
             TaskPhase::Ended { result, started, stopped } => {
                 self.started = self.started.or(started);
