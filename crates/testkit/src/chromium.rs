@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -53,6 +54,8 @@ impl Chromium {
             .args(["--no-sandbox", "--remote-debugging-port=0", "--disable-background-networking"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
+            // Distributions start it by a script: what is ended is the whole group.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -108,7 +111,8 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
+        let group = format!("-{}", self.child.id());
+        let _ended_already = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ended_already = self.child.wait();
     }
 }
