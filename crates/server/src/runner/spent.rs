@@ -31,7 +31,7 @@ pub(super) fn leave(plane: &Plane, runner: &StoredRunner, task: TaskId) {
             Ok(()) => plane.queue.runner_gone(id),
             // The sweep was quicker, or comes later.
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, runner = %id, "a runner for one job was not removed")
+                tracing::debug!(error = &error as &dyn std::error::Error, runner = %id, "a runner for one job was not removed");
             }
         }
     });
