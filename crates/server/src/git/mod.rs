@@ -1,7 +1,7 @@
 //! Projects' repositories over HTTP, to read: `GET /{owner}/{name}.git/info/refs`, `POST …/git-upload-pack`. Jobs fetch from here with their
 //! token; `serve` mounts it.
 //!
-//! The repository is read by `git upload-pack`, one process a request; [`gate`] says who may. Nothing can be pushed.
+//! The repository is read by `git upload-pack`, one process a request; `gate` says who may. Nothing can be pushed.
 
 mod fetch;
 mod gate;

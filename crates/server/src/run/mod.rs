@@ -1,8 +1,8 @@
 //! Runs: the machine `workflow::run` over what the store remembers. An event makes a run's first rows ([`first`]); whenever jobs have ended, what
-//! follows is drawn from the machine and written once ([`advance`]); people cancel runs and run them again ([`verbs`]).
+//! follows is drawn from the machine and written once (`advance`); people cancel runs and run them again (`verbs`).
 //!
 //! The machine is never stored. It is made again from the run's facts and the ends of its jobs in their order, or kept in memory between two
-//! ends ([`live`]); both give the same.
+//! ends (`live`); both give the same.
 
 mod advance;
 mod facts;
