@@ -1,7 +1,7 @@
 //! `ekiden up`, whole: a server, an agent and a checkout in one process.
 
 use crate::support::{Repository, ekiden, run};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -19,9 +19,15 @@ fn up(repository: &Repository, state: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// A running `up` whose stdout is read line by line.
+/// A running `up` whose two streams are read line by line, each for itself: nothing orders one against the other.
 struct Running {
     child: Child,
+    answers: Lines,
+    notes: Lines,
+}
+
+/// What one stream said.
+struct Lines {
     lines: Receiver<String>,
     seen: Vec<String>,
 }
@@ -29,16 +35,24 @@ struct Running {
 impl Running {
     fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (answers, notes) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
+        Self { child, answers, notes }
+    }
+
+    /// Ctrl-C, once.
+    fn interrupt(mut self) -> ExitStatus {
+        assert!(Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+}
+
+impl Lines {
+    fn of(stream: impl Read + Send + 'static) -> Self {
         let (sender, lines) = channel();
-        let streams: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                BufReader::new(stream).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-            });
-        }
-        Self { child, lines, seen: Vec::new() }
+        std::thread::spawn(move || {
+            BufReader::new(stream).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+        });
+        Self { lines, seen: Vec::new() }
     }
 
     /// The next line that has the text.
@@ -57,12 +71,6 @@ impl Running {
                 Err(_) => panic!("no {text:?} in {:#?}", self.seen),
             }
         }
-    }
-
-    /// Ctrl-C, once.
-    fn interrupt(mut self) -> ExitStatus {
-        assert!(Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status().unwrap().success());
-        self.child.wait().unwrap()
     }
 }
 
@@ -132,8 +140,8 @@ fn new_commits_run_by_themselves_and_other_commands_find_it() {
     let repository = Repository::with(&[(".github/workflows/ci.yml", GREEN), ("data.txt", "the data\n")]);
     let state = tempfile::tempdir().unwrap();
     let mut running = Running::start(up(&repository, state.path(), &[]));
-    running.until("green in");
-    running.until("new commits run by themselves");
+    running.answers.until("green in");
+    running.notes.until("new commits run by themselves");
     let ask = |arguments: &[&str]| {
         let mut command = ekiden(arguments);
         command.env("XDG_STATE_HOME", state.path());
@@ -145,8 +153,8 @@ fn new_commits_run_by_themselves_and_other_commands_find_it() {
     let log = ask(&["job", "log", &job["jobs"][0]["id"].to_string()]).exits(0);
     assert!(log.stdout.contains("the data\n"), "{log:#?}");
     repository.commit("data.txt", "changed\n");
-    running.until("✓ hello");
-    running.until("green in");
+    running.answers.until("✓ hello");
+    running.answers.until("green in");
     assert_eq!(ask(&["run", "list", "-o", "jsonl"]).exits(0).stdout.lines().count(), 2);
     assert_eq!(running.interrupt().code(), Some(0));
     let gone = ask(&["run", "list"]).exits(2);

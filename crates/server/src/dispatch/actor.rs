@@ -144,7 +144,7 @@ impl Dispatcher {
     fn hear(&mut self, message: Message) {
         match message {
             Message::Jobs(project, jobs) => self.put_jobs(project, &jobs),
-            Message::Gone(jobs) => jobs.into_iter().for_each(|job| self.drop_job(job)),
+            Message::Gone(jobs) => jobs.into_iter().for_each(|job| self.end_job(job)),
             Message::Run(project, run, jobs) => {
                 self.book.others(run, &jobs).into_iter().for_each(|job| self.drop_job(job));
                 self.put_jobs(project, &jobs);
@@ -220,7 +220,7 @@ impl Dispatcher {
                 continue;
             }
             if job.phase.end().is_some() {
-                self.drop_job(number);
+                self.end_job(number);
                 continue;
             }
             let known = self.book.get(number).and_then(|entry| entry.runner);
@@ -229,7 +229,12 @@ impl Dispatcher {
             self.count(before, runner);
             let put = match runner {
                 Some(runner) if known == Some(runner) => continue,
-                Some(runner) => self.queue.put_running(number, spec::job(project, job), runner),
+                Some(runner) => {
+                    let put = self.queue.put_running(number, spec::job(project, job), runner);
+                    // The queue takes it for an answer to the runner's question, which it was not.
+                    self.ask(runner);
+                    put
+                }
                 None => {
                     if known.is_some() {
                         // Its lease was not used.
@@ -257,6 +262,12 @@ impl Dispatcher {
         if let Some(known) = after.and_then(|runner| self.runners.get_mut(&runner)) {
             known.has += 1;
         }
+    }
+
+    /// A job is over: whatever is said of it later is older than that.
+    fn end_job(&mut self, job: JobNumber) {
+        self.drop_job(job);
+        self.book.end(job);
     }
 
     fn drop_job(&mut self, job: JobNumber) {

@@ -5,7 +5,7 @@
 
 use domain::RunnerId;
 use domain::control::{Epoch, JobNumber, ProjectId, RunId};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use store::StoredJob;
 
 /// A job that is not over.
@@ -22,7 +22,13 @@ pub(super) struct Entry {
 pub(super) struct Book {
     jobs: HashMap<JobNumber, Entry>,
     runs: HashMap<RunId, Vec<JobNumber>>,
+    /// Jobs that ended lately, of which late news may come.
+    ended: HashSet<JobNumber>,
+    order: VecDeque<JobNumber>,
 }
+
+/// So many ended jobs are remembered.
+const ENDED: usize = 16_384;
 
 /// Whether something said of a job is to be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,9 @@ impl Book {
 
     /// Whether what is said of a job is newer than what is known: a lease is counted as soon as it is decided.
     pub(super) fn age(&self, job: &StoredJob) -> Age {
+        if self.ended.contains(&job.number) {
+            return Age::Old;
+        }
         match self.jobs.get(&job.number) {
             Some(known) if job.phase.end().is_none() && job.phase.epoch() < known.epoch => Age::Old,
             _ => Age::New,
@@ -87,6 +96,18 @@ impl Book {
         Some(entry)
     }
 
+    /// A job ended; no number comes twice.
+    pub(super) fn end(&mut self, job: JobNumber) {
+        if self.ended.insert(job) {
+            self.order.push_back(job);
+        }
+        if self.order.len() > ENDED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+    }
+
     /// The jobs of a run that are known and not among these.
     pub(super) fn others(&self, run: RunId, among: &[StoredJob]) -> Vec<JobNumber> {
         let among: HashSet<JobNumber> = among.iter().map(|job| job.number).collect();
@@ -105,4 +126,49 @@ pub(super) enum Written {
     Yes,
     /// It was not.
     No,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Age, Book};
+    use domain::control::{AttemptNumber, JobNumber, JobPhase, ProjectId, RunId, Tolerance};
+    use domain::{JobId, Timestamp};
+    use store::StoredJob;
+
+    fn job(number: i64) -> StoredJob {
+        StoredJob {
+            number: JobNumber(number),
+            run: RunId(1),
+            attempt: AttemptNumber::FIRST,
+            id: JobId::new("a"),
+            name: "a".to_owned(),
+            labels: Vec::new(),
+            priority: 0,
+            tolerance: Tolerance::FailsRun,
+            document: String::new(),
+            facts: serde_json::Value::Null,
+            phase: JobPhase::queued(Timestamp(0)),
+            outputs: Default::default(),
+            end_order: None,
+            kept_from: None,
+            created: Timestamp(0),
+            started: None,
+            finished: None,
+        }
+    }
+
+    #[test]
+    fn late_news_of_a_leased_or_ended_job_is_old() {
+        let mut book = Book::default();
+        assert_eq!(book.age(&job(1)), Age::New);
+        book.put(ProjectId(1), &job(1));
+        assert_eq!(book.age(&job(1)), Age::New);
+        book.lease(JobNumber(1), domain::RunnerId(1));
+        assert_eq!(book.age(&job(1)), Age::Old);
+        book.free(JobNumber(1), super::Written::No);
+        assert_eq!(book.age(&job(1)), Age::New);
+        book.remove(JobNumber(1));
+        book.end(JobNumber(1));
+        assert_eq!(book.age(&job(1)), Age::Old);
+    }
 }
