@@ -139,6 +139,7 @@ mod tests {
         StoredJob {
             number: JobNumber(number),
             run: RunId(1),
+            project: ProjectId(1),
             attempt: AttemptNumber::FIRST,
             id: JobId::new("a"),
             name: "a".to_owned(),
