@@ -64,6 +64,7 @@ fn dispatch(
         Command::Var(command) => commands::client::var(&command),
         Command::Token(command) => commands::client::token(&command),
         Command::Audit(command) => commands::client::audit(&command),
+        Command::Top(args) => commands::top::run(&args),
         Command::Completion(args) => commands::completion::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
         Command::Action(command) => commands::action::run(&command),

@@ -6,6 +6,7 @@ mod exec;
 mod lint;
 mod manage;
 mod server;
+mod top;
 mod up;
 mod value;
 
@@ -26,6 +27,7 @@ pub(crate) use manage::{
     TokenMakeArgs, TokenRotateArgs, VarCommand, VarSetArgs,
 };
 pub(crate) use server::{ReachArgs, ServerArgs};
+pub(crate) use top::TopArgs;
 pub(crate) use up::UpArgs;
 pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
@@ -128,6 +130,8 @@ pub(crate) enum Command {
     /// List who changed what, from where.
     #[command(subcommand, arg_required_else_help = true)]
     Audit(AuditCommand),
+    /// Show what waits, what runs and who runs it, live.
+    Top(TopArgs),
     /// Check workflow and action files.
     Lint(LintArgs),
     /// Evaluate an expression and print its value as JSON.

@@ -13,6 +13,7 @@ pub(crate) mod root;
 mod runtime;
 pub(crate) mod sandbox;
 pub(crate) mod server;
+pub(crate) mod top;
 pub(crate) mod up;
 pub(crate) mod whoami;
 

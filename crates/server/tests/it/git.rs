@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use domain::Secret;
 use server::git::{Gate, GitHttp, Refusal, routes};
-use source::project::{ProjectOptions, Projects};
+use source::CommitId;
+use source::project::{GitProtocol, GitService, ProjectError, ProjectOptions, Projects};
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
@@ -103,4 +104,42 @@ async fn strangers_other_projects_and_pushes_are_refused() {
     let push =
         git(temp.path(), &["push", &format!("http://x:t0ken@{address}/own/repo.git"), "HEAD:refs/heads/new"]).await;
     assert!(said(&push).contains("403"), "{}", said(&push));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_behind_a_url_is_mirrored() {
+    const FOLDERS: [&str; 1] = [".github/workflows"];
+    let temp = TempRepository::with(&[(".github/workflows/ci.yml", "on: push")]);
+    let first = CommitId::parse(&temp.git(["rev-parse", "HEAD"])).unwrap();
+    temp.git(["tag", "-a", "-m", "x", "v1"]);
+    let address = serve(&temp).await;
+    let (url, wrong) =
+        (format!("http://x:t0ken@{address}/own/repo.git"), format!("http://x:n0t@{address}/own/repo.git"));
+    let here = temp.path().to_str().unwrap().to_owned();
+    let seen = tokio::task::spawn_blocking(move || {
+        let mut options = ProjectOptions::new(temp.around().join("mirrored"));
+        options.settings = vec![("http.proxy".to_owned(), String::new())];
+        let projects = Projects::open(options).unwrap();
+        let refs = projects.refs(&url).unwrap();
+        assert_eq!(refs, projects.refs(&here).unwrap());
+        assert!(Arc::ptr_eq(&refs, &projects.refs(&url).unwrap()), "nothing moved");
+        assert_eq!(projects.resolve(&url, "v1").unwrap().unwrap(), ("refs/tags/v1".to_owned(), first.clone()));
+        let text = |commit: &CommitId| projects.workflows(&url, commit, &FOLDERS).unwrap()[0].text.clone().unwrap();
+        assert_eq!(&*text(&first), "on: push");
+        let second =
+            CommitId::parse(&temp.commit("second", &[(".github/workflows/ci.yml", "on: pull_request")])).unwrap();
+        assert_eq!(projects.refs(&url).unwrap().get("refs/heads/main"), Some(&second));
+        assert_eq!(&*text(&second), "on: pull_request");
+        // One that no branch has any more comes by its id.
+        let gone = CommitId::parse(&temp.commit("third", &[("a", "3")])).unwrap();
+        temp.git(["reset", "-q", "--hard", "HEAD^"]);
+        assert_eq!(projects.commit(&url, &gone).unwrap().message, "third");
+        let nowhere = CommitId::parse(&"1".repeat(40)).unwrap();
+        assert!(matches!(projects.bring(&url, &nowhere), Err(ProjectError::NoCommit { .. })));
+        let refused = projects.refs(&wrong).unwrap_err();
+        let told = format!("{refused}: {:?}", std::error::Error::source(&refused));
+        assert!(!told.contains("n0t"), "{told}");
+        assert_eq!(projects.upload_pack(&url, GitService::Advertise, GitProtocol::V2).unwrap().get_program(), "git");
+    });
+    seen.await.unwrap();
 }

@@ -12,9 +12,10 @@ mod token;
 mod watch;
 
 pub(crate) use audit::run as audit;
-pub(crate) use connect::{connect_to, failure as client_failure};
+pub(crate) use connect::{connect, connect_to, failure as client_failure};
 pub(crate) use holding::{secret, var};
 pub(crate) use job::run as job;
+pub(crate) use output::length;
 pub(crate) use project::run as project;
 pub(crate) use run::run;
 pub(crate) use runner::run as runner;
