@@ -3,6 +3,7 @@
 //! Each module is a room with one business; what they share is the [`plane`].
 
 pub mod access;
+pub mod backup;
 pub mod count;
 pub mod dispatch;
 pub mod event;

@@ -1,25 +1,105 @@
-//! A copy of all that is remembered. Called by `ekiden server backup`.
+//! What `ekiden server backup` and `restore` do with a database. They work beside a server, or without one: no schema is brought up to date here, except that of
+//! a copy.
 
-use crate::database::Backend;
-use crate::{Store, StoreError};
+use crate::StoreError;
+use domain::TaskId;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 use std::path::Path;
+use std::time::Duration;
 
-impl Store {
-    /// Writes a copy of a SQLite database to a file that is not there yet; the server goes on meanwhile. The copy is a database of its own: to restore it, put
-    /// it in the place of the one that was lost while no server runs.
-    ///
-    /// # Errors
-    /// When the file is there already or cannot be written, or the database is PostgreSQL, which has tools of its own for this.
-    pub async fn backup(&self, path: &Path) -> Result<(), StoreError> {
-        let Backend::Sqlite(database) = &self.backend else { return Err(StoreError::NoBackup) };
-        let shown = path.display().to_string();
-        if path.exists() {
-            return Err(StoreError::Present { what: "file", name: shown });
-        }
-        let Some(text) = path.to_str() else {
-            return Err(StoreError::Address { url: shown });
-        };
-        sqlx::query("VACUUM INTO $1").bind(text).execute(&mut *database.read().await?).await?;
-        Ok(())
+/// How long a copy waits for a writer.
+const BUSY: Duration = Duration::from_secs(30);
+/// Task numbers that are left out after a restore: those that were given after the backup may still be in somebody's hands.
+const LEFT_OUT: i64 = 1_000_000;
+
+async fn sqlite(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY);
+    let failed = |source| StoreError::Open { path: path.display().to_string(), source };
+    options.connect().await.map_err(failed)
+}
+
+async fn postgres(url: &str) -> Result<PgConnection, StoreError> {
+    let failed = |source| StoreError::Open { path: url.split('@').next_back().unwrap_or_default().to_owned(), source };
+    let options: PgConnectOptions = url.parse().map_err(failed)?;
+    options.connect().await.map_err(failed)
+}
+
+/// Writes a copy of a SQLite database to a file that is not there yet; a server goes on meanwhile. Gives the newest task that is in it.
+///
+/// # Errors
+/// When there is no such database, or the file is there already or cannot be written.
+pub async fn copy_sqlite(from: &Path, into: &Path) -> Result<Option<TaskId>, StoreError> {
+    let shown = into.display().to_string();
+    if into.exists() {
+        return Err(StoreError::Present { what: "file", name: shown });
     }
+    let Some(text) = into.to_str() else { return Err(StoreError::Address { url: shown }) };
+    let mut conn = sqlite(from).await?;
+    sqlx::query("VACUUM INTO $1").bind(text).execute(&mut conn).await?;
+    conn.close().await?;
+    let mut copy = sqlite(into).await?;
+    let newest: (Option<i64>,) = sqlx::query_as("SELECT MAX(id) FROM tasks").fetch_one(&mut copy).await?;
+    copy.close().await?;
+    Ok(newest.0.map(TaskId))
+}
+
+/// The newest task that a PostgreSQL database has.
+///
+/// # Errors
+/// When it cannot be reached, or is none of a server.
+pub async fn newest_task(url: &str) -> Result<Option<TaskId>, StoreError> {
+    let mut conn = postgres(url).await?;
+    let newest: (Option<i64>,) = sqlx::query_as("SELECT MAX(id) FROM tasks").fetch_one(&mut conn).await?;
+    conn.close().await?;
+    Ok(newest.0.map(TaskId))
+}
+
+/// Whether a PostgreSQL database holds no table.
+///
+/// # Errors
+/// When it cannot be reached.
+pub async fn is_empty(url: &str) -> Result<bool, StoreError> {
+    let mut conn = postgres(url).await?;
+    let query =
+        "SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+    let tables: (i64,) = sqlx::query_as(query).fetch_one(&mut conn).await?;
+    conn.close().await?;
+    Ok(tables.0 == 0)
+}
+
+/// Makes a SQLite database that was restored ready: it can be read, and gives no task a number that it gave after it was copied.
+///
+/// # Errors
+/// When it is damaged, or none of a server.
+pub async fn ready_sqlite(path: &Path) -> Result<(), StoreError> {
+    let mut conn = sqlite(path).await?;
+    let told: (String,) = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&mut conn).await?;
+    if told.0 != "ok" {
+        return Err(StoreError::damaged("page", told.0));
+    }
+    sqlx::query("INSERT INTO sqlite_sequence (name, seq) SELECT 'tasks', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'tasks')")
+        .execute(&mut conn)
+        .await?;
+    sqlx::query("UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'tasks'")
+        .bind(LEFT_OUT)
+        .execute(&mut conn)
+        .await?;
+    conn.close().await?;
+    Ok(())
+}
+
+/// The same for a PostgreSQL database.
+///
+/// # Errors
+/// When it cannot be reached, or is none of a server.
+pub async fn ready_postgres(url: &str) -> Result<(), StoreError> {
+    let mut conn = postgres(url).await?;
+    sqlx::query("SELECT setval(pg_get_serial_sequence('tasks', 'id'), COALESCE((SELECT MAX(id) FROM tasks), 0) + $1)")
+        .bind(LEFT_OUT)
+        .execute(&mut conn)
+        .await?;
+    conn.close().await?;
+    Ok(())
 }

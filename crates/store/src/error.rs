@@ -51,11 +51,6 @@ pub enum StoreError {
     /// The run is over, or cannot run again.
     #[error(transparent)]
     Run(#[from] RunRefusal),
-    /// A PostgreSQL database was to be copied.
-    #[error(
-        "a PostgreSQL database is not copied by ekiden; use pg_dump --format=custom, and pg_restore for the way back"
-    )]
-    NoBackup,
     /// A row holds what no version of this program writes.
     #[error("the database holds a {what} that cannot be read: {fact}")]
     Damaged {

@@ -26,6 +26,7 @@ mod tokens;
 mod workflows;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord};
+pub use backup::{copy_sqlite, is_empty, newest_task, ready_postgres, ready_sqlite};
 pub use database::Store;
 pub use error::StoreError;
 pub use holdings::{Holding, HoldingKind, NewHolding, Set};

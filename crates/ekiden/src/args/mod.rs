@@ -26,7 +26,7 @@ pub(crate) use manage::{
     RunWatchArgs, RunnerArgs, RunnerCommand, RunnerTokenArgs, ScopedListArgs, SecretCommand, TokenArgs, TokenCommand,
     TokenMakeArgs, TokenRotateArgs, VarCommand, VarSetArgs,
 };
-pub(crate) use server::{ReachArgs, ServerArgs};
+pub(crate) use server::{BackupArgs, DatabaseArgs, ReachArgs, RestoreArgs, ServerArgs, ServerCommand};
 pub(crate) use top::TopArgs;
 pub(crate) use up::UpArgs;
 pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};

@@ -1,12 +1,37 @@
 //! `ekiden server` and `ekiden up`: their flags. What is also a key of `[server]` in `ekiden.toml` is optional here.
 
-use clap::{Args, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// `ekiden server`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ServerArgs {
+    /// What to do but serve.
+    #[command(subcommand)]
+    pub(crate) command: Option<ServerCommand>,
+    #[command(flatten)]
+    pub(crate) house: HouseArgs,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+    /// Folders of workflows; the first that a commit has counts [default: .forgejo/workflows,.gitea/workflows,.github/workflows].
+    #[arg(long, value_name = "FOLDER,…", env = "EKIDEN_SERVER_WORKFLOWS", value_delimiter = ',')]
+    pub(crate) workflows: Option<Vec<String>>,
+}
+
+/// What else there is to do with a server's folder.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServerCommand {
+    /// Copy all that a server remembers into one file, while it goes on.
+    Backup(BackupArgs),
+    /// Make a server's folder from a backup. Changes nothing where one is.
+    Restore(RestoreArgs),
+}
+
+/// Where a server remembers.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HouseArgs {
     /// The server's folder: its database, keys, logs, mirrors, its ekiden.toml [default: ekiden/server in the user's state folder].
     #[arg(long, value_name = "DIR", env = "EKIDEN_SERVER_DATA", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
@@ -14,16 +39,53 @@ pub(crate) struct ServerArgs {
     #[arg(short, long, value_name = "FILE", env = "EKIDEN_SERVER_CONFIG", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) reach: ReachArgs,
+    pub(crate) database: DatabaseArgs,
+}
+
+/// Another database than the folder's own.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DatabaseArgs {
     /// A PostgreSQL in place of the folder's own database: `postgres://USER@HOST/NAME`. A password belongs into --database-file.
     #[arg(long, value_name = "URL", env = "EKIDEN_SERVER_DATABASE", conflicts_with = "database_file")]
     pub(crate) database: Option<String>,
     /// A file that holds the URL of the PostgreSQL.
     #[arg(long, value_name = "FILE", env = "EKIDEN_SERVER_DATABASE_FILE", value_hint = ValueHint::FilePath)]
     pub(crate) database_file: Option<PathBuf>,
-    /// Folders of workflows; the first that a commit has counts [default: .forgejo/workflows,.gitea/workflows,.github/workflows].
-    #[arg(long, value_name = "FOLDER,…", env = "EKIDEN_SERVER_WORKFLOWS", value_delimiter = ',')]
-    pub(crate) workflows: Option<Vec<String>>,
+}
+
+/// `ekiden server backup`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ekiden server backup /backup/ekiden.tar.zst
+  ekiden server backup /backup                       a file of its own in this folder, by the time
+  ekiden server backup /backup --data ~/.local/state/ekiden/up/server    that of `ekiden up`
+The file holds keys and secrets: it is readable by you alone; keep it so.")]
+pub(crate) struct BackupArgs {
+    /// The file to be, or a folder that gets one.
+    #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub(crate) into: PathBuf,
+    /// With the mirrors of repositories behind a URL, which are fetched again otherwise.
+    #[arg(long)]
+    pub(crate) mirrors: bool,
+    #[command(flatten)]
+    pub(crate) house: HouseArgs,
+}
+
+/// `ekiden server restore`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ekiden server restore /backup/ekiden.tar.zst       then: ekiden server
+  ekiden server restore /backup/ekiden.tar.zst --data /srv/ekiden
+  ekiden server restore /backup/ekiden.tar.zst --database-file /etc/ekiden/database    one of a PostgreSQL, into an empty one")]
+pub(crate) struct RestoreArgs {
+    /// The backup.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) from: PathBuf,
+    /// The server's folder to be: not there yet, or empty [default: ekiden/server in the user's state folder].
+    #[arg(long, value_name = "DIR", env = "EKIDEN_SERVER_DATA", value_hint = ValueHint::DirPath)]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
 }
 
 /// How a server is reached.

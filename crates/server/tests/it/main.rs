@@ -1,6 +1,7 @@
 //! The control plane: whole runs over real sockets; logs on real disks: against a model, through crashes, without room, a thousand at a time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod backup;
 mod browse;
 mod disk;
 mod events;

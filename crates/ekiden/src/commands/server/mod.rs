@@ -1,7 +1,21 @@
-//! `ekiden server`: the control plane as a process of its own.
+//! `ekiden server`: the control plane as a process of its own, its backup and what makes it from one.
 
+mod backup;
 mod settle;
 mod start;
 
 pub(crate) use settle::{LISTEN, check_listen, serve_failure, token_file};
-pub(crate) use start::{private_folder, run, stopped};
+pub(crate) use start::{private_folder, stopped};
+
+use crate::args::{ServerArgs, ServerCommand};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Serves, or runs one of its verbs.
+pub(crate) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        None => start::run(args),
+        Some(ServerCommand::Backup(args)) => backup::backup(args),
+        Some(ServerCommand::Restore(args)) => backup::restore(args),
+    }
+}

@@ -1,8 +1,8 @@
 //! What a server is to be: flags and variables over `ekiden.toml` over the defaults. Called by `server` and `up`.
 
-use crate::args::ServerArgs;
+use crate::args::{DatabaseArgs, ServerArgs};
 use crate::commands::place;
-use crate::config::load_server;
+use crate::config::{ServerTable, load_server};
 use crate::failure::Failure;
 use server::access::Trust;
 use server::serve::{FOLDERS, ServeError, ServerSettings};
@@ -14,12 +14,8 @@ pub(crate) const LISTEN: &str = "127.0.0.1:4600";
 
 /// Settles it.
 pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
-    let data = match &args.data {
-        Some(data) => std::path::absolute(data)
-            .map_err(|error| Failure::usage(format!("--data {} names no folder", data.display())).cause(&error))?,
-        None => place::state_folder()?.join("server"),
-    };
-    let table = load_server(args.config.as_deref(), &data)?;
+    let data = folder(args.house.data.as_deref())?;
+    let table = load_server(args.house.config.as_deref(), &data)?;
     let behind_proxy = args.reach.behind_proxy.or(table.behind_proxy).unwrap_or(false);
     let listen = match args.reach.listen.or(table.listen) {
         Some(listen) => listen,
@@ -27,13 +23,7 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
     };
     check_listen(listen, behind_proxy)?;
     let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
-    let database_file =
-        args.database_file.as_ref().or(table.database_file.as_ref().filter(|_| args.database.is_none()));
-    let database = match (&args.database, database_file) {
-        (Some(database), _) => Some(database.clone()),
-        (None, Some(file)) => Some(secret_line(file)?),
-        (None, None) => table.database.clone(),
-    };
+    let database = database(&args.house.database, &table)?;
     let folders = args.workflows.as_ref().or(table.workflows.as_ref());
     Ok(ServerSettings {
         data,
@@ -44,6 +34,25 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
         trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
         version: env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// The server's folder.
+pub(super) fn folder(asked: Option<&Path>) -> Result<PathBuf, Failure> {
+    match asked {
+        Some(data) => std::path::absolute(data)
+            .map_err(|error| Failure::usage(format!("--data {} names no folder", data.display())).cause(&error)),
+        None => Ok(place::state_folder()?.join("server")),
+    }
+}
+
+/// The database, where it is another than the folder's own.
+pub(super) fn database(args: &DatabaseArgs, table: &ServerTable) -> Result<Option<String>, Failure> {
+    let file = args.database_file.as_ref().or(table.database_file.as_ref().filter(|_| args.database.is_none()));
+    match (&args.database, file) {
+        (Some(database), _) => Ok(Some(database.clone())),
+        (None, Some(file)) => secret_line(file).map(Some),
+        (None, None) => Ok(table.database.clone()),
+    }
 }
 
 /// Tokens and logs go over this connection: in the open only where nobody else listens.

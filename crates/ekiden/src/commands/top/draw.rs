@@ -8,13 +8,27 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState};
+use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, TableState, Wrap};
+
+/// What a person can do.
+const KEYS: &str = "q quits · 1 2 3 Tab choose a list · ↑ ↓ move";
+/// A window with fewer lines has none for the keys.
+const SMALL: u16 = 14;
 
 /// Draws all of it.
 pub(super) fn draw(frame: &mut Frame<'_>, look: &Look, cursor: Cursor, now: Timestamp) {
-    let thirds =
-        [Constraint::Length(1), Constraint::Fill(2), Constraint::Fill(3), Constraint::Fill(2), Constraint::Length(1)];
-    let [head, queue, runs, runners, foot] = Layout::vertical(thirds).areas(frame.area());
+    // A small window shows lists first.
+    let small = frame.area().height < SMALL;
+    let (foot_lines, key_lines) = if small { (1, 0) } else { (2, 1) };
+    let parts = [
+        Constraint::Length(1),
+        Constraint::Fill(2),
+        Constraint::Fill(3),
+        Constraint::Fill(2),
+        Constraint::Length(foot_lines),
+        Constraint::Length(key_lines),
+    ];
+    let [head, queue, runs, runners, foot, keys] = Layout::vertical(parts).areas(frame.area());
     frame.render_widget(Paragraph::new(title(look)), head);
     let busy = look.runners.iter().filter(|runner| runner.busy).count();
     let waiting = look.queue.as_ref().map_or(0, |queue| queue.total_count);
@@ -25,7 +39,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &Look, cursor: Cursor, now: Time
         Pane::Queue,
         format!("1 queue: {waiting} waiting"),
         ["JOB", "NAME", "PROJECT", "ASKS FOR", "SINCE", "WHY"],
-        &[8, 24, 20, 18, 8, 0],
+        &[7, 20, 18, 14, 7, 0],
         queue_rows(look, now),
     );
     list(
@@ -35,7 +49,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &Look, cursor: Cursor, now: Time
         Pane::Runs,
         "2 runs".to_owned(),
         ["RUN", "STATE", "PROJECT", "WORKFLOW", "TOOK", "TITLE"],
-        &[8, 12, 20, 18, 8, 0],
+        &[7, 12, 18, 16, 7, 0],
         run_rows(look, now),
     );
     list(
@@ -45,20 +59,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &Look, cursor: Cursor, now: Time
         Pane::Runners,
         format!("3 runners: {busy} of {} busy", look.runners.len()),
         ["ID", "STATE", "NAME", "JOBS", "HEARD", "LABELS"],
-        &[8, 12, 20, 18, 8, 0],
+        &[7, 12, 18, 5, 7, 0],
         runner_rows(look, now),
     );
     let foot_text = match (&look.trouble, detail(look, cursor)) {
         (Some(trouble), _) => Span::styled(trouble.clone(), Style::new().fg(Color::Red)),
-        (None, Some(detail)) => Span::raw(detail),
-        (None, None) => Span::styled("q quit · 1 2 3 Tab list · j k move", Style::new().add_modifier(Modifier::DIM)),
+        (None, detail) => Span::raw(detail.unwrap_or_default()),
     };
-    frame.render_widget(Paragraph::new(Line::from(foot_text)), foot);
+    frame.render_widget(Paragraph::new(Line::from(foot_text)).wrap(Wrap { trim: true }), foot);
+    frame.render_widget(Paragraph::new(Line::styled(KEYS, Style::new().add_modifier(Modifier::DIM))), keys);
 }
 
 fn title(look: &Look) -> Line<'static> {
     let strong = Style::new().add_modifier(Modifier::BOLD);
-    Line::from(vec![Span::styled("ekiden top", strong), Span::raw(format!("  {}", look.url))])
+    let mut line = vec![Span::styled("ekiden top", strong), Span::raw(format!("  {}", look.url))];
+    if look.trouble.is_some() {
+        line.push(Span::styled("  does not answer; this is what it said last", Style::new().fg(Color::Red)));
+    }
+    Line::from(line)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one list: where, what it is called, its heads, widths and rows")]
@@ -132,12 +150,12 @@ fn runner_rows(look: &Look, now: Timestamp) -> Vec<Row<'static>> {
             _ => ("idle", Color::Green),
         };
         let labels: Vec<&str> = runner.labels.iter().map(|label| label.name.as_str()).collect();
-        let jobs: Vec<String> = runner.tasks.iter().map(ToString::to_string).collect();
+        let jobs = runner.tasks.len().to_string();
         Row::new([
             Cell::new(runner.id.to_string()),
             Cell::new(word).style(Style::new().fg(color)),
             Cell::new(plain(&runner.name)),
-            Cell::new(if jobs.is_empty() { "-".to_owned() } else { jobs.join(",") }),
+            Cell::new(jobs),
             Cell::new(runner.last_online.map_or_else(|| "-".to_owned(), |at| length(now.since(at)))),
             Cell::new(labels.join(",")),
         ])
@@ -145,15 +163,20 @@ fn runner_rows(look: &Look, now: Timestamp) -> Vec<Row<'static>> {
     rows.collect()
 }
 
-/// What helps a job that waits, or where a run is shown.
+/// What there is to say about the chosen row: why a job waits and what helps, where a run is shown, all labels of a runner.
 fn detail(look: &Look, cursor: Cursor) -> Option<String> {
     match cursor.pane {
         Pane::Queue => {
             let why = look.queue.as_ref()?.jobs.get(cursor.row)?.why.as_ref()?;
-            why.fix.as_ref().map(|fix| format!("fix: {}", plain(fix)))
+            let fix = why.fix.as_ref().map(|fix| format!(" · fix: {fix}")).unwrap_or_default();
+            Some(plain(&format!("{}{fix}", why.text)))
         }
-        Pane::Runs => look.runs.get(cursor.row).map(|run| run.html_url.clone()),
-        Pane::Runners => None,
+        Pane::Runs => look.runs.get(cursor.row).map(|run| plain(&run.html_url)),
+        Pane::Runners => {
+            let labels: Vec<&str> =
+                look.runners.get(cursor.row)?.labels.iter().map(|label| label.name.as_str()).collect();
+            Some(plain(&format!("labels: {}", labels.join(", "))))
+        }
     }
 }
 
@@ -179,7 +202,7 @@ mod tests {
         .unwrap();
         let run: Run = from_value(json!({"id": 7, "url": "", "previous_attempt_url": null, "html_url": "http://h/own/repo/runs/7",
             "display_title": "Faster", "path": ".github/workflows/ci.yml@refs/heads/main", "event": "push", "run_attempt": 1, "run_number": 3,
-            "head_sha": "abc", "status": "in_progress", "started_at": "1970-01-01T00:01:01Z", "repository": {"full_name": "own/repo"}}))
+            "head_sha": "abc", "status": "in_progress", "started_at": "1970-01-01T00:01:01Z", "repository": {"id": 1, "name": "repo", "full_name": "own/repo"}}))
         .unwrap();
         let runner: Runner = from_value(json!({"id": 2, "name": "vm", "status": "online", "busy": true, "disabled": false, "ephemeral": false,
             "labels": [{"id": 1, "name": "linux", "type": "custom"}], "tasks": [12], "last_online": "1970-01-01T00:01:59Z"}))
@@ -188,7 +211,7 @@ mod tests {
     }
 
     fn shown(look: &Look, cursor: Cursor) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(100, 14)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(100, 18)).unwrap();
         terminal.draw(|frame| draw(frame, look, cursor, Timestamp(120_000))).unwrap();
         let text = terminal.backend().to_string();
         text.lines().map(|line| line.trim_matches('"').trim_end()).collect::<Vec<_>>().join("\n")
@@ -198,7 +221,15 @@ mod tests {
     fn what_waits_what_runs_and_who_runs_it() {
         insta::assert_snapshot!(shown(&look(), Cursor::default()));
         let text = shown(&look(), Cursor::to(Pane::Runs));
-        assert!(text.ends_with("http://h/own/repo/runs/7"), "{text}");
+        assert!(text.contains("\nhttp://h/own/repo/runs/7\n"), "{text}");
+    }
+
+    #[test]
+    fn no_window_is_too_small() {
+        for (width, height) in [(1, 1), (20, 3), (50, 9), (300, 80)] {
+            let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+            terminal.draw(|frame| draw(frame, &look(), Cursor::default(), Timestamp(120_000))).unwrap();
+        }
     }
 
     #[test]
@@ -207,7 +238,7 @@ mod tests {
         let text = shown(&look, Cursor::default());
         assert!(text.contains("no answer") && text.contains("Faster"), "{text}");
         let empty = shown(&Look::default(), Cursor::default());
-        assert!(empty.contains("0 waiting") && empty.contains("q quit"), "{empty}");
+        assert!(empty.contains("0 waiting") && empty.contains("q quits"), "{empty}");
     }
 
     #[test]

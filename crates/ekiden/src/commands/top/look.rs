@@ -67,7 +67,8 @@ impl Look {
         match Self::ask(client).await {
             Ok(look) => look,
             Err(failure) => {
-                Self { trouble: Some(failure.to_string().lines().next().unwrap_or_default().to_owned()), ..self }
+                let why = failure.facts.last().map(|fact| format!(": {fact}")).unwrap_or_default();
+                Self { trouble: Some(format!("{}{why}", failure.what)), ..self }
             }
         }
     }

@@ -6,19 +6,32 @@ use crate::args::TopArgs;
 use crate::commands::client::connect;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use api::Client;
 use domain::{Clock as _, SystemClock};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use std::io::IsTerminal as _;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// How long a key may wait to be seen.
 const KEYS: Duration = Duration::from_millis(50);
+/// No server is asked more often than this.
+const LEAST: Duration = Duration::from_millis(100);
+
+/// What the loop of the screen is told.
+enum News {
+    /// What the server says now.
+    Look(Look),
+    /// Somebody wants this to end.
+    Stop,
+}
 
 /// Shows it until the person leaves.
 pub(crate) fn run(args: &TopArgs) -> Result<Exit, Failure> {
-    if !std::io::stdout().is_terminal() {
+    if !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
         return Err(Failure::usage("top needs a terminal")
             .fix("ekiden run list, ekiden runner list: they print for a pipe too"));
     }
@@ -26,39 +39,57 @@ pub(crate) fn run(args: &TopArgs) -> Result<Exit, Failure> {
     let runtime = crate::commands::runtime()?;
     // A server that is not there, or a token that is not good, is told before the screen is taken.
     let first = runtime.block_on(Look::ask(&client))?;
-    let every = args.every.0;
-    let (told, looks) = channel();
-    let (stop, stopped) = channel::<()>();
+    let every = args.every.0.max(LEAST);
+    let (told, news) = channel();
+    let (stop, stopped) = oneshot::channel::<()>();
     let before = first.clone();
-    let looker = std::thread::spawn(move || {
-        watch(before, every, &told, &stopped, |look| runtime.block_on(look.again(&client)));
-    });
+    let looker = std::thread::spawn(move || runtime.block_on(watch(before, every, &client, &told, stopped)));
     let mut terminal =
         ratatui::try_init().map_err(|error| Failure::platform("the terminal cannot be used").cause(&error))?;
-    let shown = show(&mut terminal, first, &looks);
+    let shown = show(&mut terminal, first, &news);
     ratatui::restore();
-    drop((stop, looks));
+    drop((stop, news));
     let _ended = looker.join();
     shown.map_err(|error| Failure::platform("the terminal went away").cause(&error))?;
     Ok(Exit::Ok)
 }
 
-/// Looks again and again until nobody listens.
-fn watch(mut look: Look, every: Duration, told: &Sender<Look>, stopped: &Receiver<()>, again: impl Fn(Look) -> Look) {
-    while matches!(stopped.recv_timeout(every), Err(RecvTimeoutError::Timeout)) {
-        look = again(look);
-        if told.send(look.clone()).is_err() {
-            return;
+/// Looks again and again until nobody listens, or a signal says to end: the terminal is to be as it was then, too.
+async fn watch(
+    mut look: Look,
+    every: Duration,
+    client: &Client,
+    told: &Sender<News>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        let _nobody_listens = told.send(News::Stop);
+        return;
+    };
+    let looking = async {
+        loop {
+            tokio::time::sleep(every).await;
+            look = look.again(client).await;
+            if told.send(News::Look(look.clone())).is_err() {
+                return;
+            }
         }
+    };
+    tokio::select! {
+        () = looking => {}
+        _ = &mut stopped => {}
+        _ = term.recv() => drop(told.send(News::Stop)),
+        _ = hangup.recv() => drop(told.send(News::Stop)),
     }
 }
 
-fn show(terminal: &mut DefaultTerminal, mut look: Look, looks: &Receiver<Look>) -> std::io::Result<()> {
+fn show(terminal: &mut DefaultTerminal, mut look: Look, news: &Receiver<News>) -> std::io::Result<()> {
     let mut cursor = Cursor::default();
     let mut drawn: Option<Instant> = None;
     loop {
         let mut is_new = drawn.is_none_or(|at| at.elapsed() > Duration::from_secs(1));
-        for newer in looks.try_iter() {
+        for newer in news.try_iter() {
+            let News::Look(newer) = newer else { return Ok(()) };
             look = newer;
             cursor = cursor.by(0, &look);
             is_new = true;
@@ -84,6 +115,10 @@ fn show(terminal: &mut DefaultTerminal, mut look: Look, looks: &Receiver<Look>) 
             KeyCode::Tab => Cursor::to(cursor.pane.next()),
             KeyCode::Char('j') | KeyCode::Down => cursor.by(1, &look),
             KeyCode::Char('k') | KeyCode::Up => cursor.by(-1, &look),
+            KeyCode::PageDown => cursor.by(10, &look),
+            KeyCode::PageUp => cursor.by(-10, &look),
+            KeyCode::Char('g') | KeyCode::Home => cursor.by(isize::MIN, &look),
+            KeyCode::Char('G') | KeyCode::End => cursor.by(isize::MAX, &look),
             _ => cursor,
         };
     }

@@ -1,0 +1,234 @@
+//! Writes a backup.
+
+use super::archive::{DUMP, Database, END, End, FILES, FORM, HEAD, Head, KEYS, LOGS, MIRRORS, OBJECTS, SQLITE};
+use super::error::BackupError;
+use super::postgres;
+use domain::{TaskId, Timestamp};
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+/// Logs are packed already; the database packs well at any level.
+const LEVEL: i32 = 3;
+
+/// A backup that is asked for.
+#[derive(Debug, Clone)]
+pub struct BackupOrder {
+    /// The server's folder.
+    pub data: PathBuf,
+    /// Its database, where that is a PostgreSQL.
+    pub database: Option<String>,
+    /// The file to be.
+    pub into: PathBuf,
+    /// Whether the mirrors of repositories are in it.
+    pub mirrors: Mirrors,
+    /// This program's version.
+    pub version: &'static str,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Whether a backup holds the mirrors of repositories behind a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mirrors {
+    /// They are fetched again after a restore.
+    Left,
+    /// They are in it, for repositories that may be gone then.
+    Kept,
+}
+
+/// A backup that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// How many files are in it.
+    pub files: u64,
+    /// How long it is.
+    pub bytes: u64,
+}
+
+/// Makes a backup; a server of the folder goes on meanwhile. The file is readable by its user alone: it holds the keys.
+///
+/// # Errors
+/// When there is no server, the file is there already, or something cannot be read or written. No file is there then.
+pub async fn make_backup(order: BackupOrder) -> Result<Made, BackupError> {
+    if !order.data.join(KEYS).is_file() {
+        return Err(BackupError::NoServer { path: order.data });
+    }
+    if order.into.exists() {
+        return Err(BackupError::Present { path: order.into });
+    }
+    let parent = match order.into.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    // The copy of the database lies where the backup will, until it is in it: there is room, or there is none for the backup either.
+    let room = tempfile::Builder::new().prefix(".ekiden-backup-").tempdir_in(&parent);
+    let room = room.map_err(|source| BackupError::Io { verb: "write to", path: parent.clone(), source })?;
+    let (database, newest) = match order.database.clone() {
+        None => (Database::Sqlite, store::copy_sqlite(&order.data.join(SQLITE), &room.path().join(SQLITE)).await?),
+        Some(url) => {
+            let newest = store::newest_task(&url).await?;
+            let into = room.path().join(DUMP);
+            blocking(move || Ok(postgres::dump(&url, &into)?)).await?;
+            (Database::Postgres, newest)
+        }
+    };
+    blocking(move || write(&order, &parent, room.path(), database, newest)).await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
+) -> Result<T, BackupError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| BackupError::Ending)?
+}
+
+fn write(
+    order: &BackupOrder,
+    parent: &Path,
+    room: &Path,
+    database: Database,
+    newest: Option<TaskId>,
+) -> Result<Made, BackupError> {
+    let failed = |source| BackupError::Io { verb: "write", path: order.into.clone(), source };
+    // Mode 0600 from its first byte on.
+    let file = tempfile::Builder::new().prefix(".ekiden-backup-").tempfile_in(parent).map_err(failed)?;
+    let writing = file.as_file().try_clone().map_err(failed)?;
+    let mut packer = zstd::stream::write::Encoder::new(writing, LEVEL).map_err(failed)?;
+    packer.include_checksum(true).map_err(failed)?;
+    let mut archive = Writer { tar: tar::Builder::new(packer), order, files: 0 };
+    let head = Head { form: FORM, ekiden: order.version.to_owned(), made: order.now.0, database };
+    archive.text(HEAD, &serde_json::to_vec(&head).map_err(|error| failed(error.into()))?)?;
+    let name = match database {
+        Database::Sqlite => SQLITE,
+        Database::Postgres => DUMP,
+    };
+    archive.file(&room.join(name), name)?;
+    for name in FILES {
+        archive.file(&order.data.join(name), name)?;
+    }
+    // Of tasks that the database knows: the number of a later one will be another's.
+    archive.logs(LOGS, newest)?;
+    archive.logs(OBJECTS, newest)?;
+    if order.mirrors == Mirrors::Kept {
+        // What refs name is there before them, so that it is read after them.
+        archive.mirrors(Of::Refs)?;
+        archive.mirrors(Of::Objects)?;
+    }
+    let (end, files) = (End { files: archive.files }, archive.files);
+    archive.text(END, &serde_json::to_vec(&end).map_err(|error| failed(error.into()))?)?;
+    archive.tar.into_inner().and_then(zstd::stream::write::Encoder::finish).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    let bytes = file.as_file().metadata().map_err(failed)?.len();
+    file.persist_noclobber(&order.into).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => BackupError::Present { path: order.into.clone() },
+        _ => failed(error.error),
+    })?;
+    Ok(Made { files, bytes })
+}
+
+/// A part of a mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Refs,
+    Objects,
+}
+
+struct Writer<'a, W: Write> {
+    tar: tar::Builder<W>,
+    order: &'a BackupOrder,
+    files: u64,
+}
+
+impl<W: Write> Writer<'_, W> {
+    fn text(&mut self, name: &str, text: &[u8]) -> Result<(), BackupError> {
+        self.add(Path::new(name), text.len() as u64, text)
+    }
+
+    /// A file, where it is there: logs move on meanwhile. What grows is taken as long as it was; what shrinks is filled up with
+    /// zeros, which no log takes for rows.
+    fn file(&mut self, path: &Path, name: impl AsRef<Path>) -> Result<(), BackupError> {
+        let failed = |source| BackupError::Io { verb: "read", path: path.to_owned(), source };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        let length = file.metadata().map_err(failed)?.len();
+        self.add(name.as_ref(), length, file.chain(io::repeat(0)).take(length))
+    }
+
+    fn add(&mut self, name: &Path, length: u64, from: impl io::Read) -> Result<(), BackupError> {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(length);
+        header.set_mode(0o600);
+        header.set_mtime(self.order.now.0 / 1000);
+        let failed = |source| BackupError::Io { verb: "write", path: self.order.into.clone(), source };
+        self.tar.append_data(&mut header, name, from).map_err(failed)?;
+        self.files += 1;
+        Ok(())
+    }
+
+    /// The logs of tasks up to one; a list of chunks before what it lists.
+    fn logs(&mut self, folder: &str, newest: Option<TaskId>) -> Result<(), BackupError> {
+        for spread in names(&self.order.data.join(folder))? {
+            let tasks = self.order.data.join(folder).join(&spread);
+            for task in names(&tasks)? {
+                let number: Option<i64> = task.to_str().and_then(|name| name.parse().ok());
+                if number.is_none_or(|number| newest.is_none_or(|newest| number > newest.0)) {
+                    continue;
+                }
+                let mut parts = names(&tasks.join(&task))?;
+                parts.sort_by_key(|name| name != "manifest.json");
+                for part in parts {
+                    // One that is being written has another name until it is whole.
+                    if !part.to_string_lossy().contains('#') {
+                        self.file(
+                            &tasks.join(&task).join(&part),
+                            Path::new(folder).join(&spread).join(&task).join(&part),
+                        )?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The mirrors: their objects, or all else.
+    fn mirrors(&mut self, of: Of) -> Result<(), BackupError> {
+        let top = self.order.data.join(MIRRORS);
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            for name in names(&top.join(&folder))? {
+                let (path, shown) = (folder.join(&name), name.to_string_lossy());
+                let Ok(kind) = std::fs::symlink_metadata(top.join(&path)) else { continue };
+                if kind.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let is =
+                    if path.components().any(|part| part.as_os_str() == "objects") { Of::Objects } else { Of::Refs };
+                let passes = shown.starts_with("tmp_") || shown.ends_with(".lock") || !kind.is_file();
+                if is == of && !passes {
+                    self.file(&top.join(&path), Path::new(MIRRORS).join(&path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names in a folder, in order; none where it is not there, or is none.
+fn names(folder: &Path) -> Result<Vec<std::ffi::OsString>, BackupError> {
+    let failed = |source| BackupError::Io { verb: "read", path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>().map_err(failed)?;
+    names.sort();
+    Ok(names)
+}
