@@ -26,6 +26,9 @@ pub enum Right {
     /// Set and remove secrets and variables.
     #[serde(rename = "write:secrets")]
     WriteSecrets,
+    /// Fetch the repositories of projects with git.
+    #[serde(rename = "read:code")]
+    ReadCode,
     /// Make and remove projects.
     #[serde(rename = "write:projects")]
     WriteProjects,
@@ -47,13 +50,14 @@ pub struct UnknownRight(String);
 
 impl Right {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadRuns,
         Self::WriteRuns,
         Self::ReadRunners,
         Self::WriteRunners,
         Self::ReadSecrets,
         Self::WriteSecrets,
+        Self::ReadCode,
         Self::WriteProjects,
         Self::ReadAudit,
         Self::WriteTokens,
@@ -70,6 +74,7 @@ impl Right {
             Self::WriteRunners => "write:runners",
             Self::ReadSecrets => "read:secrets",
             Self::WriteSecrets => "write:secrets",
+            Self::ReadCode => "read:code",
             Self::WriteProjects => "write:projects",
             Self::ReadAudit => "read:audit",
             Self::WriteTokens => "write:tokens",

@@ -8,6 +8,7 @@ mod client;
 mod code;
 mod convert;
 mod error;
+mod gate;
 mod packed;
 mod pb;
 pub mod quirks;
@@ -36,11 +37,15 @@ pub(crate) mod header {
     /// Agents before `Declare`, and ours, for the logs of a forge.
     pub(crate) const VERSION: &str = "x-runner-version";
     pub(crate) const REQUEST_KEY: &str = "x-runner-request-key";
+    /// What a proxy says of whom it speaks for.
+    pub(crate) const FORWARDED: &str = "x-forwarded-for";
     /// Ours: how many milliseconds a fetch may be held until there is a task. Others ignore it.
     pub(crate) const WAIT: &str = "x-ekiden-wait";
 }
 
 /// Largest message that either side takes. The forges set no limit; a batch of log or the event of a task may be some megabytes.
 pub(crate) const MESSAGE_MAX: usize = 64 * 1024 * 1024;
+/// Largest message of a call that brings little: all but outputs and rows.
+pub(crate) const SMALL_MAX: usize = 256 * 1024;
 /// Largest memory for the elements of one message, so that many empty ones cannot blow it up.
 pub(crate) const ELEMENTS_MAX: usize = 256 * 1024 * 1024;

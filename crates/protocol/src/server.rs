@@ -2,12 +2,17 @@
 
 use crate::call::{Declaration, Declared, Fetch, Fetched, Registration, Report, Reported, RequestKey, Runner, Want};
 use crate::error::{Code, Refusal};
+use crate::gate::{Gate, LARGE, gate};
 use crate::pb::{ping, runner as pb};
-use crate::{ELEMENTS_MAX, MESSAGE_MAX, convert, header, quirks};
+use crate::{ELEMENTS_MAX, MESSAGE_MAX, SMALL_MAX, convert, header, quirks};
+use axum::extract::ConnectInfo;
+use axum::http::{Extensions, HeaderMap};
+use axum::middleware::from_fn_with_state;
 use connectrpc::{
     ConnectError, ConnectRpcService, Encodable, Limits, RequestContext, Response, ServiceRequest, ServiceResult,
 };
 use domain::{LogBatch, RunnerKey, RunnerUuid, Secret, TasksVersion};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +27,10 @@ pub struct Caller {
     pub patience: Option<Duration>,
     /// How long a fetch without a task may be held, where the caller asks for that: agents of ours do.
     pub wait: Option<Duration>,
+    /// The other side of the connection, where the transport says.
+    pub peer: Option<SocketAddr>,
+    /// The last `x-forwarded-for`. Only a proxy of one's own may be believed.
+    pub forwarded: Option<String>,
 }
 
 /// What a forge does. A refusal leaves as an error of Connect, with the HTTP status of its code.
@@ -32,8 +41,14 @@ pub trait RunnerService: Send + Sync + 'static {
         Ok(format!("Hello, {data}!"))
     }
 
+    /// Whether this caller may go on, by the head of its call alone: asked before the body of any call is read but those of `ping` and `register`.
+    async fn admit(&self, caller: &Caller) -> Result<(), Refusal> {
+        let _ = caller;
+        Ok(())
+    }
+
     /// Makes a runner.
-    async fn register(&self, registration: Registration) -> Result<Runner, Refusal>;
+    async fn register(&self, caller: Caller, registration: Registration) -> Result<Runner, Refusal>;
 
     /// Notes what a runner is today.
     async fn declare(&self, caller: Caller, declaration: Declaration) -> Result<Declared, Refusal>;
@@ -50,28 +65,47 @@ pub trait RunnerService: Send + Sync + 'static {
 
 /// The routes of both services, to be nested below [`crate::BASE_PATH`].
 pub fn router<S: RunnerService>(service: Arc<S>) -> axum::Router {
+    let gate = Gate::new(Arc::clone(&service));
     let adapter = Arc::new(Adapter(service));
-    let routes = connectrpc::Router::new();
-    let routes = ping::PingServiceExt::register(Arc::clone(&adapter), routes);
-    let routes = pb::RunnerServiceExt::register(adapter, routes);
-    let limits = Limits::default()
-        .with_max_request_body_size(MESSAGE_MAX)
-        .with_max_message_size(MESSAGE_MAX)
-        .with_element_memory_limit(ELEMENTS_MAX);
-    axum::Router::new().fallback_service(ConnectRpcService::new(routes).with_limits(limits))
+    let within = |most: usize| {
+        let routes = ping::PingServiceExt::register(Arc::clone(&adapter), connectrpc::Router::new());
+        let routes = pb::RunnerServiceExt::register(Arc::clone(&adapter), routes);
+        let limits = Limits::default()
+            .with_max_request_body_size(most)
+            .with_max_message_size(most)
+            .with_element_memory_limit(most.saturating_mul(ELEMENTS_MAX / MESSAGE_MAX));
+        ConnectRpcService::new(routes).with_limits(limits)
+    };
+    let mut all = axum::Router::new().fallback_service(within(SMALL_MAX));
+    for path in LARGE {
+        all = all.route_service(path, within(MESSAGE_MAX));
+    }
+    all.layer(from_fn_with_state(gate, self::gate::<S>))
 }
 
 /// Translates between the generated service and ours.
 struct Adapter<S>(Arc<S>);
 
 impl Caller {
-    fn of(context: &RequestContext) -> Self {
-        let text = |name| context.header(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    pub(crate) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let key = text(header::UUID)
             .zip(text(header::TOKEN))
             .map(|(uuid, token)| RunnerKey { uuid: RunnerUuid(uuid), token: Secret::new(token) });
         let wait = text(header::WAIT).and_then(|wait| wait.parse().ok()).map(Duration::from_millis);
-        Self { key, version: text(header::VERSION), patience: context.time_remaining(), wait }
+        let forwarded = headers.get_all(header::FORWARDED).iter().next_back();
+        Self {
+            key,
+            version: text(header::VERSION),
+            patience: None,
+            wait,
+            peer: extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
+            forwarded: forwarded.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        }
+    }
+
+    fn within(context: &RequestContext) -> Self {
+        Self { patience: context.time_remaining(), ..Self::of(context.headers(), context.extensions()) }
     }
 }
 
@@ -97,11 +131,11 @@ impl<S: RunnerService> ping::PingService for Adapter<S> {
 impl<S: RunnerService> pb::RunnerService for Adapter<S> {
     async fn register<'a>(
         &'a self,
-        _: RequestContext,
+        context: RequestContext,
         request: ServiceRequest<'_, pb::RegisterRequest>,
     ) -> ServiceResult<impl Encodable<pb::RegisterResponse> + Send + use<'a, S>> {
         let registration = convert::registration_from_wire(request.to_owned_message());
-        let runner = self.0.register(registration).await.map_err(refused)?;
+        let runner = self.0.register(Caller::within(&context), registration).await.map_err(refused)?;
         Response::ok(pb::RegisterResponse { runner: Some(convert::runner_to_wire(runner)).into() })
     }
 
@@ -111,7 +145,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         request: ServiceRequest<'_, pb::DeclareRequest>,
     ) -> ServiceResult<impl Encodable<pb::DeclareResponse> + Send + use<'a, S>> {
         let declaration = convert::declaration_from_wire(request.to_owned_message());
-        let declared = self.0.declare(Caller::of(&context), declaration).await.map_err(refused)?;
+        let declared = self.0.declare(Caller::within(&context), declaration).await.map_err(refused)?;
         let answer = pb::DeclareResponse { runner: declared.runner.map(convert::runner_to_wire).into() };
         let mut response = Response::new(answer);
         if !declared.capabilities.is_empty() {
@@ -126,7 +160,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         request: ServiceRequest<'_, pb::FetchTaskRequest>,
     ) -> ServiceResult<impl Encodable<pb::FetchTaskResponse> + Send + use<'a, S>> {
         let fetch = convert::fetch_from_wire(request.to_owned_message(), request_key(&context));
-        let fetched = self.0.fetch(Caller::of(&context), fetch).await.map_err(refused)?;
+        let fetched = self.0.fetch(Caller::within(&context), fetch).await.map_err(refused)?;
         Response::ok(convert::fetched_to_wire(fetched))
     }
 
@@ -141,7 +175,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
             want: Want::Handle(request.handle),
             key: request_key(&context),
         };
-        let fetched = self.0.fetch(Caller::of(&context), fetch).await.map_err(refused)?;
+        let fetched = self.0.fetch(Caller::within(&context), fetch).await.map_err(refused)?;
         Response::ok(convert::single_to_wire(fetched))
     }
 
@@ -153,7 +187,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         let report = convert::report_from_wire(request.to_owned_message())
             .ok_or_else(|| refused(Refusal::new(Code::InvalidArgument, "the report has no state")))?;
         let task = report.state.id;
-        let reported = self.0.report(Caller::of(&context), report).await.map_err(refused)?;
+        let reported = self.0.report(Caller::within(&context), report).await.map_err(refused)?;
         Response::ok(convert::reported_to_wire(task, &reported))
     }
 
@@ -163,7 +197,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         request: ServiceRequest<'_, pb::UpdateLogRequest>,
     ) -> ServiceResult<impl Encodable<pb::UpdateLogResponse> + Send + use<'a, S>> {
         let batch = convert::batch_from_wire(&request);
-        let rows = self.0.log(Caller::of(&context), batch).await.map_err(refused)?;
+        let rows = self.0.log(Caller::within(&context), batch).await.map_err(refused)?;
         Response::ok(convert::acknowledged_to_wire(rows))
     }
 }

@@ -50,6 +50,9 @@ async fn open(data: &Path, repository: &TempRepository, database: Option<String>
         listen: "127.0.0.1:0".parse().unwrap(),
         url: None,
         trust: server::access::Trust::Network,
+        tls: None,
+        connections: 16_384,
+        pace: server::serve::Pace::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "0.0.0",
     };

@@ -172,6 +172,7 @@ async fn runner(store: &Store) -> RunnerId {
         capabilities: Vec::new(),
         phase: RunnerPhase::lasting(NonZeroU32::new(64).unwrap(), at(1)),
         key: TokenHash([1; 32]),
+        opens: serde_json::Value::Null,
     };
     let made = store.register(token, &runner, at(1), &noted()).await.unwrap();
     store.change_runner(made.id, RunnerChange::Heard(at(2)), at(2), None).await.unwrap();

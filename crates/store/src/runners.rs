@@ -28,6 +28,8 @@ pub struct NewRunner {
     pub phase: RunnerPhase,
     /// The key that it will sign with.
     pub key: TokenHash,
+    /// What the key opens, in the server's words; the keys that take its place open the same.
+    pub opens: serde_json::Value,
 }
 
 /// A runner as it is kept.

@@ -322,7 +322,7 @@ pub(crate) struct TokenMakeArgs {
     /// What people call it.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// What it may do: read:runs, write:runs, read:runners, write:runners, read:secrets, write:secrets, write:projects, read:audit, write:tokens, admin.
+    /// What it may do: read:runs, write:runs, read:runners, write:runners, read:secrets, write:secrets, read:code, write:projects, read:audit, write:tokens, admin.
     #[arg(long = "right", value_name = "RIGHT", value_delimiter = ',', required = true)]
     pub(crate) rights: Vec<Right>,
     /// Where: the whole `instance`, an OWNER, or a project OWNER/NAME.

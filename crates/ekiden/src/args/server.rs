@@ -15,6 +15,12 @@ pub(crate) struct ServerArgs {
     pub(crate) house: HouseArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    /// A PEM file with the server's certificate, and those between it and its CA: TLS of its own, read at the start.
+    #[arg(long, value_name = "FILE", env = "EKIDEN_SERVER_TLS_CERT", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// A PEM file with the private key of that certificate.
+    #[arg(long, value_name = "FILE", env = "EKIDEN_SERVER_TLS_KEY", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Folders of workflows; the first that a commit has counts [default: .forgejo/workflows,.gitea/workflows,.github/workflows].
     #[arg(long, value_name = "FOLDER,…", env = "EKIDEN_SERVER_WORKFLOWS", value_delimiter = ',')]
     pub(crate) workflows: Option<Vec<String>>,
@@ -97,7 +103,7 @@ pub(crate) struct ReachArgs {
     /// The public address, as people and runners reach it [default: where it listens].
     #[arg(long, value_name = "URL", env = "EKIDEN_SERVER_URL", value_hint = ValueHint::Url)]
     pub(crate) url: Option<String>,
-    /// A proxy stands before it, ends TLS and says who calls (`X-Forwarded-For`). Without one it listens on loopback alone.
+    /// A proxy stands before it, ends TLS and says who calls (`X-Forwarded-For`). Without one, and without TLS of its own, it listens on loopback alone.
     #[arg(long, env = "EKIDEN_SERVER_BEHIND_PROXY", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) behind_proxy: Option<bool>,
 }

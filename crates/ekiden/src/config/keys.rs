@@ -70,6 +70,8 @@ pub(super) const KEYS: &[Key] = &[
     key("server.listen", "listen"),
     key("server.url", "url"),
     key("server.behind_proxy", "behind-proxy"),
+    key("server.tls_cert", "tls-cert"),
+    key("server.tls_key", "tls-key"),
     key("server.database", "database"),
     key("server.database_file", "database-file"),
     key("server.workflows", "workflows"),

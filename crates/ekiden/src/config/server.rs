@@ -18,6 +18,10 @@ pub(crate) struct ServerTable {
     pub(crate) url: Option<String>,
     /// A proxy stands before it.
     pub(crate) behind_proxy: Option<bool>,
+    /// Its certificates, for TLS of its own.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Their key.
+    pub(crate) tls_key: Option<PathBuf>,
     /// A PostgreSQL in place of the folder's own database.
     pub(crate) database: Option<String>,
     /// A file that holds its URL.
@@ -37,7 +41,7 @@ pub(crate) fn load_server(asked: Option<&Path>, data: &Path) -> Result<ServerTab
     let mut table = config.server;
     // Paths in the file are relative to the file.
     let folder = path.parent().unwrap_or(Path::new("."));
-    if let Some(place) = &mut table.database_file {
+    for place in [&mut table.database_file, &mut table.tls_cert, &mut table.tls_key].into_iter().flatten() {
         *place = folder.join(&*place);
     }
     Ok(table)

@@ -239,7 +239,7 @@ impl RunnerService for Listener {
         Ok(String::new())
     }
 
-    async fn register(&self, registration: Registration) -> Result<Runner, Refusal> {
+    async fn register(&self, _: Caller, registration: Registration) -> Result<Runner, Refusal> {
         self.hears(Said::Register(registration));
         Ok(Self::runner())
     }

@@ -6,7 +6,7 @@
 use super::error::Denied;
 use super::opens::UserOpens;
 use super::origin::{Origin, Trust};
-use super::person::Person;
+use super::person::{Actor, Person};
 use crate::plane::Plane;
 use domain::control::{TokenId, TokenPhase, TokenUse};
 use domain::{Secret, Timestamp};
@@ -32,7 +32,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub struct Access {
     trust: Trust,
     known: Mutex<HashMap<TokenHash, Known>>,
-    wrong: Mutex<HashMap<Origin, Wrong>>,
+    wrong: Mutex<HashMap<(Origin, Showing), Wrong>>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +40,17 @@ struct Known {
     person: Person,
     phase: TokenPhase,
     since: Instant,
+}
+
+/// What is shown where something is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Showing {
+    /// A person's token.
+    Person,
+    /// A runner's key.
+    Runner,
+    /// A token that registers runners.
+    Registration,
 }
 
 #[derive(Debug)]
@@ -85,7 +96,7 @@ impl Access {
         }
         let wrong = |denied| {
             lock(&self.known).remove(&hash);
-            self.was_wrong(origin);
+            self.was_wrong(plane, origin, Showing::Person);
             denied
         };
         let stored = find(plane, TokenKind::User, token).await?.ok_or_else(|| wrong(Denied::Unknown))?;
@@ -117,7 +128,7 @@ impl Access {
 
     fn may_try(&self, origin: Origin) -> Result<(), Denied> {
         let wrong = lock(&self.wrong);
-        match wrong.get(&origin) {
+        match wrong.get(&(origin, Showing::Person)) {
             Some(wrong) if wrong.count >= WRONG && wrong.since.elapsed() < WINDOW => {
                 Err(Denied::TooMany { seconds: (WINDOW.saturating_sub(wrong.since.elapsed())).as_secs() + 1 })
             }
@@ -125,19 +136,47 @@ impl Access {
         }
     }
 
-    fn was_wrong(&self, origin: Origin) {
+    /// Counts something wrong that was shown. Of an address that shows many it is written down, once in a while.
+    pub(crate) fn was_wrong(&self, plane: &Plane, origin: Origin, showing: Showing) {
+        if self.count_wrong(origin, showing) != WRONG {
+            return;
+        }
+        tracing::warn!(%origin, showing = showing.word(), "many wrong tokens come from one address");
+        let detail = serde_json::json!({ "count": WRONG, "within_s": WINDOW.as_secs() });
+        let actor = Actor { name: "nobody".to_owned(), origin };
+        let entry = actor.did("token.refuse", showing.word(), detail);
+        let plane = plane.clone();
+        tokio::spawn(async move {
+            if let Err(error) = plane.store.note(plane.now(), &entry).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "refused tokens were not noted");
+            }
+        });
+    }
+
+    fn count_wrong(&self, origin: Origin, showing: Showing) -> u32 {
         let mut all = lock(&self.wrong);
         if all.len() >= MANY {
             all.retain(|_, wrong| wrong.since.elapsed() < WINDOW);
         }
         if all.len() >= MANY {
-            return;
+            return 0;
         }
-        let wrong = all.entry(origin).or_insert(Wrong { count: 0, since: Instant::now() });
+        let wrong = all.entry((origin, showing)).or_insert(Wrong { count: 0, since: Instant::now() });
         if wrong.since.elapsed() >= WINDOW {
             *wrong = Wrong { count: 0, since: Instant::now() };
         }
         wrong.count = wrong.count.saturating_add(1);
+        wrong.count
+    }
+}
+
+impl Showing {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Person => "tokens of persons",
+            Self::Runner => "keys of runners",
+            Self::Registration => "tokens that register runners",
+        }
     }
 }
 

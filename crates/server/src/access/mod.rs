@@ -19,6 +19,7 @@ mod session;
 pub use error::{Denied, IssueError};
 pub use first::{FirstError, first_admin};
 pub use gate::Access;
+pub(crate) use gate::Showing;
 pub use header::shown;
 pub(crate) use issue::reach_of;
 pub use issue::{

@@ -64,6 +64,12 @@ impl Registration {
         serde_json::from_value(token.opens.clone()).unwrap_or_default()
     }
 
+    /// What the key of a runner keeps of it: what the runner may say of itself later.
+    pub(crate) fn of_runner(&self) -> serde_json::Value {
+        let kept = Self { pool: self.pool.clone(), labels: self.labels.clone(), seed: None };
+        serde_json::to_value(kept).unwrap_or_default()
+    }
+
     /// The first of these labels that a runner may not have.
     #[must_use]
     pub fn refuses<'a>(&self, labels: &'a [String]) -> Option<&'a str> {

@@ -28,10 +28,16 @@ impl Origin {
     /// Reads it from what the network and the headers say.
     #[must_use]
     pub fn of(trust: Trust, peer: Option<SocketAddr>, headers: &HeaderMap) -> Self {
+        let last = headers.get_all("x-forwarded-for").iter().next_back();
+        Self::told(trust, peer, last.and_then(|last| last.to_str().ok()))
+    }
+
+    /// Reads it from what the network says, and from the last `x-forwarded-for`.
+    #[must_use]
+    pub fn told(trust: Trust, peer: Option<SocketAddr>, forwarded: Option<&str>) -> Self {
         let network = peer.map(|peer| peer.ip().to_canonical());
         let forwarded = || {
-            let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-            let last = last.rsplit(',').next()?.trim();
+            let last = forwarded?.rsplit(',').next()?.trim();
             let address = last.parse::<IpAddr>().ok();
             address.or_else(|| Some(last.parse::<SocketAddr>().ok()?.ip())).map(|address| address.to_canonical())
         };

@@ -1,10 +1,10 @@
 //! The two routes of a fetch, and what a push is told.
 
-use super::gate::{Gate, Refusal};
+use super::gate::{Asker, Gate, Refusal};
 use super::process::Output;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{ConnectInfo, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::Secret;
 use source::project::{GitProtocol, GitService, Projects, unzipped};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -20,6 +21,8 @@ use tokio_util::io::ReaderStream;
 
 /// The most that a client may say of what it wants and has.
 const LARGEST_REQUEST: usize = 16 << 20;
+/// So many requests are read at a time: unpacked they take twice their length.
+const READ_AT_ONCE: usize = 8;
 /// Processes of git at once.
 const AT_ONCE: usize = 32;
 /// The longest that one fetch may take.
@@ -33,13 +36,19 @@ pub struct GitHttp {
     projects: Arc<Projects>,
     gate: Arc<dyn Gate>,
     running: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
 }
 
 impl GitHttp {
     /// Over these repositories, for those whom the gate lets in.
     #[must_use]
     pub fn new(projects: Arc<Projects>, gate: Arc<dyn Gate>) -> Self {
-        Self { projects, gate, running: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            projects,
+            gate,
+            running: Arc::new(Semaphore::new(AT_ONCE)),
+            reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
+        }
     }
 }
 
@@ -56,22 +65,36 @@ async fn advertise(
     State(git): State<GitHttp>,
     Path((owner, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
     match query.as_deref().unwrap_or_default().strip_prefix("service=") {
         Some("git-upload-pack") => {}
         Some("git-receive-pack") => return refuse_push(),
         _ => return text(StatusCode::FORBIDDEN, "this git is too old: it must speak the smart protocol over HTTP"),
     }
-    answer(git, (owner, name), &headers, GitService::Advertise, Vec::new()).await
+    let asker = asker(&request);
+    match place(&git, (&owner, &name), &asker).await {
+        Ok(place) => answer(git, place, request.headers(), GitService::Advertise, Vec::new()).await,
+        Err(refused) => refused,
+    }
 }
 
 async fn upload_pack(
     State(git): State<GitHttp>,
-    Path(project): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
+    Path((owner, name)): Path<(String, String)>,
+    request: Request,
 ) -> Response {
+    let asker = asker(&request);
+    // Of a stranger nothing is read; of others only some at a time.
+    let place = match place(&git, (&owner, &name), &asker).await {
+        Ok(place) => place,
+        Err(refused) => return refused,
+    };
+    let Ok(_reading) = git.reading.acquire().await else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "the server is ending");
+    };
+    let (head, body) = request.into_parts();
+    let headers = head.headers;
     let Ok(body) = to_bytes(body, LARGEST_REQUEST).await else {
         return text(StatusCode::PAYLOAD_TOO_LARGE, "the request is larger than any fetch's");
     };
@@ -81,21 +104,25 @@ async fn upload_pack(
         Some(Ok(plain)) => plain,
         Some(Err(error)) => return text(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    answer(git, project, &headers, GitService::UploadPack, body).await
+    answer(git.clone(), place, &headers, GitService::UploadPack, body).await
 }
 
-async fn answer(
-    git: GitHttp,
-    (owner, name): (String, String),
-    headers: &HeaderMap,
-    service: GitService,
-    input: Vec<u8>,
-) -> Response {
-    let name = name.strip_suffix(".git").unwrap_or(&name);
-    let place = match git.gate.repository(&owner, name, password(headers).as_ref()).await {
-        Ok(place) => place,
-        Err(refusal) => return refused(&refusal),
-    };
+/// Where the repository is, for whoever asks.
+async fn place(git: &GitHttp, (owner, name): (&str, &str), asker: &Asker) -> Result<String, Response> {
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    git.gate.repository(owner, name, asker).await.map_err(|refusal| refused(&refusal))
+}
+
+fn asker(request: &Request) -> Asker {
+    let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back();
+    Asker {
+        password: password(request.headers()),
+        peer: request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
+        forwarded: forwarded.and_then(|value| value.to_str().ok()).map(str::to_owned),
+    }
+}
+
+async fn answer(git: GitHttp, place: String, headers: &HeaderMap, service: GitService, input: Vec<u8>) -> Response {
     let Ok(permit) = Arc::clone(&git.running).acquire_owned().await else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "the server is ending");
     };

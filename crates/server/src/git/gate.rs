@@ -2,16 +2,27 @@
 
 use async_trait::async_trait;
 use domain::Secret;
+use std::net::SocketAddr;
+
+/// Who asks.
+#[derive(Debug, Clone, Default)]
+pub struct Asker {
+    /// The token that is shown. The user name of a request says nothing.
+    pub password: Option<Secret>,
+    /// The other side of the connection.
+    pub peer: Option<SocketAddr>,
+    /// What a proxy says of whom it speaks for.
+    pub forwarded: Option<String>,
+}
 
 /// Knows tokens and projects.
 #[async_trait]
 pub trait Gate: Send + Sync + std::fmt::Debug {
-    /// Where the repository of a project is (a path or a URL), for whoever shows this password: a job's token, or a person's. The user name
-    /// of a request says nothing.
+    /// Where the repository of a project is (a path or a URL), for whoever shows a job's token, or a person's.
     ///
     /// # Errors
     /// What the client is told instead.
-    async fn repository(&self, owner: &str, name: &str, password: Option<&Secret>) -> Result<String, Refusal>;
+    async fn repository(&self, owner: &str, name: &str, asker: &Asker) -> Result<String, Refusal>;
 }
 
 /// Why there is nothing to fetch.

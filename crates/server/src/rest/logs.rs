@@ -157,6 +157,7 @@ async fn follow(
         tokio::select! {
             changed = watched.changed() => if changed.is_err() { return },
             () = to.closed() => return,
+            () = plane.queue.closed() => return,
             _ = look.tick() => if !opens(&plane, token).await { return },
         }
     }

@@ -2,7 +2,8 @@
 //! found is believed for a few seconds.
 
 use super::service::{Runners, refused};
-use domain::control::{Admission, RunnerChange, TokenPhase};
+use crate::access::{Origin, Showing};
+use domain::control::{Admission, RunnerChange, TokenPhase, TokenUse};
 use domain::{RunnerId, Timestamp};
 use protocol::{Caller, Code, Refusal};
 use std::collections::HashMap;
@@ -35,6 +36,11 @@ impl Callers {
         (known.at <= now && now.since(known.at) < BELIEVED).then(|| known.runner.clone())
     }
 
+    /// Whether a key was good a while ago.
+    fn knew(&self, hash: TokenHash) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&hash)
+    }
+
     /// Remembers a caller; says whether it is time to note that it was heard of.
     fn put(&self, hash: TokenHash, runner: &StoredRunner, now: Timestamp) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,14 +69,35 @@ fn unknown() -> Refusal {
 }
 
 impl Runners {
+    /// From where a call comes.
+    pub(super) fn origin(&self, caller: &Caller) -> Origin {
+        Origin::told(self.plane.access.trust(), caller.peer, caller.forwarded.as_deref())
+    }
+
     /// The runner that calls. It is noted as heard of.
     pub(super) async fn caller(&self, caller: &Caller) -> Result<StoredRunner, Refusal> {
+        let found = self.look(caller).await;
+        if let Err(refusal) = &found
+            && refusal.code == Code::Unauthenticated
+        {
+            self.plane.access.was_wrong(&self.plane, self.origin(caller), Showing::Runner);
+        }
+        found
+    }
+
+    async fn look(&self, caller: &Caller) -> Result<StoredRunner, Refusal> {
         let key = caller.key.as_ref().ok_or_else(unknown)?;
+        // A text that is no key costs nothing.
+        if TokenUse::of(key.token.expose()).ok() != Some(TokenUse::Runner) {
+            return Err(unknown());
+        }
         let now = self.plane.now();
         for hash in self.plane.keys.hashes(&key.token) {
             if let Some(runner) = self.callers.get(hash, now) {
                 return if runner.uuid == key.uuid { Ok(runner) } else { Err(unknown()) };
             }
+            // Who was known lately does not wait among strangers.
+            let _place = if self.callers.knew(hash) { None } else { self.strangers.acquire().await.ok() };
             let Some((runner, token)) = self.plane.store.runner_of_key(hash).await.map_err(refused)? else { continue };
             if runner.uuid != key.uuid {
                 return Err(unknown());

@@ -1,13 +1,13 @@
 //! A runner comes: `Register` with a registration token, `Declare` at each start.
 
 use super::service::{Runners, refused};
-use crate::access;
+use crate::access::{self, Showing};
 use crate::keys;
 use domain::control::{RunnerPhase, RunnerStanding, TokenPhase, TokenUse, Work};
 use domain::{RunnerLife, RunnerStatus, RunnerUuid, Secret};
 use protocol::{Caller, Code, Declaration, Declared, Refusal, Registration, Runner};
 use std::num::NonZeroU32;
-use store::{AuditEntry, NewRunner, RunnerFacts, StoredRunner, TokenKind};
+use store::{AuditEntry, NewRunner, RunnerFacts, StoredRunner, StoredToken, TokenKind};
 
 /// A runner that lasts takes at most so many jobs at a time; how many it takes it says by asking.
 const CAPACITY: NonZeroU32 = NonZeroU32::new(4096).expect("more than none");
@@ -19,39 +19,29 @@ const LABELS: usize = 256;
 const CAPABILITIES: [&str; 1] = [protocol::HOLDS];
 
 impl Runners {
-    pub(super) async fn register_runner(&self, registration: Registration) -> Result<Runner, Refusal> {
+    pub(super) async fn register_runner(&self, caller: &Caller, registration: Registration) -> Result<Runner, Refusal> {
         let Registration { name, token, version, labels, life, capabilities } = registration;
         let now = self.plane.now();
         let bad = |text: &str| Refusal::new(Code::InvalidArgument, text);
         if token.expose().is_empty() || name.trim().is_empty() {
             return Err(bad("missing runner token or name"));
         }
-        if name.len() > NAME || labels.len() > LABELS || labels.iter().any(|label| label.len() > NAME) {
-            return Err(bad("the name or a label is longer than 255 bytes, or there are more than 256 labels"));
-        }
-        let mut found = None;
-        for hash in self.plane.keys.hashes(&token) {
-            found = self.plane.store.token(TokenKind::Registration, hash).await.map_err(refused)?;
-            if found.is_some() {
-                break;
-            }
-        }
-        let unknown = || Refusal::new(Code::Unauthenticated, "runner registration token not found: ask for a new one");
-        let stored = found.ok_or_else(unknown)?;
+        sound(&name, &version, &labels)?;
+        let origin = self.origin(caller);
+        let wrong = || self.plane.access.was_wrong(&self.plane, origin, Showing::Registration);
+        let Some(stored) = self.registration(&token).await? else {
+            wrong();
+            return Err(Refusal::new(Code::Unauthenticated, "runner registration token not found: ask for a new one"));
+        };
         if let TokenPhase::Dead { .. } = stored.phase.at(now) {
+            wrong();
             return Err(Refusal::new(
                 Code::Unauthenticated,
                 "runner registration token has been invalidated: it was used up, revoked, or its time is over; ask for a new one",
             ));
         }
         let opens = access::Registration::of(&stored);
-        if let Some(other) = opens.refuses(&labels) {
-            let allowed = opens.labels.join(", ");
-            return Err(Refusal::new(
-                Code::PermissionDenied,
-                format!("this registration token is for the labels {allowed}, not for '{other}'"),
-            ));
-        }
+        bound(&opens, &labels)?;
         let random = || keys::random().map_err(|error| Refusal::new(Code::Internal, error.to_string()));
         let key = TokenUse::Runner.text(random()?);
         let phase = match life {
@@ -61,16 +51,17 @@ impl Runners {
         let new = NewRunner {
             uuid: uuid(random()?),
             name,
-            pool: opens.pool,
+            pool: opens.pool.clone(),
             labels,
             version,
             capabilities,
             phase,
             key: self.plane.keys.hash(&key),
+            opens: opens.of_runner(),
         };
         let audit = AuditEntry {
             actor: format!("registration token {}", stored.id),
-            origin: String::new(),
+            origin: origin.to_string(),
             action: "runner.register".to_owned(),
             object: new.name.clone(),
             detail: serde_json::json!({ "labels": new.labels, "version": new.version }),
@@ -83,6 +74,8 @@ impl Runners {
     pub(super) async fn declare_runner(&self, caller: Caller, declaration: Declaration) -> Result<Declared, Refusal> {
         let runner = self.caller(&caller).await?;
         let Declaration { version, labels, capabilities } = declaration;
+        sound(&runner.name, &version, &labels)?;
+        bound(&self.bounds(&caller).await?, &labels)?;
         let facts = RunnerFacts { labels, version, capabilities };
         self.plane.store.declare(runner.id, &facts).await.map_err(refused)?;
         self.callers.forget(runner.id);
@@ -91,6 +84,64 @@ impl Runners {
         let capabilities = CAPABILITIES.map(str::to_owned).to_vec();
         Ok(Declared { runner: Some(shown(runner, Secret::new(""))), capabilities })
     }
+}
+
+impl Runners {
+    /// The stored token of a text that registers runners.
+    async fn registration(&self, token: &Secret) -> Result<Option<StoredToken>, Refusal> {
+        // A text that is no token costs nothing.
+        if TokenUse::of(token.expose()).ok() != Some(TokenUse::Registration) {
+            return Ok(None);
+        }
+        let _place = self.strangers.acquire().await;
+        for hash in self.plane.keys.hashes(token) {
+            let found = self.plane.store.token(TokenKind::Registration, hash).await.map_err(refused)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the token that made a runner said of it: its key remembers.
+    async fn bounds(&self, caller: &Caller) -> Result<access::Registration, Refusal> {
+        let Some(key) = &caller.key else { return Ok(access::Registration::default()) };
+        for hash in self.plane.keys.hashes(&key.token) {
+            if let Some((_, token)) = self.plane.store.runner_of_key(hash).await.map_err(refused)? {
+                return Ok(access::Registration::of(&token));
+            }
+        }
+        Ok(access::Registration::default())
+    }
+}
+
+/// Whether a runner's own words can be kept, and shown to people on terminals.
+fn sound(name: &str, version: &str, labels: &[String]) -> Result<(), Refusal> {
+    let bad = |text: &str| Err(Refusal::new(Code::InvalidArgument, text));
+    if labels.len() > LABELS {
+        return bad("there are more than 256 labels");
+    }
+    let mut words = labels.iter().map(String::as_str).chain([name, version]);
+    if words.clone().any(|word| word.len() > NAME) {
+        return bad("the name, the version or a label is longer than 255 bytes");
+    }
+    if words.any(|word| word.contains(char::is_control)) {
+        return bad("the name, the version or a label holds a control character");
+    }
+    if labels.iter().any(|label| label.trim().is_empty()) {
+        return bad("a label is empty");
+    }
+    Ok(())
+}
+
+/// Whether a runner may have these labels: a registration token may be for some alone (`security` R16).
+fn bound(opens: &access::Registration, labels: &[String]) -> Result<(), Refusal> {
+    let Some(other) = opens.refuses(labels) else { return Ok(()) };
+    let allowed = opens.labels.join(", ");
+    Err(Refusal::new(
+        Code::PermissionDenied,
+        format!("this runner's registration token is for the labels {allowed}, not for '{other}'"),
+    ))
 }
 
 fn shown(runner: StoredRunner, token: Secret) -> Runner {

@@ -8,6 +8,10 @@ use protocol::{
     Caller, Code, Declaration, Declared, Fetch, Fetched, Refusal, Registration, Report, Reported, Runner, RunnerService,
 };
 use store::StoreError;
+use tokio::sync::Semaphore;
+
+/// So many keys that are not known are looked up at a time.
+const STRANGERS: usize = 4;
 
 /// The runner service of a control plane.
 #[derive(Debug)]
@@ -16,20 +20,32 @@ pub struct Runners {
     pub(super) callers: Callers,
     pub(super) logs: LogOwners,
     pub(super) tasks: Tasks,
+    /// Keys and tokens that are not known yet are looked up so many at a time: the database is there for others too.
+    pub(super) strangers: Semaphore,
 }
 
 impl Runners {
     /// The service.
     #[must_use]
     pub fn new(plane: Plane) -> Self {
-        Self { plane, callers: Callers::default(), logs: LogOwners::default(), tasks: Tasks::default() }
+        Self {
+            plane,
+            callers: Callers::default(),
+            logs: LogOwners::default(),
+            tasks: Tasks::default(),
+            strangers: Semaphore::new(STRANGERS),
+        }
     }
 }
 
 #[async_trait::async_trait]
 impl RunnerService for Runners {
-    async fn register(&self, registration: Registration) -> Result<Runner, Refusal> {
-        self.register_runner(registration).await
+    async fn admit(&self, caller: &Caller) -> Result<(), Refusal> {
+        self.caller(caller).await.map(drop)
+    }
+
+    async fn register(&self, caller: Caller, registration: Registration) -> Result<Runner, Refusal> {
+        self.register_runner(&caller, registration).await
     }
 
     async fn declare(&self, caller: Caller, declaration: Declaration) -> Result<Declared, Refusal> {

@@ -1,10 +1,16 @@
-//! The server as a whole: how it is to be ([`ServerSettings`]), what it answers (`routes`), how it starts and stops ([`start`]). Called by the commands
+//! The server as a whole: how it is to be ([`ServerSettings`]), what it answers (`routes`), how it
+//! takes connections (`listen`, `pace`, `tls`), how it starts and stops ([`start`]). Called by the commands
 //! `server` and `up`.
 
 mod health;
+mod listen;
+mod pace;
 mod routes;
 mod settings;
 mod start;
+mod tls;
 
-pub use settings::{FOLDERS, ServeError, ServerSettings};
+pub use pace::Pace;
+pub use settings::{CONNECTIONS, FOLDERS, ServeError, ServerSettings};
 pub use start::{Running, start};
+pub use tls::{Tls, TlsError};

@@ -1,6 +1,6 @@
 //! All that the server answers, below its public path and at the top.
 
-use crate::git::{GitHttp, JobGate};
+use crate::git::{GitHttp, TokenGate};
 use crate::plane::Plane;
 use crate::runner::Runners;
 use crate::watch::{Hints, hook_routes};
@@ -18,7 +18,7 @@ pub(super) fn routes(plane: &Plane, hints: Hints) -> Router {
 
 fn rooms(plane: &Plane, hints: Hints) -> Router {
     let runners = Arc::new(Runners::new(plane.clone()));
-    let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(JobGate::new(plane.clone())));
+    let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(TokenGate::new(plane.clone())));
     Router::new()
         .merge(super::health::routes(plane))
         .nest(protocol::BASE_PATH, protocol::router(runners))

@@ -1,5 +1,6 @@
 //! How a server is to be, and why it could not be.
 
+use super::{Pace, Tls};
 use crate::access::{FirstError, Trust};
 use crate::keys::KeyRingError;
 use crate::logs::LogError;
@@ -23,12 +24,21 @@ pub struct ServerSettings {
     pub trust: Trust,
     /// Folders of workflows, the first that a commit has counts.
     pub folders: Vec<String>,
+    /// What ends TLS, where the server itself does.
+    pub tls: Option<Tls>,
+    /// Connections at once; those beyond wait.
+    pub connections: usize,
+    /// How slow clients may be.
+    pub pace: Pace,
     /// This program's version.
     pub version: &'static str,
 }
 
 /// Folders that forges read workflows from, in the order in which they are looked for.
 pub const FOLDERS: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
+
+/// Connections at once, where nobody knows how many files the process may have open.
+pub const CONNECTIONS: usize = 512;
 
 /// A server that could not start, or fell.
 #[derive(Debug, thiserror::Error)]

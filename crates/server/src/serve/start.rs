@@ -1,8 +1,9 @@
 //! Opens what the server needs, starts its loops, listens, stops.
 
+use super::listen::{Door, listen};
 use super::routes::routes;
 use super::{ServeError, ServerSettings};
-use crate::access::{Access, first_admin};
+use crate::access::{Access, Trust, first_admin};
 use crate::count::Counts;
 use crate::dispatch::{Dispatcher, Follower, dispatcher};
 use crate::event;
@@ -68,17 +69,13 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let (hints, hinted) = hints();
     loops.spawn(Watcher::new(plane.clone(), WatchSettings::default(), hinted).run(stopped.clone()));
     let router = routes(&plane, hints);
-    let serving = tokio::spawn(async move {
-        let mut stopped = stopped;
-        let ended = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(async move {
-                let _ = stopped.wait_for(|stop| *stop).await;
-            })
-            .await;
-        if let Err(error) = ended {
-            tracing::error!(%error, "the server does not listen any more");
-        }
-    });
+    let door = Door {
+        pace: settings.pace,
+        most: settings.connections,
+        is_shared: settings.trust == Trust::Proxy,
+        tls: settings.tls.clone(),
+    };
+    let serving = tokio::spawn(listen(listener, router, door, stopped));
     Ok(Running { plane, address, first_token, stop, serving, loops })
 }
 
@@ -123,7 +120,10 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (queue, dispatcher) = dispatcher(store.clone(), Arc::clone(&clock), Arc::clone(&counts), Settings::default());
     let (runs, worker) = Advancer::new(store.clone(), queue.clone(), Arc::clone(&clock));
-    let url = settings.url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let url = settings
+        .url
+        .clone()
+        .unwrap_or_else(|| format!("{}://{address}", if settings.tls.is_some() { "https" } else { "http" }));
     let site = Site {
         url: url.trim_end_matches('/').to_owned(),
         version: settings.version,

@@ -6,13 +6,14 @@ use crate::keys::KeyRing;
 use crate::plane::Plane;
 use aws_lc_rs::{constant_time, hmac};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Secret;
 use domain::control::{ProjectId, TokenUse};
+use futures_util::StreamExt as _;
 use serde_json::json;
 use store::StoreError;
 
@@ -38,9 +39,6 @@ async fn pushed(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Ok(body) = to_bytes(body, LARGEST).await else {
-        return answer(StatusCode::PAYLOAD_TOO_LARGE, "the request has more than 25 MiB");
-    };
     // The same answer for a project that is not there and a signature that is wrong: nobody learns names here.
     let refused =
         || answer(StatusCode::UNAUTHORIZED, "no signature of this project's hook secret (ekiden project hook)");
@@ -49,18 +47,42 @@ async fn pushed(
         Err(StoreError::Missing { .. }) => return refused(),
         Err(_) => return answer(StatusCode::SERVICE_UNAVAILABLE, "the server cannot read its database now"),
     };
-    let secret = hook_secret(&plane.keys, project.id);
-    if !HEADERS.iter().filter_map(|name| headers.get(*name)).any(|value| is_signed(&secret, value.as_bytes(), &body)) {
+    let signatures: Vec<_> = HEADERS.iter().filter_map(|name| headers.get(*name)).collect();
+    if signatures.is_empty() {
+        return refused();
+    }
+    let tag = match signed(&hook_secret(&plane.keys, project.id), body).await {
+        Ok(tag) => tag,
+        Err(refusal) => return refusal,
+    };
+    if !signatures.iter().any(|signature| is_signature(&tag, signature.as_bytes())) {
         return refused();
     }
     hints.look(project.id);
     answer(StatusCode::ACCEPTED, "the project's refs are looked at now")
 }
 
-/// Whether this is the HMAC-SHA256 of the body, in hexadecimal digits.
-fn is_signed(secret: &Secret, signature: &[u8], body: &[u8]) -> bool {
+/// The HMAC-SHA256 of a body. Nothing of the body is kept: what moved is not read from it.
+async fn signed(secret: &Secret, body: Body) -> Result<hmac::Tag, Response> {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()));
+    let mut bytes = 0;
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let Ok(piece) = piece else {
+            return Err(answer(StatusCode::REQUEST_TIMEOUT, "the request did not come whole, or too slowly"));
+        };
+        bytes += piece.len();
+        if bytes > LARGEST {
+            return Err(answer(StatusCode::PAYLOAD_TOO_LARGE, "the request has more than 25 MiB"));
+        }
+        context.update(&piece);
+    }
+    Ok(context.sign())
+}
+
+/// Whether these are the hexadecimal digits of the tag.
+fn is_signature(tag: &hmac::Tag, signature: &[u8]) -> bool {
     let digits = signature.strip_prefix(b"sha256=").unwrap_or(signature);
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()), body);
     let expected: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     constant_time::verify_slices_are_equal(expected.as_bytes(), &digits.to_ascii_lowercase()).is_ok()
 }
@@ -71,20 +93,21 @@ fn answer(status: StatusCode, message: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::is_signed;
+    use super::{is_signature, signed};
     use domain::Secret;
 
-    #[test]
-    fn signatures_as_forges_write_them() {
+    #[tokio::test]
+    async fn signatures_as_forges_write_them() {
         // From the documentation of GitHub's webhooks.
         let secret = Secret::new("It's a Secret to Everybody");
         let digits = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-        let body = b"Hello, World!";
-        assert!(is_signed(&secret, format!("sha256={digits}").as_bytes(), body));
-        assert!(is_signed(&secret, digits.to_uppercase().as_bytes(), body));
+        let tag = signed(&secret, "Hello, World!".into()).await.unwrap();
+        let other = signed(&secret, "Hello, World?".into()).await.unwrap();
+        assert!(is_signature(&tag, format!("sha256={digits}").as_bytes()));
+        assert!(is_signature(&tag, digits.to_uppercase().as_bytes()));
         for wrong in ["", "sha256=", &digits[1..], &digits.replace('7', "8")] {
-            assert!(!is_signed(&secret, wrong.as_bytes(), body), "{wrong}");
+            assert!(!is_signature(&tag, wrong.as_bytes()), "{wrong}");
         }
-        assert!(!is_signed(&secret, digits.as_bytes(), b"Hello, World?"));
+        assert!(!is_signature(&other, digits.as_bytes()));
     }
 }

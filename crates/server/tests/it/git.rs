@@ -1,8 +1,10 @@
 //! Git itself fetches from the git routes.
 
+use crate::rest::Rest;
+use api::Right;
 use async_trait::async_trait;
 use domain::Secret;
-use server::git::{Gate, GitHttp, Refusal, routes};
+use server::git::{Asker, Gate, GitHttp, Refusal, routes};
 use source::CommitId;
 use source::project::{GitProtocol, GitService, ProjectError, ProjectOptions, Projects};
 use std::path::Path;
@@ -16,8 +18,8 @@ struct OneProject(String);
 
 #[async_trait]
 impl Gate for OneProject {
-    async fn repository(&self, owner: &str, name: &str, password: Option<&Secret>) -> Result<String, Refusal> {
-        match (owner, name, password.map(Secret::expose)) {
+    async fn repository(&self, owner: &str, name: &str, asker: &Asker) -> Result<String, Refusal> {
+        match (owner, name, asker.password.as_ref().map(Secret::expose)) {
             (_, _, None) => Err(Refusal::Unknown),
             (_, _, Some(token)) if token != "t0ken" => Err(Refusal::Unknown),
             ("own", "repo", _) => Ok(self.0.clone()),

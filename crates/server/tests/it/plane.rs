@@ -38,6 +38,9 @@ pub(crate) fn settings(data: &Path) -> ServerSettings {
         listen: "127.0.0.1:0".parse().unwrap(),
         url: None,
         trust: server::access::Trust::Network,
+        tls: None,
+        connections: 1024,
+        pace: server::serve::Pace::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "0.0.0",
     }

@@ -18,6 +18,9 @@ async fn server(at: &Path) -> Running {
         listen: "127.0.0.1:0".parse().unwrap(),
         url: None,
         trust: server::access::Trust::Network,
+        tls: None,
+        connections: 1024,
+        pace: server::serve::Pace::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "test",
     };

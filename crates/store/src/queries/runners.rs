@@ -69,18 +69,18 @@ pub(crate) async fn register(
     .fetch_one(&mut *conn)
     .await?;
     let made = row.runner()?;
-    tokens::add(&mut *conn, &key(&made, runner.key), Some(made.id), now).await?;
+    tokens::add(&mut *conn, &key(&made, runner.key, runner.opens.clone()), Some(made.id), now).await?;
     audit::add(conn, now, entry).await?;
     Ok(made)
 }
 
 /// The key of a runner lives as long as the runner.
-fn key(runner: &StoredRunner, hash: TokenHash) -> NewToken {
+fn key(runner: &StoredRunner, hash: TokenHash, opens: serde_json::Value) -> NewToken {
     NewToken {
         kind: TokenKind::Runner,
         hash,
         name: runner.name.clone(),
-        opens: serde_json::Value::Null,
+        opens,
         scope: runner.scope,
         phase: TokenPhase::live(Uses::Unlimited, Expiry::Never),
         by: format!("runner {}", runner.id.0),
@@ -175,8 +175,8 @@ pub(crate) async fn rotate_key(
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let runner = by_id(&mut *conn, id).await?;
-    tokens::rotate_of_runner(&mut *conn, id, TokenChange::Rotated { grace }, now).await?;
-    tokens::add(&mut *conn, &key(&runner, hash), Some(id), now).await?;
+    let opens = tokens::rotate_of_runner(&mut *conn, id, TokenChange::Rotated { grace }, now).await?;
+    tokens::add(&mut *conn, &key(&runner, hash, opens), Some(id), now).await?;
     audit::add(conn, now, entry).await
 }
 

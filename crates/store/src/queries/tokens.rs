@@ -152,21 +152,23 @@ pub(super) async fn rotate_of_runner(
     runner: RunnerId,
     to: TokenChange,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<serde_json::Value, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, name, opens, owner_id, project_id, runner_id, phase, created_by, created_at, used_at FROM tokens
-         WHERE runner_id = $1",
+         WHERE runner_id = $1 ORDER BY id",
     )
     .bind(runner.0)
     .fetch_all(&mut *conn)
     .await?;
+    let mut opens = serde_json::Value::Null;
     for row in rows {
         let token = row.token()?;
         if let TokenPhase::Live { .. } = token.phase.at(now) {
             change(&mut *conn, token.id, to, now).await?;
         }
+        opens = token.opens;
     }
-    Ok(())
+    Ok(opens)
 }
 
 pub(crate) async fn note_use(conn: &mut Conn, id: TokenId, now: Timestamp) -> Result<(), StoreError> {

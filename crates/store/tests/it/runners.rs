@@ -26,6 +26,7 @@ pub(crate) fn runner(number: u8) -> NewRunner {
         capabilities: vec![RunnerCapability::Cancelling, RunnerCapability::Other("x".to_owned())],
         phase: RunnerPhase::lasting(NonZeroU32::MIN, at(2)),
         key: TokenHash([100 + number; 32]),
+        opens: serde_json::Value::Null,
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) struct Service(pub(super) Arc<Shared>);
 
 #[async_trait::async_trait]
 impl RunnerService for Service {
-    async fn register(&self, registration: Registration) -> Result<Runner, Refusal> {
+    async fn register(&self, _: Caller, registration: Registration) -> Result<Runner, Refusal> {
         self.0.change(|rules| rules.register(registration))
     }
 

@@ -4,8 +4,9 @@ use crate::args::{DatabaseArgs, ServerArgs};
 use crate::commands::place;
 use crate::config::{ServerTable, load_server};
 use crate::failure::Failure;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::access::Trust;
-use server::serve::{FOLDERS, ServeError, ServerSettings};
+use server::serve::{CONNECTIONS, FOLDERS, Pace, ServeError, ServerSettings, Tls};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,13 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
         Some(listen) => listen,
         None => LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error))?,
     };
-    check_listen(listen, behind_proxy)?;
+    let tls = tls(
+        args.tls_cert.as_deref().or(table.tls_cert.as_deref()),
+        args.tls_key.as_deref().or(table.tls_key.as_deref()),
+    )?;
+    if tls.is_none() {
+        check_listen(listen, behind_proxy)?;
+    }
     let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
     let database = database(&args.house.database, &table)?;
     let folders = args.workflows.as_ref().or(table.workflows.as_ref());
@@ -32,6 +39,9 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
         url,
         folders: folders.cloned().unwrap_or_else(|| FOLDERS.map(str::to_owned).to_vec()),
         trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
+        tls,
+        connections: connections(),
+        pace: Pace::default(),
         version: env!("CARGO_PKG_VERSION"),
     })
 }
@@ -55,6 +65,34 @@ pub(super) fn database(args: &DatabaseArgs, table: &ServerTable) -> Result<Optio
     }
 }
 
+/// TLS of the server's own: a certificate and its key, or neither.
+fn tls(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Tls>, Failure> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Tls::read(certificate, key).map(Some).map_err(|error| {
+            Failure::usage("the server's certificate cannot be used")
+                .cause(&error)
+                .fix("give PEM files: --tls-cert with the certificate and those between it and its CA, --tls-key with its key")
+        }),
+        (Some(_), None) => Err(Failure::usage("--tls-cert is there, and its key is not").fix("--tls-key FILE")),
+        (None, Some(_)) => Err(Failure::usage("--tls-key is there, and its certificate is not").fix("--tls-cert FILE")),
+    }
+}
+
+/// Files that are no connections: the database's, logs that are written, git.
+const OTHER_FILES: u64 = 512;
+/// More connections than that are no server's.
+const MOST_CONNECTIONS: u64 = 1_000_000;
+
+/// Lets the process have as many files open as the system lets it, and says how many of them may be connections.
+pub(crate) fn connections() -> usize {
+    let now = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
+    let files = if raised.is_ok() { now.maximum } else { now.current }.unwrap_or(MOST_CONNECTIONS);
+    let connections = files.saturating_sub(OTHER_FILES).clamp(files / 2, MOST_CONNECTIONS);
+    usize::try_from(connections).unwrap_or(CONNECTIONS)
+}
+
 /// Tokens and logs go over this connection: in the open only where nobody else listens.
 pub(crate) fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(), Failure> {
     if listen.ip().is_loopback() || behind_proxy {
@@ -62,6 +100,7 @@ pub(crate) fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(),
     }
     Err(Failure::usage(format!("{listen} is open to others, and this server speaks without TLS"))
         .fact("tokens, secrets and logs would go over the network in the open")
+        .fix("--tls-cert FILE --tls-key FILE, where this is `ekiden server`")
         .fix(format!("--listen 127.0.0.1:{}, with a proxy that ends TLS on this machine", listen.port()))
         .fix("--behind-proxy, where the proxy is on another machine of a network of yours"))
 }

@@ -6,7 +6,7 @@ use super::runner::{self, Ended};
 use crate::args::UpArgs;
 use crate::commands::client::connect_to;
 use crate::commands::place::{self, Place};
-use crate::commands::server::{LISTEN, check_listen, private_folder, serve_failure, stopped, token_file};
+use crate::commands::server::{LISTEN, check_listen, connections, private_folder, serve_failure, stopped, token_file};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Ink, Palette, data};
@@ -16,7 +16,7 @@ use domain::Secret;
 use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, make_link};
 use server::event;
 use server::plane::Plane;
-use server::serve::{FOLDERS, Running, ServeError, ServerSettings};
+use server::serve::{FOLDERS, Pace, Running, ServeError, ServerSettings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -95,6 +95,9 @@ async fn serve(args: &UpArgs, data: &Path) -> Result<Running, Failure> {
         url: args.reach.url.clone(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
+        tls: None,
+        connections: connections(),
+        pace: Pace::default(),
         version: env!("CARGO_PKG_VERSION"),
     };
     match server::serve::start(settings.clone()).await {

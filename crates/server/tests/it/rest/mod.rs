@@ -18,9 +18,9 @@ use std::time::Duration;
 
 const WORKFLOW: &str = "on: [push, workflow_dispatch]\njobs:\n  a:\n    runs-on: lab\n    steps: [{name: hello, run: echo hi}, {uses: actions/checkout@v4}]\n  b: {needs: a, runs-on: lab, steps: [{run: 'true'}]}\n";
 
-pub(super) struct Rest {
-    pub(super) world: World,
-    pub(super) admin: Client,
+pub(crate) struct Rest {
+    pub(crate) world: World,
+    pub(crate) admin: Client,
     pub(super) project: ProjectName,
     pub(super) place: Place,
 }
@@ -51,7 +51,7 @@ pub(super) fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> (u1
 }
 
 impl Rest {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::with(&[(".gitea/workflows/w.yml", WORKFLOW)]).await;
         let token = world.server.first_token.clone().unwrap();
         let admin = client(&world, Some(token.expose()));
@@ -66,7 +66,7 @@ impl Rest {
         client(&self.world, Some(&made.token))
     }
 
-    pub(super) async fn dispatch(&self) -> i64 {
+    pub(crate) async fn dispatch(&self) -> i64 {
         let dispatch = Dispatch { reference: "main".to_owned(), ..Dispatch::default() };
         self.admin.dispatch(&self.project, "w.yml", &dispatch).await.unwrap().workflow_run_id
     }
@@ -86,12 +86,12 @@ impl Rest {
         client.register(registration).await.unwrap().id.0
     }
 
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         self.world.server.stop().await;
     }
 }
 
-pub(super) fn user(name: &str) -> NewToken {
+pub(crate) fn user(name: &str) -> NewToken {
     NewToken {
         kind: TokenKind::User,
         name: name.to_owned(),

@@ -1,0 +1,69 @@
+//! Jobs fetch the repository of their own project, for as long as they have their lease; persons those of projects whose code they may read.
+
+use super::gate::{Asker, Gate, Refusal};
+use crate::access::{Denied, Origin, Reach};
+use crate::plane::Plane;
+use crate::task::task_of_token;
+use api::Right;
+use async_trait::async_trait;
+use domain::Secret;
+use domain::control::{ProjectId, TokenUse};
+use store::{Project, StoreError};
+
+/// Lets a job's token fetch its own project, and a person's token the projects that it reaches.
+#[derive(Debug)]
+pub struct TokenGate(Plane);
+
+impl TokenGate {
+    /// For the tokens of this server.
+    #[must_use]
+    pub const fn new(plane: Plane) -> Self {
+        Self(plane)
+    }
+
+    /// The project of the job that has this token; its lease must be its own still.
+    async fn project_of(&self, token: &Secret) -> Result<ProjectId, Refusal> {
+        let task = task_of_token(&self.0.keys, token.expose()).ok_or(Refusal::Unknown)?;
+        match self.0.store.task(task).await {
+            Ok((task, job)) if job.phase.lease().is_some_and(|lease| lease.task == task.id) => Ok(job.project),
+            Ok(_) | Err(StoreError::Missing { .. }) => Err(Refusal::Unknown),
+            Err(error) => Err(away(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for TokenGate {
+    async fn repository(&self, owner: &str, name: &str, asker: &Asker) -> Result<String, Refusal> {
+        let token = asker.password.as_ref().ok_or(Refusal::Unknown)?;
+        let may: Box<dyn Fn(&Project) -> bool + Send> = match TokenUse::of(token.expose()) {
+            Ok(TokenUse::Job) => {
+                let own = self.project_of(token).await?;
+                Box::new(move |project| project.id == own)
+            }
+            Ok(TokenUse::User) => {
+                let origin = Origin::told(self.0.access.trust(), asker.peer, asker.forwarded.as_deref());
+                let person = self.0.access.person(&self.0, token, origin).await.map_err(|denied| match denied {
+                    Denied::Store(error) => away(&error),
+                    Denied::TooMany { seconds } => {
+                        Refusal::Failed(format!("too many wrong tokens came from there; try again in {seconds} s"))
+                    }
+                    _ => Refusal::Unknown,
+                })?;
+                Box::new(move |project| person.may(Right::ReadCode, Reach::Project(project.owner_id, project.id)))
+            }
+            _ => return Err(Refusal::Unknown),
+        };
+        match self.0.store.project(owner, name).await {
+            Ok(project) if may(&project) => Ok(project.git),
+            // Whether there is another project of this name is nothing for who may not read it.
+            Ok(_) | Err(StoreError::Missing { .. }) => Err(Refusal::Missing),
+            Err(error) => Err(away(&error)),
+        }
+    }
+}
+
+fn away(error: &StoreError) -> Refusal {
+    tracing::warn!(target: "ekiden::git", error = error as &dyn std::error::Error, "could not ask who may fetch");
+    Refusal::Failed("the server cannot read its database now; try again in a moment".to_owned())
+}
