@@ -22,6 +22,8 @@ macro_rules! held {
 
 #[path = "queries/audit.rs"]
 pub(crate) mod audit;
+#[path = "queries/following.rs"]
+pub(crate) mod following;
 #[path = "queries/held_run.rs"]
 pub(crate) mod held_run;
 #[path = "queries/holdings.rs"]

@@ -3,6 +3,7 @@
 
 use crate::audit::AuditEntry;
 use crate::database::{change, read};
+use crate::following::Seen;
 use crate::jobs::{ChangedJob, NewJob};
 use crate::news::Change;
 use crate::{Store, StoreError};
@@ -118,6 +119,29 @@ pub struct Advance {
     pub fault: Option<String>,
 }
 
+/// What became of a run and its jobs when that was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followed {
+    /// The new jobs, in the order in which they were given.
+    pub made: Vec<JobNumber>,
+    /// What became of the others.
+    pub changed: Vec<ChangedJob>,
+    /// Where the run is now.
+    pub phase: RunPhase,
+}
+
+impl Followed {
+    fn news(&self, run: RunId, advance: &Advance) -> Vec<Change> {
+        let is_of_run = !advance.removed.is_empty() || advance.fault.is_some();
+        if is_of_run || matches!(self.phase, RunPhase::Finished(_)) {
+            return vec![Change::Run(run)];
+        }
+        let replaced = advance.replaced.iter().map(|(job, _)| *job);
+        let changed = self.changed.iter().map(|changed| changed.number);
+        replaced.chain(self.made.iter().copied()).chain(changed).map(|job| Change::Job { job, run }).collect()
+    }
+}
+
 /// Which runs to list, the newest first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunFilter {
@@ -221,12 +245,13 @@ impl Store {
     /// When there is no such run, a change has no place in its job, or a job to be replaced or removed is not held: then nothing of it was done.
     pub async fn advance(
         &self,
-        seen: &StoredRun,
+        seen: impl Into<Seen>,
         advance: &Advance,
         now: Timestamp,
-    ) -> Result<Option<(Vec<JobNumber>, Vec<ChangedJob>)>, StoreError> {
+    ) -> Result<Option<Followed>, StoreError> {
+        let seen = seen.into();
         Ok(change!(self, held_run::advance(seen, advance, now), |done| {
-            done.iter().map(|_| Change::Run(seen.id)).collect()
+            done.iter().flat_map(|done| done.news(seen.run, advance)).collect()
         }))
     }
 

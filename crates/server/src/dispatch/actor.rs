@@ -3,10 +3,10 @@
 use super::asks::Asks;
 use super::book::{Age, Book, Written as Kept};
 use super::handle::{Given, Message, QueueHandle};
-use super::{fill, spec};
+use super::spec;
 use crate::count::Counts;
 use crate::run::Advancer;
-use domain::control::{JobChange, JobNumber, JobPhase, PoolId, ProjectId, Scope};
+use domain::control::{JobChange, JobNumber, JobPhase, PoolId, Scope};
 use domain::{Clock, RunnerId, Timestamp};
 use scheduler::{Access, Assignment, Cancellation, Labels, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply};
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 const START: Duration = Duration::from_secs(120);
 /// A runner that went away has so long to ask again under the same key.
 const AGAIN: Duration = Duration::from_secs(5);
+/// So many jobs are read at a time when the queue is filled.
+const PAGE: u32 = 1000;
 /// After a database that is away, so long passes before the next lease.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -93,17 +95,17 @@ impl Dispatcher {
     /// # Errors
     /// When the database fails.
     pub async fn fill(&mut self) -> Result<(), StoreError> {
-        let found = fill::read(&self.store).await?;
-        for project in found.projects {
-            self.put_project(&project);
+        self.store.projects().await?.iter().for_each(|project| self.put_project(project));
+        self.store.runners(None).await?.into_iter().for_each(|runner| self.put_runner(runner));
+        // What holds a concurrency group comes before what waits for it.
+        self.store.out().await?.iter().for_each(|(_, job)| self.put_job(job));
+        let mut after = JobNumber(0);
+        loop {
+            let page = self.store.waiting_jobs(None, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.number;
+            self.put_jobs(&page);
         }
-        for runner in found.runners {
-            self.put_runner(runner);
-        }
-        for (project, jobs) in found.jobs {
-            self.put_jobs(project, &jobs);
-        }
-        Ok(())
     }
 
     /// Runs until nobody speaks to it any more.
@@ -143,11 +145,11 @@ impl Dispatcher {
 
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Jobs(project, jobs) => self.put_jobs(project, &jobs),
+            Message::Jobs(jobs) => self.put_jobs(&jobs),
             Message::Gone(jobs) => jobs.into_iter().for_each(|job| self.end_job(job)),
-            Message::Run(project, run, jobs) => {
+            Message::Run(run, jobs) => {
                 self.book.others(run, &jobs).into_iter().for_each(|job| self.drop_job(job));
-                self.put_jobs(project, &jobs);
+                self.put_jobs(&jobs);
             }
             Message::Requeued(job) => self.requeue(job, Kept::Yes),
             Message::Left(members) => members.iter().for_each(|member| self.queue.leave(member)),
@@ -213,41 +215,43 @@ impl Dispatcher {
         id
     }
 
-    fn put_jobs(&mut self, project: ProjectId, jobs: &[StoredJob]) {
-        for job in jobs {
-            let number = job.number;
-            if self.book.age(job) == Age::Old {
-                continue;
+    fn put_jobs(&mut self, jobs: &[StoredJob]) {
+        jobs.iter().for_each(|job| self.put_job(job));
+    }
+
+    fn put_job(&mut self, job: &StoredJob) {
+        let number = job.number;
+        if self.book.age(job) == Age::Old {
+            return;
+        }
+        if job.phase.end().is_some() {
+            self.end_job(number);
+            return;
+        }
+        let known = self.book.get(number).and_then(|entry| entry.runner);
+        let before = self.book.put(job);
+        let runner = job.phase.lease().map(|lease| lease.runner);
+        self.count(before, runner);
+        let put = match runner {
+            Some(runner) if known == Some(runner) => return,
+            Some(runner) => {
+                let put = self.queue.put_running(number, spec::job(job), runner);
+                // The queue takes it for an answer to the runner's question, which it was not.
+                self.ask(runner);
+                put
             }
-            if job.phase.end().is_some() {
-                self.end_job(number);
-                continue;
-            }
-            let known = self.book.get(number).and_then(|entry| entry.runner);
-            let before = self.book.put(project, job);
-            let runner = job.phase.lease().map(|lease| lease.runner);
-            self.count(before, runner);
-            let put = match runner {
-                Some(runner) if known == Some(runner) => continue,
-                Some(runner) => {
-                    let put = self.queue.put_running(number, spec::job(project, job), runner);
-                    // The queue takes it for an answer to the runner's question, which it was not.
-                    self.ask(runner);
-                    put
+            None => {
+                if known.is_some() {
+                    // Its lease was not used.
+                    self.queue.requeue(number);
                 }
-                None => {
-                    if known.is_some() {
-                        // Its lease was not used.
-                        self.queue.requeue(number);
-                    }
-                    self.queue.put_job(number, spec::job(project, job))
-                }
-            };
-            if let Err(error) = put {
-                // Its project was removed meanwhile, and it with that.
-                tracing::debug!(error = &error as &dyn std::error::Error, "a job of no project");
-                self.drop_job(number);
+                self.queue.put_job(number, spec::job(job))
             }
+        };
+        if let Err(error) = put {
+            // Its project was removed meanwhile, and it with that.
+            tracing::debug!(error = &error as &dyn std::error::Error, "a job of no project");
+            self.drop_job(number);
         }
     }
 
@@ -385,7 +389,7 @@ impl Dispatcher {
             self.requeue(job, Kept::No);
         }
         match self.store.job(job).await {
-            Ok(stored) => self.put_jobs(entry.project, &[stored]),
+            Ok(stored) => self.put_job(&stored),
             Err(StoreError::Missing { .. }) => self.drop_job(job),
             // It waits in the queue; the next lease finds out.
             Err(_) => {}

@@ -56,9 +56,9 @@ impl Book {
     }
 
     /// Notes a job as it is said to be; gives who was known to have it.
-    pub(super) fn put(&mut self, project: ProjectId, job: &StoredJob) -> Option<RunnerId> {
+    pub(super) fn put(&mut self, job: &StoredJob) -> Option<RunnerId> {
         let runner = job.phase.lease().map(|lease| lease.runner);
-        let entry = Entry { project, run: job.run, runner, epoch: job.phase.epoch() };
+        let entry = Entry { project: job.project, run: job.run, runner, epoch: job.phase.epoch() };
         match self.jobs.insert(job.number, entry) {
             Some(before) => before.runner,
             None => {
@@ -162,7 +162,7 @@ mod tests {
     fn late_news_of_a_leased_or_ended_job_is_old() {
         let mut book = Book::default();
         assert_eq!(book.age(&job(1)), Age::New);
-        book.put(ProjectId(1), &job(1));
+        book.put(&job(1));
         assert_eq!(book.age(&job(1)), Age::New);
         book.lease(JobNumber(1), domain::RunnerId(1));
         assert_eq!(book.age(&job(1)), Age::Old);

@@ -50,9 +50,9 @@ impl AskOutcome {
 /// What the dispatcher is told.
 #[derive(Debug)]
 pub(super) enum Message {
-    Jobs(ProjectId, Vec<StoredJob>),
+    Jobs(Vec<StoredJob>),
     /// All jobs of a run that are not over.
-    Run(ProjectId, RunId, Vec<StoredJob>),
+    Run(RunId, Vec<StoredJob>),
     Gone(Vec<JobNumber>),
     Requeued(JobNumber),
     Left(Vec<Member>),
@@ -88,13 +88,13 @@ impl QueueHandle {
     }
 
     /// Jobs of a project are new or others than before: held, queued or with a runner; those that are over are forgotten.
-    pub fn jobs(&self, project: ProjectId, jobs: Vec<StoredJob>) {
-        self.tell(Message::Jobs(project, jobs));
+    pub fn jobs(&self, jobs: Vec<StoredJob>) {
+        self.tell(Message::Jobs(jobs));
     }
 
     /// These are all jobs of a run's last try; others of it are none any more.
-    pub(super) fn run(&self, project: ProjectId, run: RunId, jobs: Vec<StoredJob>) {
-        self.tell(Message::Run(project, run, jobs));
+    pub(super) fn run(&self, run: RunId, jobs: Vec<StoredJob>) {
+        self.tell(Message::Run(run, jobs));
     }
 
     /// Jobs are over, or no jobs any more.

@@ -6,7 +6,6 @@
 mod actor;
 mod asks;
 mod book;
-mod fill;
 mod handle;
 mod news;
 mod spec;

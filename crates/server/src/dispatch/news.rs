@@ -5,8 +5,8 @@
 use super::QueueHandle;
 use crate::run::Advancer;
 use domain::RunnerId;
-use domain::control::{JobNumber, ProjectId, RunId};
-use std::collections::{BTreeSet, HashMap};
+use domain::control::{JobNumber, ProjectId, RunId, RunPhase};
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 use store::{Change, Changes, Store, StoreError};
 use tokio::sync::watch;
@@ -17,8 +17,6 @@ const TOGETHER: Duration = Duration::from_millis(5);
 const MOST: usize = 512;
 /// After a fault of the database.
 const PAUSE: Duration = Duration::from_secs(1);
-/// So many runs are known by their projects.
-const RUNS: usize = 10_000;
 
 /// Follows the news until the server stops.
 #[derive(Debug)]
@@ -26,8 +24,6 @@ pub struct Follower {
     store: Store,
     queue: QueueHandle,
     runs: Advancer,
-    /// Whose runs are.
-    of_run: HashMap<RunId, ProjectId>,
 }
 
 /// What is to be looked at.
@@ -52,11 +48,11 @@ impl Follower {
     /// One that tells this dispatcher.
     #[must_use]
     pub fn new(store: Store, queue: QueueHandle, runs: Advancer) -> Self {
-        Self { store, queue, runs, of_run: HashMap::new() }
+        Self { store, queue, runs }
     }
 
     /// Follows.
-    pub async fn run(mut self, mut changes: Changes, mut stopped: watch::Receiver<bool>) {
+    pub async fn run(self, mut changes: Changes, mut stopped: watch::Receiver<bool>) {
         loop {
             let first = tokio::select! {
                 change = changes.next() => change,
@@ -86,7 +82,7 @@ impl Follower {
         }
     }
 
-    async fn look(&mut self, look: &Look) -> Result<(), StoreError> {
+    async fn look(&self, look: &Look) -> Result<(), StoreError> {
         if look.all == All::Yes {
             return self.everything().await;
         }
@@ -107,39 +103,40 @@ impl Follower {
         for run in &look.runs {
             self.look_at_run(*run).await?;
         }
-        for (run, job) in look.jobs.iter().filter(|(run, _)| !look.runs.contains(run)) {
-            let Some(project) = self.project_of(*run).await? else { continue };
-            match self.store.job(*job).await {
-                Ok(found) => self.queue.jobs(project, vec![found]),
-                Err(StoreError::Missing { .. }) => self.queue.gone(vec![*job]),
-                Err(error) => return Err(error),
-            }
-            self.runs.look(*run);
+        let jobs: Vec<JobNumber> =
+            look.jobs.iter().filter(|(run, _)| !look.runs.contains(run)).map(|(_, job)| *job).collect();
+        let found = self.store.jobs_numbered(&jobs).await?;
+        let there: HashSet<JobNumber> = found.iter().map(|job| job.number).collect();
+        let gone: Vec<JobNumber> = jobs.into_iter().filter(|job| !there.contains(job)).collect();
+        if !gone.is_empty() {
+            self.queue.gone(gone);
         }
+        self.queue.jobs(found);
+        look.jobs.iter().map(|(run, _)| *run).collect::<BTreeSet<_>>().into_iter().for_each(|run| self.runs.look(run));
         Ok(())
     }
 
-    async fn look_at_run(&mut self, id: RunId) -> Result<(), StoreError> {
-        let run = match self.store.run(id).await {
+    async fn look_at_run(&self, id: RunId) -> Result<(), StoreError> {
+        let run = match self.store.run_head(id).await {
             Ok(run) => run,
             Err(StoreError::Missing { .. }) => {
-                if let Some(project) = self.of_run.remove(&id) {
-                    self.queue.run(project, id, Vec::new());
-                    self.queue.run_left(id);
-                }
+                self.queue.run(id, Vec::new());
+                self.queue.run_left(id);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        self.note(id, run.project);
-        let jobs = self.store.jobs(id, run.attempt).await?;
-        self.queue.run(run.project, id, jobs);
+        let jobs = match run.phase {
+            RunPhase::Finished(_) => Vec::new(),
+            _ => self.store.jobs(id, run.attempt).await?,
+        };
+        self.queue.run(id, jobs);
         self.runs.look(id);
         Ok(())
     }
 
     /// News was lost: whatever is open is looked at.
-    async fn everything(&mut self) -> Result<(), StoreError> {
+    async fn everything(&self) -> Result<(), StoreError> {
         for project in self.store.projects().await? {
             self.queue.project(project);
         }
@@ -150,27 +147,6 @@ impl Follower {
             self.look_at_run(run.id).await?;
         }
         Ok(())
-    }
-
-    async fn project_of(&mut self, run: RunId) -> Result<Option<ProjectId>, StoreError> {
-        if let Some(project) = self.of_run.get(&run) {
-            return Ok(Some(*project));
-        }
-        match self.store.run(run).await {
-            Ok(found) => {
-                self.note(run, found.project);
-                Ok(Some(found.project))
-            }
-            Err(StoreError::Missing { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn note(&mut self, run: RunId, project: ProjectId) {
-        if self.of_run.len() >= RUNS {
-            self.of_run.clear();
-        }
-        self.of_run.insert(run, project);
     }
 }
 

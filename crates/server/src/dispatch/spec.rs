@@ -1,13 +1,13 @@
 //! From rows to what the queue is told. Called by the actor.
 
 use crate::run::{GroupFacts, GroupHolder, GroupQueueFacts, JobFacts};
-use domain::control::{Admission, Contact, Hold as Held, JobPhase, PoolId, ProjectId, Work};
+use domain::control::{Admission, Contact, Hold as Held, JobPhase, PoolId, Work};
 use scheduler::{Claim, GroupQueue, Hold, InProgress, JobSpec, Labels, Life, Member, Priority, RunnerDoor, RunnerSpec};
 use std::sync::Arc;
 use store::{StoredJob, StoredRunner};
 
 /// A job that is not over. Facts that cannot be read hold nothing back: the job's runner gets a clear error.
-pub(super) fn job(project: ProjectId, job: &StoredJob) -> JobSpec {
+pub(super) fn job(job: &StoredJob) -> JobSpec {
     let hold = match &job.phase {
         JobPhase::Held { hold: Held::Dependency(why), .. } => Some(Hold::Dependency(Arc::from(why.as_str()))),
         JobPhase::Held { hold: Held::Approval(why) | Held::Concurrency(why), .. } => {
@@ -17,7 +17,7 @@ pub(super) fn job(project: ProjectId, job: &StoredJob) -> JobSpec {
     };
     let groups = JobFacts::of(job).map(|facts| facts.groups).unwrap_or_default();
     JobSpec {
-        project,
+        project: job.project,
         labels: Labels::new(&job.labels),
         priority: Priority(i16::try_from(job.priority).unwrap_or(if job.priority < 0 { i16::MIN } else { i16::MAX })),
         claims: groups.iter().map(|group| claim(job, group)).collect(),

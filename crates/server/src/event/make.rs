@@ -92,7 +92,7 @@ pub(super) async fn make(
     }
     if !numbers.is_empty() {
         let jobs = plane.store.jobs(stored.id, stored.attempt).await?;
-        plane.queue.jobs(project.id, jobs.into_iter().filter(|job| job.phase.end().is_none()).collect());
+        plane.queue.jobs(jobs.into_iter().filter(|job| job.phase.end().is_none()).collect());
     }
     Ok(stored)
 }

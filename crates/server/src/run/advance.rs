@@ -2,17 +2,18 @@
 //! same writes it once (`Store::advance`). Rooms say which run to look at through an [`Advancer`]; a crash between an end and what follows is
 //! found by the next [`Worker::tick`].
 
+use super::difference;
 use super::facts::{FactsError, RunFacts};
-use super::follow::{Follow, waiting_job};
-use super::live::{Live, Told, look, told};
+use super::follow::Follow;
+use super::live::{Cancelled, Live, Told, Undecided, told};
 use crate::dispatch::QueueHandle;
-use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, JobPhase, RunId, RunPhase};
-use domain::{Clock, JobId};
+use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, RunId, RunPhase};
+use domain::{Clock, JobId, Timestamp};
 use scheduler::{Cancellation, Member};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{Advance, ChangedJob, Store, StoreError, StoredJob, StoredRun};
+use store::{Advance, Content, Followed, RunHead, Store, StoreError, StoredRun};
 use tokio::sync::{mpsc, watch};
 
 /// So many machines are kept in memory.
@@ -203,52 +204,79 @@ impl Worker {
     }
 
     async fn advance(&self, id: RunId) -> Result<Next, AdvanceError> {
-        let run = self.store.run(id).await?;
+        let run = self.store.run_head(id).await?;
         if run.ends <= run.advanced {
             if let RunPhase::Finished(_) = run.phase {
                 self.queue.run_left(run.id);
             }
             return Ok(Next::Done);
         }
-        let facts = RunFacts::of(&run)?;
-        let jobs = self.store.jobs(run.id, run.attempt).await?;
-        let told = told(&run, &jobs);
+        let now = self.clock.now();
         let key = (run.id, run.attempt);
         let kept = self.live.lock().unwrap_or_else(PoisonError::into_inner).take(key);
-        let (live, follow) = match kept {
+        let (mut live, follow) = match kept {
             // One that heard more than was written is of no use.
-            Some(live) if live.heard() <= run.advanced => hear(live, &run, &facts, &told, self.clock.now()),
-            _ => again(&run, &facts, &told, self.clock.now())?,
+            Some(live) if live.heard() <= run.advanced => {
+                let ended = self.store.ended(run.id, run.attempt, live.heard()).await?;
+                hear(live, &run, &told(&run, ended), now)
+            }
+            _ => self.again(&run, now).await?,
         };
-        let waiting = live.machine().waiting();
         let calls_ended = follow.calls_ended.clone();
-        let advance = compare(&jobs, follow, waiting, self.clock.now());
-        let written = self.store.advance(&run, &advance, self.clock.now()).await?;
-        let Some((_, changed)) = written else { return Ok(Next::More) };
+        let advance = match difference::unless_read(&live, &follow) {
+            Some(advance) => advance,
+            None => {
+                let rows = self.store.job_rows(run.id, run.attempt).await?;
+                difference::of(&rows, follow, &mut live, now)
+            }
+        };
+        let written = self.store.advance(&run, &advance, now).await?;
+        let Some(done) = written else { return Ok(Next::More) };
         self.live.lock().unwrap_or_else(PoisonError::into_inner).put(key, live);
-        self.tell(&run, &advance, &changed, calls_ended).await?;
+        self.tell(&run, &advance, &done, calls_ended).await?;
         Ok(Next::More)
+    }
+
+    /// The machine made again, and what follows from what nobody has drawn from yet.
+    async fn again(&self, run: &RunHead, now: Timestamp) -> Result<(Live, Follow), AdvanceError> {
+        let stored = self.store.run(run.id).await?;
+        let facts = RunFacts::of(&stored)?;
+        let ended = self.store.ended(run.id, run.attempt, 0).await?;
+        let (live, first) = Live::again(&stored, &facts, cancelled(run), now)?;
+        let (live, mut follow) = hear(live, run, &told(run, ended), now);
+        if run.advanced < 0 {
+            // Of a re-run not even the first jobs are there.
+            let Follow { jobs, cancel, calls_ended } = first;
+            follow.jobs.splice(0..0, jobs);
+            follow.cancel.splice(0..0, cancel);
+            follow.calls_ended.splice(0..0, calls_ended);
+        }
+        Ok((live, follow))
     }
 
     /// Tells the dispatcher what is new.
     async fn tell(
         &self,
-        run: &StoredRun,
+        run: &RunHead,
         advance: &Advance,
-        changed: &[ChangedJob],
+        done: &Followed,
         calls_ended: Vec<JobId>,
     ) -> Result<(), StoreError> {
         let mut over: Vec<JobNumber> = advance.removed.clone();
-        over.extend(changed.iter().filter(|job| job.after.end().is_some()).map(|job| job.number));
+        over.extend(done.changed.iter().filter(|job| job.after.end().is_some()).map(|job| job.number));
         if !over.is_empty() {
             self.queue.gone(over);
         }
-        if !advance.jobs.is_empty() || !advance.replaced.is_empty() {
-            let jobs = self.store.jobs(run.id, run.attempt).await?;
+        let new: Vec<JobNumber> =
+            advance.replaced.iter().map(|(job, _)| *job).chain(done.made.iter().copied()).collect();
+        if !new.is_empty() {
+            let jobs = self.store.jobs_numbered(&new).await?;
             let open = jobs.into_iter().filter(|job| job.phase.end().is_none()).collect();
-            self.queue.jobs(run.project, open);
+            self.queue.jobs(open);
         }
-        self.queue.calls_left(run.id, calls_ended);
+        if !calls_ended.is_empty() {
+            self.queue.calls_left(run.id, calls_ended);
+        }
         Ok(())
     }
 
@@ -285,11 +313,11 @@ impl Worker {
     }
 
     async fn cancel_call(&self, run: RunId, call: &JobId, by: CancelCause) -> Result<Option<RunId>, StoreError> {
-        let stored = self.store.run(run).await?;
+        let head = self.store.run_head(run).await?;
         let inside = format!("{call} / ");
-        for job in self.store.jobs(run, stored.attempt).await? {
-            let is_placeholder = matches!(job.phase, JobPhase::Held { .. }) && job.document.is_empty();
-            if job.id.as_str().starts_with(&inside) && job.phase.end().is_none() && !is_placeholder {
+        for job in self.store.job_rows(run, head.attempt).await? {
+            let is_open = job.phase.end().is_none() && job.content == Content::Decided;
+            if job.id.as_str().starts_with(&inside) && is_open {
                 self.cancel_job(job.number, by.clone()).await?;
             }
         }
@@ -303,80 +331,17 @@ enum Next {
     Done,
 }
 
-fn hear(mut live: Live, run: &StoredRun, facts: &RunFacts, told: &[Told], now: domain::Timestamp) -> (Live, Follow) {
-    // What was written already was heard, or is heard now for nothing.
-    live.hear(look(run, facts, now), told, run.advanced);
-    let follow = live.hear(look(run, facts, now), told, run.ends);
+fn hear(mut live: Live, run: &RunHead, told: &[Told], now: Timestamp) -> (Live, Follow) {
+    let cancelled = cancelled(run);
+    if live.heard() < run.advanced {
+        // What was written already was heard by another, and is heard here for nothing.
+        live.undecided = Undecided::Unknown;
+        live.hear(cancelled, now, told, run.advanced);
+    }
+    let follow = live.hear(cancelled, now, told, run.ends);
     (live, follow)
 }
 
-/// The machine made again, and what follows from what nobody has drawn from yet.
-fn again(
-    run: &StoredRun,
-    facts: &RunFacts,
-    told: &[Told],
-    now: domain::Timestamp,
-) -> Result<(Live, Follow), FactsError> {
-    let (live, first) = Live::again(run, facts, now)?;
-    let (live, mut follow) = hear(live, run, facts, told, now);
-    if run.advanced < 0 {
-        // Of a re-run not even the first jobs are there.
-        let Follow { jobs, cancel, calls_ended } = first;
-        follow.jobs.splice(0..0, jobs);
-        follow.cancel.splice(0..0, cancel);
-        follow.calls_ended.splice(0..0, calls_ended);
-    }
-    Ok((live, follow))
-}
-
-/// What of the rows is to be changed.
-fn compare(
-    jobs: &[StoredJob],
-    follow: Follow,
-    waiting: Vec<workflow::run::WaitingJob>,
-    now: domain::Timestamp,
-) -> Advance {
-    let mut advance = Advance::default();
-    let rows: HashMap<&str, &StoredJob> = jobs.iter().map(|job| (job.id.as_str(), job)).collect();
-    let is_placeholder = |job: &StoredJob| job.document.is_empty() && matches!(job.phase, JobPhase::Held { .. });
-    let mut decided = HashSet::new();
-    for job in follow.jobs {
-        if !decided.insert(job.id.clone()) {
-            continue;
-        }
-        match rows.get(job.id.as_str()) {
-            None => advance.jobs.push(job),
-            Some(row) if is_placeholder(row) => advance.replaced.push((row.number, job)),
-            // A kept job of an earlier try.
-            Some(_) => {}
-        }
-    }
-    let mut still: HashSet<JobId> = HashSet::new();
-    for waiting in waiting {
-        if decided.contains(&waiting.id) || !still.insert(waiting.id.clone()) {
-            continue;
-        }
-        match rows.get(waiting.id.as_str()) {
-            None => advance.jobs.push(waiting_job(waiting)),
-            Some(row) if is_placeholder(row) && !says(row, &waiting.why) => {
-                advance.replaced.push((row.number, waiting_job(waiting)));
-            }
-            Some(_) => {}
-        }
-    }
-    let gone = |job: &&StoredJob| is_placeholder(job) && !decided.contains(&job.id) && !still.contains(&job.id);
-    advance.removed = jobs.iter().filter(gone).map(|job| job.number).collect();
-    for (job, by) in follow.cancel {
-        if let Some(row) = rows.get(job.as_str())
-            && row.phase.end().is_none()
-        {
-            advance.changes.push((row.number, JobChange::CancelAsked { by, at: now }));
-        }
-    }
-    advance
-}
-
-/// Whether a held row has this reason.
-fn says(row: &StoredJob, why: &str) -> bool {
-    matches!(&row.phase, JobPhase::Held { hold: domain::control::Hold::Dependency(text), .. } if text == why)
+fn cancelled(run: &RunHead) -> Cancelled<'_> {
+    run.cancelled.as_ref().map(|(_, cause)| cause)
 }

@@ -2,13 +2,13 @@
 
 use super::facts::RunFacts;
 use super::follow::{Follow, Look, waiting_job};
-use super::live::Live;
+use super::live::{Live, Undecided};
 use domain::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::NewJob;
 use workflow::plan::Plan;
-use workflow::run::Run;
+use workflow::run::{Run, WaitingJob};
 
 /// A run that begins.
 #[derive(Debug)]
@@ -24,15 +24,12 @@ pub struct FirstRun {
 pub fn first(plan: Arc<Plan>, facts: &RunFacts, now: Timestamp) -> FirstRun {
     let (mut machine, decisions) = Run::start(plan, facts.inputs());
     let mut follow = Follow::default();
-    follow.take(Look { facts, cancelled: None, now }, &mut machine, decisions);
+    follow.take(Look { group: facts.group.as_ref(), cancelled: None, now }, &mut machine, decisions);
     let decided: HashSet<&str> = follow.jobs.iter().map(|job| job.id.as_str()).collect();
-    let waiting: Vec<NewJob> = machine
-        .waiting()
-        .into_iter()
-        .filter(|waiting| !decided.contains(waiting.id.as_str()))
-        .map(waiting_job)
-        .collect();
+    let waiting: Vec<WaitingJob> =
+        machine.waiting().into_iter().filter(|waiting| !decided.contains(waiting.id.as_str())).collect();
+    let undecided = waiting.iter().map(|waiting| (waiting.id.clone(), waiting.why.clone())).collect();
     let mut jobs = follow.jobs;
-    jobs.extend(waiting);
-    FirstRun { jobs, live: Live::begun(machine) }
+    jobs.extend(waiting.into_iter().map(waiting_job));
+    FirstRun { jobs, live: Live::begun(machine, facts.group.clone(), Undecided::Known(undecided)) }
 }

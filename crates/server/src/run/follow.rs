@@ -1,7 +1,7 @@
 //! From decisions of the machine to rows of jobs. Called when a run starts and whenever it goes on; deterministic, so that a machine that is made
 //! again gives the same.
 
-use super::facts::{GroupFacts, JobFacts, RunFacts, SecretsFacts};
+use super::facts::{GroupFacts, JobFacts, SecretsFacts};
 use domain::control::{CancelCause, JobPhase, NeverRan, Tolerance};
 use domain::{Conclusion, JobId, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -25,7 +25,8 @@ pub(super) struct Follow {
 /// What holds for all decisions of one look.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look<'a> {
-    pub(super) facts: &'a RunFacts,
+    /// The concurrency group of the run as a whole.
+    pub(super) group: Option<&'a GroupFacts>,
     /// Who cancelled the run, if somebody did.
     pub(super) cancelled: Option<&'a CancelCause>,
     pub(super) now: Timestamp,
@@ -99,7 +100,7 @@ fn never(look: Look<'_>, id: JobId, name: String, why: NeverRan) -> NewJob {
 }
 
 fn ready_job(look: Look<'_>, ready: &ReadyJob, document: String) -> NewJob {
-    let groups = look.facts.group.iter().cloned();
+    let groups = look.group.into_iter().cloned();
     let groups = groups.chain(ready.concurrency.iter().map(|group| GroupFacts::of(group, Some(&ready.id))));
     let facts = JobFacts {
         key: ready.job().map(|job| job.id.value.clone()).unwrap_or_default(),

@@ -1,20 +1,32 @@
 //! A run's machine in memory, with the place in the order of ends up to which it has heard. Called by `advance`, and when a job's secrets are what its
 //! callers hand on.
 
-use super::facts::{FactsError, RunFacts};
+use super::facts::{FactsError, GroupFacts, RunFacts};
 use super::follow::{Follow, Look};
-use domain::control::JobPhase;
 use domain::{JobId, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{StoredJob, StoredRun};
+use store::{EndedJob, RunHead, StoredRun};
 use workflow::run::{Decision, ReadyJob, Run, RunChange};
 
 /// A machine and what it has heard.
 #[derive(Debug)]
 pub struct Live {
     machine: Run,
+    /// The concurrency group of the run as a whole.
+    group: Option<GroupFacts>,
     /// The last end, of the run's order of ends, that it heard of.
     heard: i64,
+    pub(super) undecided: Undecided,
+}
+
+/// What is known of the rows of jobs about which nothing is decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Undecided {
+    /// Another may have written them.
+    Unknown,
+    /// These there are, each with why it waits.
+    Known(BTreeMap<JobId, String>),
 }
 
 /// Something that the machine is told, with its place.
@@ -25,8 +37,8 @@ pub(super) struct Told {
 
 impl Live {
     /// One that has just begun.
-    pub(super) const fn begun(machine: Run) -> Self {
-        Self { machine, heard: 0 }
+    pub(super) const fn begun(machine: Run, group: Option<GroupFacts>, undecided: Undecided) -> Self {
+        Self { machine, group, heard: 0, undecided }
     }
 
     pub(super) const fn heard(&self) -> i64 {
@@ -38,16 +50,23 @@ impl Live {
     }
 
     /// Makes the machine of a run again as it was at its start; gives what that decided.
-    pub(super) fn again(run: &StoredRun, facts: &RunFacts, now: Timestamp) -> Result<(Self, Follow), FactsError> {
+    pub(super) fn again(
+        run: &StoredRun,
+        facts: &RunFacts,
+        cancelled: Cancelled<'_>,
+        now: Timestamp,
+    ) -> Result<(Self, Follow), FactsError> {
         let (mut machine, decisions) = Run::start(Arc::new(facts.plan(run)?), facts.inputs());
         let mut follow = Follow::default();
-        follow.take(look(run, facts, now), &mut machine, decisions);
-        Ok((Self::begun(machine), follow))
+        let look = Look { group: facts.group.as_ref(), cancelled, now };
+        follow.take(look, &mut machine, decisions);
+        Ok((Self::begun(machine, facts.group.clone(), Undecided::Unknown), follow))
     }
 
     /// Tells it what happened since, up to a place; gives what follows.
-    pub(super) fn hear(&mut self, look: Look<'_>, told: &[Told], until: i64) -> Follow {
+    pub(super) fn hear(&mut self, cancelled: Cancelled<'_>, now: Timestamp, told: &[Told], until: i64) -> Follow {
         let mut follow = Follow::default();
+        let look = Look { group: self.group.as_ref(), cancelled, now };
         for Told { place, change } in told {
             if *place > self.heard && *place <= until {
                 let decisions = self.machine.apply(change.clone());
@@ -59,18 +78,14 @@ impl Live {
     }
 }
 
-pub(super) fn look<'a>(run: &'a StoredRun, facts: &'a RunFacts, now: Timestamp) -> Look<'a> {
-    Look { facts, cancelled: run.cancelled.as_ref().map(|(_, cause)| cause), now }
-}
+/// Who cancelled a run, if somebody did.
+pub(super) type Cancelled<'a> = Option<&'a domain::control::CancelCause>;
 
 /// What happened to a run, in its order.
-pub(super) fn told(run: &StoredRun, jobs: &[StoredJob]) -> Vec<Told> {
-    let ends = jobs.iter().filter_map(|job| {
-        let place = job.end_order?;
-        let JobPhase::Finished { end, .. } = &job.phase else { return None };
-        let change =
-            RunChange::Ended { job: job.id.clone(), conclusion: end.conclusion(), outputs: job.outputs.clone() };
-        Some(Told { place, change })
+pub(super) fn told(run: &RunHead, ended: Vec<EndedJob>) -> Vec<Told> {
+    let ends = ended.into_iter().map(|EndedJob { id, order, conclusion, outputs }| Told {
+        place: order,
+        change: RunChange::Ended { job: id, conclusion, outputs },
     });
     let cancelled = run.cancelled.iter().map(|(place, _)| Told { place: *place, change: RunChange::CancelRequested });
     let mut told: Vec<Told> = ends.chain(cancelled).collect();
@@ -82,11 +97,11 @@ pub(super) fn told(run: &StoredRun, jobs: &[StoredJob]) -> Vec<Told> {
 pub(crate) fn ready_job(
     run: &StoredRun,
     facts: &RunFacts,
-    jobs: &[StoredJob],
+    ended: Vec<EndedJob>,
     id: &JobId,
 ) -> Result<Option<ReadyJob>, FactsError> {
     let (mut machine, mut decisions) = Run::start(Arc::new(facts.plan(run)?), facts.inputs());
-    for Told { change, .. } in told(run, jobs) {
+    for Told { change, .. } in told(&run.into(), ended) {
         decisions.extend(machine.apply(change));
     }
     Ok(decisions.into_iter().find_map(|decision| match decision {

@@ -5,6 +5,7 @@
 //! ends (`live`); both give the same.
 
 mod advance;
+mod difference;
 mod facts;
 mod first;
 mod follow;

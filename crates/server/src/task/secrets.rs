@@ -29,8 +29,8 @@ pub(super) async fn secrets(
     let seen = match facts.1.secrets {
         SecretsFacts::All => of_run,
         SecretsFacts::Given => {
-            let jobs = plane.store.jobs(run.id, run.attempt).await?;
-            let ready = run::ready_job(run, facts.0, &jobs, &job.id)?;
+            let ended = plane.store.ended(run.id, run.attempt, 0).await?;
+            let ready = run::ready_job(run, facts.0, ended, &job.id)?;
             let ready = ready.ok_or_else(|| TaskError::Forgotten { job: job.id.to_string() })?;
             ready.secrets.resolve(&of_run)?
         }

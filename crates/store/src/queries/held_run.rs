@@ -5,8 +5,9 @@
 use super::{Conn, audit, jobs, new_jobs, runs, tasks};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
+use crate::following::Seen;
 use crate::jobs::ChangedJob;
-use crate::runs::{Advance, StoredRun};
+use crate::runs::{Advance, Followed, StoredRun};
 use domain::control::{
     AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunPhase, RunRefusal, RunTally,
 };
@@ -121,11 +122,11 @@ impl HeldRun {
 
 pub(crate) async fn advance(
     conn: &mut Conn,
-    seen: &StoredRun,
+    seen: Seen,
     advance: &Advance,
     now: Timestamp,
-) -> Result<Option<(Vec<JobNumber>, Vec<ChangedJob>)>, StoreError> {
-    let mut run = hold(&mut *conn, seen.id).await?;
+) -> Result<Option<Followed>, StoreError> {
+    let mut run = hold(&mut *conn, seen.run).await?;
     // What was drawn for an earlier try says nothing of this one.
     if run.attempt != seen.attempt || run.advanced >= seen.ends {
         return Ok(None);
@@ -146,9 +147,9 @@ pub(crate) async fn advance(
         let outputs = BTreeMap::new();
         moves.push((*number, jobs::change_held(&mut *conn, &mut run, *number, change, &outputs, now).await?));
     }
-    let run_phase = run.keep(conn, now).await?;
-    let changed = |(number, (before, after))| ChangedJob { number, run: seen.id, before, after, run_phase };
-    Ok(Some((made, moves.into_iter().map(changed).collect())))
+    let phase = run.keep(conn, now).await?;
+    let changed = |(number, (before, after))| ChangedJob { number, run: seen.run, before, after, run_phase: phase };
+    Ok(Some(Followed { made, changed: moves.into_iter().map(changed).collect(), phase }))
 }
 
 pub(crate) async fn cancel(

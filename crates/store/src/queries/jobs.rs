@@ -87,6 +87,18 @@ pub(crate) async fn of_run(conn: &mut Conn, run: RunId, attempt: AttemptNumber) 
     rows.into_iter().map(Row::job).collect()
 }
 
+pub(crate) async fn numbered(conn: &mut Conn, numbers: &[JobNumber]) -> Result<Vec<StoredJob>, StoreError> {
+    let mut jobs = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let row: Option<Row> = sqlx::query_as(columns!("SELECT ", " FROM jobs WHERE id = $1"))
+            .bind(number.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+        jobs.extend(row.map(Row::job).transpose()?);
+    }
+    Ok(jobs)
+}
+
 pub(crate) async fn queued(conn: &mut Conn, after: JobNumber, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
     let rows: Vec<Row> =
         sqlx::query_as(columns!("SELECT ", " FROM jobs WHERE word = 'queued' AND id > $1 ORDER BY id LIMIT $2"))

@@ -5,7 +5,7 @@ use super::{Conn, Db, new_jobs, projects};
 use crate::error::StoreError;
 use crate::runs::{NewRun, ReservedRun, RunFilter, StoredRun};
 use domain::Timestamp;
-use domain::control::{AttemptNumber, JobNumber, ProjectId, RunId, RunJob, RunTally};
+use domain::control::{AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunTally};
 use sqlx::QueryBuilder;
 
 #[derive(sqlx::FromRow)]
@@ -48,10 +48,7 @@ impl Row {
     fn run(self) -> Result<StoredRun, StoreError> {
         let damaged = |error| StoreError::damaged("run", error);
         let time = |at: i64| Timestamp(at.cast_unsigned());
-        let cancelled = match (self.cancel_order, self.cancel_cause) {
-            (Some(order), Some(cause)) => Some((order, serde_json::from_str(&cause).map_err(damaged)?)),
-            _ => None,
-        };
+        let cancelled = cancelled(self.cancel_order, self.cancel_cause)?;
         Ok(StoredRun {
             id: RunId(self.id),
             project: ProjectId(self.project_id),
@@ -75,6 +72,12 @@ impl Row {
             finished: self.finished_at.map(time),
         })
     }
+}
+
+pub(super) fn cancelled(order: Option<i64>, cause: Option<String>) -> Result<Option<(i64, CancelCause)>, StoreError> {
+    let (Some(order), Some(cause)) = (order, cause) else { return Ok(None) };
+    let cause = serde_json::from_str(&cause).map_err(|error| StoreError::damaged("run", error))?;
+    Ok(Some((order, cause)))
 }
 
 pub(super) fn attempt(stored: i64) -> Result<AttemptNumber, StoreError> {

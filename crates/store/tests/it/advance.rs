@@ -5,7 +5,7 @@ use crate::support::{Setting, at, contract, entry};
 use domain::Conclusion;
 use domain::control::{CancelCause, Hold, JobChange, JobPhase, JobRefusal, NeverRan, RunPhase, RunRefusal, Tolerance};
 use std::collections::BTreeMap;
-use store::{Advance, AuditFilter, NewJob, StoreError};
+use store::{Advance, AuditFilter, Followed, NewJob, StoreError};
 
 contract!(
     placeholders_become_what_they_stood_for,
@@ -52,7 +52,7 @@ async fn placeholders_become_what_they_stood_for(Setting { store, .. }: Setting)
         jobs: vec![cell(1), cell(2), job("b")],
         ..Advance::default()
     };
-    let (made, changed) = store.advance(&seen, &advance, at(40)).await.unwrap().unwrap();
+    let Followed { made, changed, .. } = store.advance(&seen, &advance, at(40)).await.unwrap().unwrap();
     assert_eq!((made.len(), changed.len()), (3, 0));
     let now = store.jobs(run.id, run.attempt).await.unwrap();
     let ids: Vec<&str> = now.iter().map(|job| job.id.as_str()).collect();

@@ -45,8 +45,9 @@ async fn each_change_is_told_when_it_is_there(Setting { store, .. }: Setting) {
     store.report(&Report { change: Some(&ended), ..report }, at(41)).await.unwrap();
     assert_eq!([next(&mut news).await, next(&mut news).await], [of_job, Change::Runner(runner)]);
     let seen = store.run(run.id).await.unwrap();
-    store.advance(&seen, &Advance::default(), at(50)).await.unwrap().unwrap();
-    assert_eq!(next(&mut news).await, Change::Run(run.id));
+    let advance = Advance { jobs: vec![job("c")], ..Advance::default() };
+    let made = store.advance(&seen, &advance, at(50)).await.unwrap().unwrap().made;
+    assert_eq!(next(&mut news).await, Change::Job { job: made[0], run: run.id });
     assert_eq!(store.advance(&seen, &Advance::default(), at(50)).await.unwrap(), None);
     store.remove_project(project, at(60), &entry("project.remove", "a/b")).await.unwrap();
     assert_eq!(next(&mut news).await, Change::Project(project));

@@ -10,7 +10,7 @@ use domain::control::{
 use domain::{Conclusion, JobId, RunnerId, TaskId};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use store::{Advance, NewJob, NewRun, NewRunner, Report, RunFilter, Store, StoreError, StoredRun, Taker};
+use store::{Advance, Followed, NewJob, NewRun, NewRunner, Report, RunFilter, Store, StoreError, StoredRun, Taker};
 
 contract!(
     numbers_have_no_gap,
@@ -245,7 +245,7 @@ async fn what_follows_is_written_once_or_not_at_all(Setting { store, .. }: Setti
     for one in tries {
         done.extend(one.await.unwrap());
     }
-    let [(made, changed)] = done.as_slice() else { panic!("{done:?}") };
+    let [Followed { made, changed, .. }] = done.as_slice() else { panic!("{done:?}") };
     assert_eq!(made.len(), 2);
     let never = JobEnd::NeverRan(NeverRan::Cancelled(CancelCause::FailFast));
     assert_eq!(changed[0].after.end(), Some(&never));
