@@ -25,6 +25,64 @@ pub struct Project {
     #[serde(with = "when", default)]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Option<Timestamp>,
+    /// The forge that hears of its runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<ProjectForge>,
+}
+
+/// The forge that hears of a project's runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProjectForge {
+    /// The repository's page there.
+    pub url: String,
+    /// `gitea` (Forgejo too) or `github`.
+    pub kind: String,
+}
+
+/// A forge to be told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetForge {
+    /// The repository's page there: `https://HOST/OWNER/NAME`.
+    pub url: String,
+    /// `gitea`, `forgejo` or `github`; where it is not said, `github.com` is GitHub and all else Gitea or Forgejo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// A token of the forge that may write statuses of commits. It is kept sealed, and never said again.
+    pub token: String,
+}
+
+impl std::fmt::Debug for SetForge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetForge").field("url", &self.url).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Where a forge sends its pushes to a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hook {
+    /// The address to write into the forge's settings of the repository.
+    pub url: String,
+    /// When its secret was made; the start of 1970 where it has none: then no push is taken.
+    #[serde(with = "when", default)]
+    #[schema(value_type = String, format = DateTime)]
+    pub secret_made_at: Option<Timestamp>,
+}
+
+/// A webhook with a new secret. It is said once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MadeHook {
+    /// What the forge signs with: HMAC-SHA256, in one of the headers of GitHub, Gitea and Forgejo.
+    pub secret: String,
+    /// The rest.
+    #[serde(flatten)]
+    pub hook: Hook,
+}
+
+impl std::fmt::Debug for MadeHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MadeHook").field("hook", &self.hook).finish_non_exhaustive()
+    }
 }
 
 /// A project to be.

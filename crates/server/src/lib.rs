@@ -16,6 +16,8 @@ pub mod rest;
 pub mod run;
 pub mod runner;
 pub mod serve;
+pub mod status;
 pub mod sweep;
 pub mod task;
+pub mod told;
 pub mod watch;

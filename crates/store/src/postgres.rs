@@ -34,6 +34,8 @@ pub(crate) mod jobs;
 pub(crate) mod new_jobs;
 #[path = "queries/projects.rs"]
 pub(crate) mod projects;
+#[path = "queries/pushes.rs"]
+pub(crate) mod pushes;
 #[path = "queries/reports.rs"]
 pub(crate) mod reports;
 #[path = "queries/reruns.rs"]
@@ -44,6 +46,8 @@ pub(crate) mod retention;
 pub(crate) mod runners;
 #[path = "queries/runs.rs"]
 pub(crate) mod runs;
+#[path = "queries/statuses.rs"]
+pub(crate) mod statuses;
 #[path = "queries/tasks.rs"]
 pub(crate) mod tasks;
 #[path = "queries/tokens.rs"]

@@ -3,6 +3,7 @@
 use crate::audit::AuditEntry;
 use crate::database::{change, read};
 use crate::news::Change;
+use crate::pushes::Queue;
 use crate::{Store, StoreError};
 use domain::Timestamp;
 use domain::control::{OwnerId, ProjectId};
@@ -116,18 +117,18 @@ impl Store {
         Ok(read!(self, projects::all()))
     }
 
-    /// Replaces what the server is told about a project.
+    /// Sets one thing that the server is told about a project; null takes it away.
     ///
     /// # Errors
-    /// When there is none.
-    pub async fn set_project_settings(
+    /// When there is no such project.
+    pub async fn set_project_setting(
         &self,
         id: ProjectId,
-        settings: &serde_json::Value,
+        (key, value): (&str, &serde_json::Value),
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
-        change!(self, projects::set_settings(id, settings, now, audit), |()| vec![Change::Project(id)]);
+        change!(self, projects::set_setting(id, key, value, now, audit), |()| vec![Change::Project(id)]);
         Ok(())
     }
 
@@ -145,8 +146,6 @@ impl Store {
     /// # Errors
     /// When there is no such project.
     pub async fn note_refs(&self, id: ProjectId, refs: &[(String, String)]) -> Result<Vec<RefChange>, StoreError> {
-        Ok(change!(self, projects::note_refs(id, refs), |moved| {
-            moved.iter().take(1).map(|_| Change::Project(id)).collect()
-        }))
+        self.note_moves(id, refs, Queue::Nothing).await
     }
 }

@@ -6,6 +6,7 @@ use crate::database::{change, read};
 use crate::following::Seen;
 use crate::jobs::{ChangedJob, NewJob};
 use crate::news::Change;
+use crate::pushes::PushId;
 use crate::{Store, StoreError};
 use domain::Timestamp;
 use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, OwnerId, ProjectId, RunId, RunPhase};
@@ -186,17 +187,18 @@ impl Store {
         Ok(change!(self, runs::reserve(project)))
     }
 
-    /// As [`Self::create_run`], under numbers that were taken before.
+    /// As [`Self::create_run`], under numbers that were taken before, for a push where one caused it.
     ///
     /// # Errors
-    /// When there is no such project any more, or two jobs have one id.
+    /// When there is no such project any more, two jobs have one id, or the push has a run of this workflow already.
     pub async fn create_reserved_run(
         &self,
         reserved: ReservedRun,
         run: &NewRun,
+        push: Option<PushId>,
         now: Timestamp,
     ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
-        Ok(change!(self, runs::create_reserved(reserved, run, now), |made| vec![Change::Run(made.0.id)]))
+        Ok(change!(self, runs::create_reserved(reserved, run, push, now), |made| vec![Change::Run(made.0.id)]))
     }
 
     /// The run of a number.

@@ -5,7 +5,7 @@ use super::error::ClientError;
 use crate::audit::{Audit, AuditQuery};
 use crate::page::PageQuery;
 use crate::place::ProjectName;
-use crate::project::{NewProject, Project, ProjectList};
+use crate::project::{Hook, MadeHook, NewProject, Project, ProjectList, SetForge};
 use crate::token::{MadeToken, NewToken, RotateToken, Token, TokenKind, TokenList};
 use crate::user::User;
 use crate::version::Version;
@@ -58,6 +58,49 @@ impl Client {
     /// See [`ClientError`].
     pub async fn remove_project(&self, name: &ProjectName) -> Result<(), ClientError> {
         self.delete(format!("remove project {name}"), &format!("/projects/{name}")).done().await.map(drop)
+    }
+
+    /// Names the forge that hears of a project's runs.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 422 where it does not take the token.
+    pub async fn set_forge(&self, name: &ProjectName, forge: &SetForge) -> Result<Project, ClientError> {
+        self.put(format!("set the forge of {name}"), &format!("/projects/{name}/forge")).body(forge)?.read().await
+    }
+
+    /// No forge hears of a project's runs any more.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_forge(&self, name: &ProjectName) -> Result<(), ClientError> {
+        self.delete(format!("remove the forge of {name}"), &format!("/projects/{name}/forge")).done().await.map(drop)
+    }
+
+    /// Where a forge sends its pushes to a project.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn hook(&self, name: &ProjectName) -> Result<Hook, ClientError> {
+        self.get(format!("show the webhook of {name}"), &format!("/projects/{name}/hook")).read().await
+    }
+
+    /// Gives a project's webhook a secret; what was signed with another one is refused from now on.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn make_hook(&self, name: &ProjectName) -> Result<MadeHook, ClientError> {
+        self.post(format!("make a webhook's secret for {name}"), &format!("/projects/{name}/hook")).read().await
+    }
+
+    /// Takes the secret of a project's webhook away: no push is taken any more.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove_hook(&self, name: &ProjectName) -> Result<(), ClientError> {
+        self.delete(format!("remove the webhook's secret of {name}"), &format!("/projects/{name}/hook"))
+            .done()
+            .await
+            .map(drop)
     }
 
     /// The tokens of a kind that the token may see.

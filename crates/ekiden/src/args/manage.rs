@@ -1,43 +1,9 @@
-//! What a person manages on a server: projects, runs, jobs, runners, secrets, variables, tokens, the audit.
+//! What a person manages on a server: runs, jobs, runners, secrets, variables, the audit.
 
-use super::{Duration, ListArgs, Pair, ServerAt, ShowArgs};
-use api::{Place, ProjectName, Right};
+use super::{Duration, ListArgs, Pair, RunnerTokenArgs, ServerAt, ShowArgs};
+use api::{Place, ProjectName};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
-
-/// `ekiden project`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ProjectCommand {
-    /// Add a git repository, whose workflows run from now on when it moves.
-    Add(ProjectAddArgs),
-    /// List the projects.
-    List(ListArgs),
-    /// Remove a project with its runs, secrets and variables; its repository stays as it is.
-    Remove(ProjectArgs),
-}
-
-/// `ekiden project add`.
-#[derive(Debug, Args)]
-pub(crate) struct ProjectAddArgs {
-    /// Its name: OWNER/NAME.
-    #[arg(value_name = "OWNER/NAME")]
-    pub(crate) project: ProjectName,
-    /// Its repository: a path of the server's machine, or a URL.
-    #[arg(long, value_name = "PATH|URL", value_hint = ValueHint::AnyPath)]
-    pub(crate) git: String,
-    #[command(flatten)]
-    pub(crate) show: ShowArgs,
-}
-
-/// One project.
-#[derive(Debug, Args)]
-pub(crate) struct ProjectArgs {
-    /// Its name: OWNER/NAME.
-    #[arg(value_name = "OWNER/NAME")]
-    pub(crate) project: ProjectName,
-    #[command(flatten)]
-    pub(crate) at: ServerAt,
-}
 
 /// `ekiden run`.
 #[derive(Debug, Subcommand)]
@@ -193,7 +159,7 @@ pub(crate) enum RunnerCommand {
     Drain(RunnerArgs),
     /// Forget a runner; what it has in hand fails.
     Remove(RunnerArgs),
-    /// Print a token that registers runners (`ekiden agent register --token …`).
+    /// Print a token that registers runners, or list, rotate and revoke them.
     Token(RunnerTokenArgs),
 }
 
@@ -214,16 +180,6 @@ pub(crate) struct RunnerArgs {
     #[arg(value_name = "RUNNER")]
     pub(crate) runner: i64,
     /// Where it is registered: the whole `instance`, an OWNER, or a project OWNER/NAME.
-    #[arg(long, value_name = "SCOPE", default_value = "instance")]
-    pub(crate) scope: Place,
-    #[command(flatten)]
-    pub(crate) at: ServerAt,
-}
-
-/// `ekiden runner token`.
-#[derive(Debug, Args)]
-pub(crate) struct RunnerTokenArgs {
-    /// For runners of the whole `instance`, of an OWNER, or of a project OWNER/NAME.
     #[arg(long, value_name = "SCOPE", default_value = "instance")]
     pub(crate) scope: Place,
     #[command(flatten)]
@@ -299,61 +255,6 @@ pub(crate) struct HoldingArgs {
     /// Whose: the whole `instance`, an OWNER, or a project OWNER/NAME.
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Place,
-    #[command(flatten)]
-    pub(crate) at: ServerAt,
-}
-
-/// `ekiden token`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Make a token for a person or a program, and print it once.
-    Make(TokenMakeArgs),
-    /// List tokens; what they are is never shown again.
-    List(ListArgs),
-    /// Give a token another text, and print it once; the present one opens for a grace still.
-    Rotate(TokenRotateArgs),
-    /// Revoke a token.
-    Revoke(TokenArgs),
-}
-
-/// `ekiden token make`.
-#[derive(Debug, Args)]
-pub(crate) struct TokenMakeArgs {
-    /// What people call it.
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// What it may do: read:runs, write:runs, read:runners, write:runners, read:secrets, write:secrets, read:code, write:projects, read:audit, write:tokens, admin.
-    #[arg(long = "right", value_name = "RIGHT", value_delimiter = ',', required = true)]
-    pub(crate) rights: Vec<Right>,
-    /// Where: the whole `instance`, an OWNER, or a project OWNER/NAME.
-    #[arg(long, value_name = "SCOPE", default_value = "instance")]
-    pub(crate) scope: Place,
-    /// How long it lives, such as `90d` [default: what the server gives].
-    #[arg(long, value_name = "TIME")]
-    pub(crate) expires_in: Option<Duration>,
-    #[command(flatten)]
-    pub(crate) at: ServerAt,
-}
-
-/// `ekiden token rotate`.
-#[derive(Debug, Args)]
-pub(crate) struct TokenRotateArgs {
-    /// Its number.
-    #[arg(value_name = "TOKEN")]
-    pub(crate) token: i64,
-    /// How long the present text opens still [default: what the server gives].
-    #[arg(long, value_name = "TIME")]
-    pub(crate) grace: Option<Duration>,
-    #[command(flatten)]
-    pub(crate) at: ServerAt,
-}
-
-/// One token.
-#[derive(Debug, Args)]
-pub(crate) struct TokenArgs {
-    /// Its number.
-    #[arg(value_name = "TOKEN")]
-    pub(crate) token: i64,
     #[command(flatten)]
     pub(crate) at: ServerAt,
 }

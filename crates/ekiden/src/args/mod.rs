@@ -5,7 +5,9 @@ mod client;
 mod exec;
 mod lint;
 mod manage;
+mod project;
 mod server;
+mod token;
 mod top;
 mod up;
 mod value;
@@ -21,12 +23,18 @@ pub(crate) use exec::{
 };
 pub(crate) use lint::{LintArgs, LintFormat};
 pub(crate) use manage::{
-    AuditCommand, AuditListArgs, HoldingArgs, HoldingSetArgs, JobCommand, JobLogArgs, JobWhyArgs, ProjectAddArgs,
-    ProjectArgs, ProjectCommand, RunArgs, RunCommand, RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs,
-    RunWatchArgs, RunnerArgs, RunnerCommand, RunnerTokenArgs, ScopedListArgs, SecretCommand, TokenArgs, TokenCommand,
-    TokenMakeArgs, TokenRotateArgs, VarCommand, VarSetArgs,
+    AuditCommand, AuditListArgs, HoldingArgs, HoldingSetArgs, JobCommand, JobLogArgs, JobWhyArgs, RunArgs, RunCommand,
+    RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs, RunnerArgs, RunnerCommand, ScopedListArgs,
+    SecretCommand, VarCommand, VarSetArgs,
+};
+pub(crate) use project::{
+    ForgeArgs, ForgeKind, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs,
 };
 pub(crate) use server::{BackupArgs, DatabaseArgs, ReachArgs, RestoreArgs, ServerArgs, ServerCommand};
+pub(crate) use token::{
+    RunnerTokenArgs, RunnerTokenCommand, TokenArgs, TokenCommand, TokenKindName, TokenListArgs, TokenMakeArgs,
+    TokenRotateArgs,
+};
 pub(crate) use top::TopArgs;
 pub(crate) use up::UpArgs;
 pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
@@ -106,7 +114,7 @@ pub(crate) enum Command {
     Agent(AgentCommand),
     /// Be the control plane: projects, runners, runs, logs, the web page and the API.
     Server(Box<ServerArgs>),
-    /// Add, list and remove the repositories whose workflows a server runs.
+    /// Add, list, set and remove the repositories whose workflows a server runs, and their webhooks.
     #[command(subcommand, arg_required_else_help = true)]
     Project(ProjectCommand),
     /// List, show, follow, cancel, repeat and start runs.

@@ -16,8 +16,13 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(more: &[&str]) -> Self {
         let state = tempfile::tempdir().unwrap();
         let mut command = ekiden(&["server", "--listen", "127.0.0.1:0"]);
+        command.args(more);
         command.env("XDG_STATE_HOME", state.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         let server = Self { child, state };
@@ -169,4 +174,88 @@ fn what_does_not_answer_is_told_apart() {
     std::fs::write(state.path().join("ekiden.toml"), "[server]\nlisen = '127.0.0.1:0'\n").unwrap();
     let slip = open("127.0.0.1:0", state.path()).exits(3);
     assert!(slip.stderr.contains("did you mean 'server.listen'?"), "{slip:#?}");
+}
+
+#[test]
+fn hooks_and_tokens_that_register() {
+    let server = Server::start();
+    let repository = Repository::ci(WORKFLOW);
+    server.ask(&["project", "add", "own/repo", "--git", &path(&repository)]).exits(0);
+    let made = server.ask(&["project", "hook", "own/repo"]).exits(0);
+    let address = format!("address  {}/api/v1/repos/own/repo/hooks/push", server.url());
+    assert!(made.stdout.contains(&address) && made.stdout.contains("secret   ekiden_hook_"), "{made:#?}");
+    let again = server.ask(&["project", "hook", "own/repo"]).exits(0);
+    assert!(!again.stdout.contains("ekiden_hook_") && again.stderr.contains("--rotate"), "{again:#?}");
+    let other = server.ask(&["project", "hook", "own/repo", "--rotate", "-o", "json"]).exits(0).json();
+    assert!(!made.stdout.contains(other["secret"].as_str().unwrap()));
+    server.ask(&["project", "hook", "own/repo", "--remove"]).exits(0);
+    server.ask(&["project", "hook", "own/none"]).exits(5);
+    // A forge that is not there, and none at all.
+    let nowhere = ["project", "set", "own/repo", "--forge", "http://127.0.0.1:1/own/repo"];
+    let refused = server.ask_with(&nowhere, "t0ken\n").exits(2).never_says("t0ken");
+    assert!(refused.stderr.contains("does not answer"), "{refused:#?}");
+    server.ask_with(&nowhere, "").exits(2);
+    server.ask(&["project", "set", "own/repo"]).exits(2);
+    server.ask(&["project", "set", "own/repo", "--no-forge"]).exits(0);
+
+    let usual = server.ask(&["runner", "token"]).exits(0).stdout;
+    assert_eq!(server.ask(&["runner", "token"]).exits(0).stdout, usual, "it is said again");
+    let own = [
+        "runner",
+        "token",
+        "--name",
+        "rack",
+        "--pool",
+        "gpu",
+        "--label",
+        "gpu,linux",
+        "--uses",
+        "8",
+        "--expires-in",
+        "1d",
+    ];
+    let made = server.ask(&own).exits(0);
+    assert!(made.stdout.starts_with("ekiden_reg_") && made.stdout != usual, "{made:#?}");
+    assert!(made.stderr.contains("--labels gpu,linux"), "{made:#?}");
+    let listed =
+        server.ask(&["runner", "token", "list"]).exits(0).says("rack").says("8 more, pool gpu, with gpu,linux");
+    listed.never_says(made.stdout.trim());
+    let all = server.ask(&["token", "list", "--kind", "registration", "-o", "json"]).exits(0).json();
+    let rack = all.as_array().unwrap().iter().find(|token| token["name"] == "rack").unwrap();
+    assert_eq!((&rack["uses_left"], &rack["labels"][1]), (&8.into(), &"linux".into()));
+    let id = rack["id"].to_string();
+    let rotated = server.ask(&["runner", "token", "rotate", &id, "--grace", "1h"]).exits(0).stdout;
+    assert_ne!(rotated, made.stdout);
+    server.ask(&["runner", "token", "revoke", &id]).exits(0);
+    server.ask(&["runner", "token", "revoke", "9999"]).exits(5);
+    server.ask(&["runner", "token", "--uses", "many"]).exits(2);
+}
+
+#[test]
+fn a_backup_of_a_running_server_becomes_another_one() {
+    let server = Server::start();
+    let repository = Repository::ci(WORKFLOW);
+    server.ask(&["project", "add", "own/repo", "--git", &path(&repository)]).exits(0);
+    let room = tempfile::tempdir().unwrap();
+    let at = |name: &str| room.path().join(name).to_str().unwrap().to_owned();
+    let none = server.ask(&["server", "backup", &at("x"), "--data", &at("nowhere")]).exits(5);
+    assert!(none.stderr.contains("--data"), "{none:#?}");
+    let made = server.ask(&["server", "backup", room.path().to_str().unwrap()]).exits(0);
+    let file = made.stdout.trim().to_owned();
+    assert!(file.ends_with("Z.tar.zst") && made.stderr.contains("secrets"), "{made:#?}");
+    server.ask(&["server", "backup", &file]).exits(2);
+    let used = server.ask(&["server", "restore", &file]).exits(2);
+    assert!(used.stderr.contains("a server uses"), "{used:#?}");
+    server.ask(&["server", "restore", &at("nothing"), "--data", &at("new")]).exits(5);
+    std::fs::write(at("bad"), "hello").unwrap();
+    server.ask(&["server", "restore", &at("bad"), "--data", &at("new")]).exits(3);
+    assert!(!Path::new(&at("new")).exists());
+    let restored = server.ask(&["server", "restore", &file, "--data", &at("new")]).exits(0);
+    assert!(restored.stderr.contains("start it: ekiden server --data"), "{restored:#?}");
+    // The same tokens open the same project there.
+    let token = std::fs::read_to_string(server.state.path().join("ekiden/server/admin-token")).unwrap();
+    let second = Server::start_with(&["--data", &at("new")]);
+    let mut command = ekiden(&["project", "list"]);
+    command.env("EKIDEN_URL", second.url()).env("EKIDEN_TOKEN", token.trim());
+    run(command).exits(0).says("own/repo");
 }

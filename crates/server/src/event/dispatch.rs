@@ -81,7 +81,7 @@ pub async fn dispatch(
         changed_files: None,
         message: None,
     };
-    let started = Started { path: text.path.clone(), files: started, inputs: typed };
+    let started = Started { path: text.path.clone(), files: started, inputs: typed, push: None };
     make(plane, project, &occasion, &commit, started).await
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use source::CommitId;
 use source::project::{ProjectError, WorkflowText};
 use std::sync::Arc;
-use store::{Project, RefChange, RefMove, StoredRun};
+use store::{Project, PushId, RefChange, RefMove, StoreError, StoredRun};
 use workflow::event::{Match, starts};
 use workflow::expr::Value;
 use workflow::plan::{FileReference, Files, Parses};
@@ -28,7 +28,8 @@ struct Push {
     branch: Option<String>,
 }
 
-/// Makes the runs of a push. A ref that is gone starts nothing.
+/// Makes the runs of a push. A ref that is gone starts nothing. Of a push that is noted ([`store::Push`]) only the runs are made that are not there yet, so that it can
+/// be tried again.
 ///
 /// # Errors
 /// When the repository or the store cannot be read. Runs that were made by then stay.
@@ -37,6 +38,7 @@ pub async fn push(
     project: &Project,
     change: &RefChange,
     actor: Option<&str>,
+    noted: Option<PushId>,
 ) -> Result<Vec<StoredRun>, EventError> {
     let (before, after) = match &change.to {
         RefMove::Made(after) => (None, after),
@@ -69,28 +71,36 @@ pub async fn push(
     }
     let event = occasion.event();
     let disabled = disabled(plane, project).await?;
+    let made = match noted {
+        Some(push) => plane.store.workflows_of_push(push).await?,
+        None => Vec::new(),
+    };
     let mut runs = Vec::new();
-    for text in texts.iter().filter(|text| !disabled.contains(&text.path)) {
-        if let Some(started) = started(text, &event) {
-            runs.push(make(plane, project, &occasion, &known.commit, started).await?);
+    for text in texts.iter().filter(|text| !disabled.contains(&text.path) && !made.contains(&text.path)) {
+        let Some(started) = started(text, &event, noted) else { continue };
+        match make(plane, project, &occasion, &known.commit, started).await {
+            Ok(run) => runs.push(run),
+            // Another server makes the runs of this push too, and was faster with this one.
+            Err(EventError::Store(StoreError::Present { what: "run", .. })) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(runs)
 }
 
 /// A workflow that the event starts. One that cannot be read is started, so that somebody sees why.
-fn started(text: &WorkflowText, event: &workflow::event::Event) -> Option<Started> {
+fn started(text: &WorkflowText, event: &workflow::event::Event, push: Option<PushId>) -> Option<Started> {
     let (path, inputs) = (text.path.clone(), Value::default());
     let source = match &text.text {
         Ok(source) => source,
-        Err(why) => return Some(Started { path, files: Err(why.to_string()), inputs }),
+        Err(why) => return Some(Started { path, files: Err(why.to_string()), inputs, push }),
     };
     let (mut files, mut parses) = (Files::new(), Parses::default());
     let root = FileReference::Local(path.clone());
     files.insert(root.clone(), Arc::clone(source));
     let workflow = parses.parse(&files, &root).and_then(|parsed| parsed.value);
     let is_started = workflow.is_none_or(|workflow| starts(&workflow, event) == Match::Starts);
-    is_started.then(|| Started { path, files: Ok((files, parses)), inputs })
+    is_started.then(|| Started { path, files: Ok((files, parses)), inputs, push })
 }
 
 fn facts(

@@ -127,7 +127,7 @@ async fn run(plane: &Plane, due: &Schedule) -> Result<(), EventError> {
         changed_files: None,
         message: None,
     };
-    let started = Started { path: text.path.clone(), files, inputs: Value::default() };
+    let started = Started { path: text.path.clone(), files, inputs: Value::default(), push: None };
     make(plane, &project, &occasion, &head.commit, started).await?;
     Ok(())
 }

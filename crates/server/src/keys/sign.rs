@@ -6,9 +6,6 @@ use aws_lc_rs::{hmac, rand};
 /// So many bytes of a signature are kept: nobody finds one by trying.
 const SIGNATURE: usize = 12;
 const PURPOSE: &[u8] = b"ekiden job token";
-/// So many bytes a hook secret has.
-const HOOK: usize = 20;
-const HOOK_PURPOSE: &[u8] = b"ekiden hook secret";
 
 /// The system gives no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,17 +23,6 @@ pub fn random() -> Result<[u8; 20], NoRandom> {
 }
 
 impl KeyRing {
-    /// What signs the pushes to a project, by the oldest key, so that it stays when keys are rotated.
-    #[must_use]
-    pub fn sign_hook(&self, number: [u8; 8]) -> [u8; HOOK] {
-        let mut signature = [0; HOOK];
-        if let Some(drawn) = self.keys().last().and_then(|key| key.draw(b"", HOOK_PURPOSE)) {
-            let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &drawn), &number);
-            signature.copy_from_slice(&tag.as_ref()[..HOOK]);
-        }
-        signature
-    }
-
     /// The signature of a task's number, by the newest key.
     #[must_use]
     pub fn sign_task(&self, number: [u8; 8]) -> [u8; SIGNATURE] {

@@ -14,6 +14,7 @@ mod jobs;
 mod logs;
 mod names;
 mod openapi;
+mod outside;
 mod people;
 mod projects;
 mod query;

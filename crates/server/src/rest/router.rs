@@ -4,7 +4,7 @@ use super::body::LONGEST;
 use super::fault::RestFault;
 use super::guard::guard;
 use super::route::Route;
-use super::{audit, holdings, jobs, logs, people, projects, queue, runners, runs, tokens, workflows};
+use super::{audit, holdings, jobs, logs, outside, people, projects, queue, runners, runs, tokens, workflows};
 use crate::plane::Plane;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -19,6 +19,7 @@ pub(super) fn table() -> Vec<Route> {
     [
         people::routes(),
         projects::routes(),
+        outside::routes(),
         workflows::routes(),
         runs::routes(),
         jobs::routes(),

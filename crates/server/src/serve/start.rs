@@ -11,6 +11,7 @@ use crate::keys::{KeyRing, Start};
 use crate::logs::{LogObjects, LogSettings, LogStore};
 use crate::plane::{Parts, Plane, Site};
 use crate::run::{Advancer, Worker};
+use crate::status::{TellSettings, Teller};
 use crate::sweep::{SweepSettings, Sweeper};
 use crate::watch::{WatchSettings, Watcher, hints};
 use domain::{Clock, Secret, SystemClock};
@@ -66,6 +67,7 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     loops.spawn(settle(plane.clone(), stopped.clone()));
     loops.spawn(Sweeper::new(plane.clone(), SweepSettings::default()).run(stopped.clone()));
     loops.spawn(event::schedules(plane.clone(), stopped.clone()));
+    loops.spawn(Teller::new(plane.clone(), TellSettings::default()).run(stopped.clone()));
     let (hints, hinted) = hints();
     loops.spawn(Watcher::new(plane.clone(), WatchSettings::default(), hinted).run(stopped.clone()));
     let router = routes(&plane, hints);

@@ -2,8 +2,8 @@
 //! read from the repository, never from the request.
 
 use super::watcher::Hints;
-use crate::keys::KeyRing;
-use crate::plane::Plane;
+use crate::plane::{Plane, Site};
+use crate::told::HookSeed;
 use aws_lc_rs::{constant_time, hmac};
 use axum::Router;
 use axum::body::Body;
@@ -12,20 +12,19 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Secret;
-use domain::control::{ProjectId, TokenUse};
 use futures_util::StreamExt as _;
 use serde_json::json;
-use store::StoreError;
+use store::{Project, StoreError};
 
 /// As large as a forge's largest payload.
 const LARGEST: usize = 25 << 20;
 /// Where forges put the signature: GitHub's with a prefix, Gitea's and Forgejo's without.
 const HEADERS: [&str; 4] = ["x-hub-signature-256", "x-gitea-signature", "x-forgejo-signature", "x-gogs-signature"];
 
-/// What a forge signs its pushes to a project with. Drawn from the server's keys: nothing of it is stored, and it stays as long as they do.
+/// Where a forge sends its pushes to a project.
 #[must_use]
-pub fn hook_secret(keys: &KeyRing, project: ProjectId) -> Secret {
-    TokenUse::Hook.text(keys.sign_hook(project.0.to_be_bytes()))
+pub fn hook_address(site: &Site, project: &Project) -> String {
+    format!("{}/api/v1/repos/{}/hooks/push", site.url, project.full_name())
 }
 
 /// The route.
@@ -40,18 +39,23 @@ async fn pushed(
     body: Body,
 ) -> Response {
     // The same answer for a project that is not there and a signature that is wrong: nobody learns names here.
-    let refused =
-        || answer(StatusCode::UNAUTHORIZED, "no signature of this project's hook secret (ekiden project hook)");
+    let refused = || {
+        answer(
+            StatusCode::UNAUTHORIZED,
+            "no signature of this project's hook secret; `ekiden project hook OWNER/NAME` shows the address and makes a secret",
+        )
+    };
     let project = match plane.store.project(&owner, &name).await {
         Ok(project) => project,
         Err(StoreError::Missing { .. }) => return refused(),
         Err(_) => return answer(StatusCode::SERVICE_UNAVAILABLE, "the server cannot read its database now"),
     };
+    let Some(secret) = HookSeed::of(&project).and_then(|seed| seed.secret(&plane.keys)) else { return refused() };
     let signatures: Vec<_> = HEADERS.iter().filter_map(|name| headers.get(*name)).collect();
     if signatures.is_empty() {
         return refused();
     }
-    let tag = match signed(&hook_secret(&plane.keys, project.id), body).await {
+    let tag = match signed(&secret, body).await {
         Ok(tag) => tag,
         Err(refusal) => return refusal,
     };

@@ -8,5 +8,5 @@ mod hook;
 mod pushes;
 mod watcher;
 
-pub use hook::{hook_routes, hook_secret};
+pub use hook::{hook_address, hook_routes};
 pub use watcher::{Hints, Ticked, WatchSettings, Watcher, first_look, hints};

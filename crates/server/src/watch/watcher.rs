@@ -1,6 +1,6 @@
 //! The loop that looks at refs.
 
-use super::pushes::Pushes;
+use super::pushes;
 use crate::plane::Plane;
 use domain::Timestamp;
 use domain::control::ProjectId;
@@ -8,11 +8,14 @@ use source::project::{ProjectError, Refs};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Project, RefChange, StoreError};
+use store::{Project, Queue, RefChange, RefMove, StoreError};
 use tokio::sync::{mpsc, watch};
 
 /// A project this young may be on its way to the first note of its refs ([`first_look`]).
 const YOUNG: Duration = Duration::from_secs(1);
+
+/// More moves of one look than this start nothing: somebody put a whole repository in the place of another.
+const MOST_AT_ONCE: usize = 100;
 
 /// How often the watcher looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +74,6 @@ pub struct Watcher {
     listed: Option<Timestamp>,
     seen: HashMap<ProjectId, Seen>,
     hinted: HashSet<ProjectId>,
-    pushes: Pushes,
 }
 
 /// What the last look at a project found.
@@ -138,7 +140,6 @@ impl Watcher {
             listed: None,
             seen: HashMap::new(),
             hinted: HashSet::new(),
-            pushes: Pushes::default(),
         }
     }
 
@@ -148,7 +149,7 @@ impl Watcher {
             let now = self.plane.now();
             if let Err(error) = self.tick(now).await {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the projects could not be listed; they are looked at again");
+                tracing::warn!(error, "the store is away; the projects are looked at again");
             }
             tokio::select! {
                 () = tokio::time::sleep(self.settings.local) => {}
@@ -161,7 +162,7 @@ impl Watcher {
     /// Looks at every project that is due, notes what moved, and makes its runs.
     ///
     /// # Errors
-    /// When the projects cannot be listed. What is wrong with one of them is told in the log and does not keep the others.
+    /// When the store is away. What is wrong with one of them is told in the log and does not keep the others.
     pub async fn tick(&mut self, now: Timestamp) -> Result<Ticked, StoreError> {
         while let Ok(project) = self.hints.try_recv() {
             self.hinted.insert(project);
@@ -184,11 +185,8 @@ impl Watcher {
                 let seen = self.seen.entry(project.id).or_default();
                 seen.at = Some(now);
                 match found {
-                    Ok(refs) => match note(&self.plane, &project, seen, refs).await {
-                        Ok(changes) => {
-                            ticked.moves += changes.len();
-                            self.pushes.add(&project, changes, now);
-                        }
+                    Ok(refs) => match note(&self.plane, &project, seen, refs, now).await {
+                        Ok(changes) => ticked.moves += changes.len(),
                         Err(error) => {
                             ticked.failed += 1;
                             tell(&project, seen, &error);
@@ -201,7 +199,7 @@ impl Watcher {
                 }
             }
         }
-        ticked.runs = self.pushes.make(&self.plane, now).await;
+        ticked.runs = pushes::make(&self.plane, now).await?;
         Ok(ticked)
     }
 
@@ -235,11 +233,21 @@ async fn note(
     project: &Project,
     seen: &mut Seen,
     refs: Arc<Refs>,
+    now: Timestamp,
 ) -> Result<Vec<RefChange>, StoreError> {
     if seen.noted.as_ref().is_some_and(|noted| Arc::ptr_eq(noted, &refs)) {
         return Ok(Vec::new());
     }
-    let changes = plane.store.note_refs(project.id, &rows(&refs)).await?;
+    let queue = Queue::UpTo { most: MOST_AT_ONCE, due: now };
+    let changes = plane.store.note_moves(project.id, &rows(&refs), queue).await?;
+    let starting = changes.iter().filter(|change| !matches!(change.to, RefMove::Gone(_))).count();
+    if starting > MOST_AT_ONCE {
+        tracing::warn!(
+            project = project.full_name(),
+            moves = starting,
+            "so many branches and tags moved at once that none of them starts a run"
+        );
+    }
     seen.noted = Some(refs);
     if seen.wrong.take().is_some() {
         tracing::info!(project = project.full_name(), "the repository can be read again");

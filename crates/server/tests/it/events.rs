@@ -66,7 +66,7 @@ async fn a_push_starts_what_its_filters_let_through() {
     let before = world.repository.commit("docs", &[("docs/a.md", "a")]);
     let after = world.repository.commit("code: a\n\nmore of it", &[("src/a.rs", "a")]);
     let change = RefChange { name: "refs/heads/main".to_owned(), to: RefMove::Moved { before, after: after.clone() } };
-    push(plane, &world.project, &change, Some("pusher")).await.unwrap();
+    push(plane, &world.project, &change, Some("pusher"), None).await.unwrap();
     let runs = runs(&world).await;
     let names: Vec<&str> = runs.iter().map(|run| run.workflow.rsplit('/').next().unwrap()).collect();
     assert_eq!(names, ["all.yml", "broken.yml"]);
@@ -81,7 +81,7 @@ async fn a_push_starts_what_its_filters_let_through() {
     assert!(runs[1].fault.as_ref().unwrap().contains("broken.yml:"), "{:?}", runs[1].fault);
     let skipped = world.repository.commit("wip [skip ci]", &[("src/a.rs", "b")]);
     let change = RefChange { name: "refs/heads/main".to_owned(), to: RefMove::Moved { before: after, after: skipped } };
-    let made = push(plane, &world.project, &change, None).await.unwrap();
+    let made = push(plane, &world.project, &change, None, None).await.unwrap();
     // What cannot be read cannot be skipped either.
     assert_eq!(made.iter().map(|run| run.workflow.as_str()).collect::<Vec<_>>(), [format!("{folder}/broken.yml")]);
     world.server.stop().await;

@@ -3,7 +3,7 @@
 use domain::control::ProjectId;
 use domain::{Clock, SystemClock, Timestamp};
 use server::serve::{FOLDERS, Running, ServerSettings, start};
-use server::watch::{WatchSettings, Watcher, first_look, hints, hook_secret};
+use server::watch::{WatchSettings, Watcher, first_look, hints};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use store::{AuditEntry, NewProject, Project, RunFilter, StoredRun};
@@ -110,29 +110,131 @@ async fn a_repository_that_goes_away_does_not_keep_others() {
     running.stop().await;
 }
 
+/// As each forge signs its pushes, header by header.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signed_post_is_taken_and_another_is_not() {
-    use aws_lc_rs::hmac;
+async fn a_signed_push_makes_its_run_at_once() {
     let temp = TempRepository::with(&[(".github/workflows/ci.yml", WORKFLOW)]);
     let running = server(temp.around()).await;
     let project = project(&running, &temp).await;
-    let secret = hook_secret(&running.plane.keys, project.id);
+    let admin = client(&running, temp.around());
+    let name: api::ProjectName = "own/repo".parse().unwrap();
     let body = r#"{"ref":"refs/heads/main"}"#;
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()), body.as_bytes());
-    let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let send = async |name: &str, signature: &str| post(&running, name, signature, body).await;
-    assert!(send("repo", &format!("sha256={digits}")).await.starts_with("HTTP/1.1 202"));
-    assert!(send("repo", &digits.replace('a', "b").replace('1', "2")).await.starts_with("HTTP/1.1 401"));
-    assert!(send("none", &digits).await.starts_with("HTTP/1.1 401"));
+    let none = admin.hook(&name).await.unwrap();
+    assert_eq!(none.url, format!("http://{}/api/v1/repos/own/repo/hooks/push", running.address));
+    assert_eq!(none.secret_made_at, None);
+    let empty = format!("sha256={}", signed("", body));
+    assert!(post(&running, "repo", ("X-Hub-Signature-256", &empty), body).await.starts_with("HTTP/1.1 401"));
+    let first = admin.make_hook(&name).await.unwrap();
+    assert!(first.secret.starts_with("ekiden_hook_") && first.hook.secret_made_at.is_some(), "{first:?}");
+    assert!(!format!("{first:?}").contains(&first.secret));
+    let digits = signed(&first.secret, body);
+    for (header, signature) in [
+        ("X-Gitea-Signature", digits.clone()),
+        ("X-Forgejo-Signature", digits.clone()),
+        ("X-Hub-Signature-256", format!("sha256={digits}")),
+    ] {
+        let commit = temp.commit("next", &[("a", header)]);
+        let answer = post(&running, "repo", (header, &signature), body).await;
+        assert!(answer.starts_with("HTTP/1.1 202"), "{header}: {answer}");
+        let end = Instant::now() + Duration::from_secs(20);
+        while !runs(&running, project.id).await.iter().any(|run| run.commit == commit) {
+            assert!(Instant::now() < end, "{header}");
+            tokio::task::yield_now().await;
+        }
+    }
+    let refused = async |name: &str, signature: &str| {
+        let answer = post(&running, name, ("X-Gitea-Signature", signature), body).await;
+        assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("ekiden project hook"), "{answer}");
+    };
+    refused("repo", &digits.replace('a', "b").replace('1', "2")).await;
+    refused("none", &digits).await;
+    // Another secret: what the first one signs is refused, also after a restart.
+    let second = admin.make_hook(&name).await.unwrap();
+    assert_ne!(second.secret, first.secret);
+    refused("repo", &digits).await;
+    running.stop().await;
+    let running = server(temp.around()).await;
+    let answer = post(&running, "repo", ("X-Gitea-Signature", &signed(&second.secret, body)), body).await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    client(&running, temp.around()).remove_hook(&name).await.unwrap();
+    let answer = post(&running, "repo", ("X-Gitea-Signature", &signed(&second.secret, body)), body).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     running.stop().await;
 }
 
-/// A request by hand: there is no client for it.
-async fn post(running: &Running, name: &str, signature: &str, body: &str) -> String {
+/// A server that was killed after it noted a push: the next one makes the runs that are missing, and no others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_outlives_the_server_that_noted_it() {
+    let other = (".github/workflows/other.yml", WORKFLOW);
+    let temp = TempRepository::with(&[(".github/workflows/ci.yml", WORKFLOW), other]);
+    let running = server(temp.around()).await;
+    let project = project(&running, &temp).await;
+    running.stop().await;
+    let commit = temp.commit("second", &[("a", "2")]);
+    // What a server that dies in between leaves: the refs and the push are noted, one of the runs is made.
+    let store =
+        store::Store::open(&format!("sqlite:{}", temp.around().join("server/ekiden.db").display())).await.unwrap();
+    let refs = vec![("refs/heads/main".to_owned(), commit.clone())];
+    let queue = store::Queue::UpTo { most: 9, due: Timestamp(0) };
+    assert_eq!(store.note_moves(project.id, &refs, queue).await.unwrap().len(), 1);
+    let push = store.take_pushes(Timestamp(1), Timestamp(2), 9).await.unwrap().pop().unwrap();
+    let half = store::NewRun {
+        project: project.id,
+        workflow: ".github/workflows/ci.yml".to_owned(),
+        title: "made by the one that died".to_owned(),
+        event: "push".to_owned(),
+        reference: "refs/heads/main".to_owned(),
+        commit: commit.clone(),
+        actor: "a".to_owned(),
+        facts: serde_json::json!({}),
+        jobs: Err("cut off".to_owned()),
+    };
+    let reserved = store.reserve_run(project.id).await.unwrap();
+    store.create_reserved_run(reserved, &half, Some(push.id), SystemClock.now()).await.unwrap();
+    store.close().await;
+
+    let running = server(temp.around()).await;
+    let end = Instant::now() + Duration::from_secs(20);
+    let made = loop {
+        let made = runs(&running, project.id).await;
+        let left =
+            running.plane.store.take_pushes(Timestamp(i64::MAX.cast_unsigned() / 2), Timestamp(1), 9).await.unwrap();
+        if made.len() > 1 && left.is_empty() {
+            break made;
+        }
+        assert!(Instant::now() < end, "{made:?} {left:?}");
+    };
+    let mut workflows: Vec<_> = made.iter().map(|run| (run.workflow.as_str(), run.commit.as_str())).collect();
+    workflows.sort_unstable();
+    let commit = commit.as_str();
+    assert_eq!(workflows, [(".github/workflows/ci.yml", commit), (".github/workflows/other.yml", commit)]);
+    running.stop().await;
+}
+
+fn client(running: &Running, at: &Path) -> api::Client {
+    let file = std::fs::read_to_string(at.join("server/admin-token"));
+    api::Client::new(&api::ClientSettings {
+        url: format!("http://{}", running.address),
+        token: Some(domain::Secret::new(file.unwrap().trim())),
+        authority: api::Authority::System,
+        timeout: Duration::from_secs(20),
+        version: "test".to_owned(),
+    })
+    .unwrap()
+}
+
+fn signed(secret: &str, body: &str) -> String {
+    use aws_lc_rs::hmac;
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A request by hand, as a forge sends it.
+async fn post(running: &Running, name: &str, (header, signature): (&str, &str), body: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(running.address).await.unwrap();
     let text = format!(
-        "POST /api/v1/repos/own/{name}/hooks/push HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Gitea-Signature: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /api/v1/repos/own/{name}/hooks/push HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n{header}: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(text.as_bytes()).await.unwrap();

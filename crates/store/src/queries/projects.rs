@@ -1,9 +1,10 @@
 //! Queries of projects, compiled for both databases.
 
-use super::{Conn, audit, retention};
+use super::{Conn, audit, pushes, retention};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::projects::{NewProject, Project, RefChange, RefMove};
+use crate::pushes::Queue;
 use domain::Timestamp;
 use domain::control::{OwnerId, ProjectId};
 use std::collections::BTreeMap;
@@ -104,21 +105,30 @@ pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<Project>, StoreError> {
     rows.into_iter().map(Row::project).collect()
 }
 
-pub(crate) async fn set_settings(
+pub(crate) async fn set_setting(
     conn: &mut Conn,
     id: ProjectId,
-    settings: &serde_json::Value,
+    key: &str,
+    value: &serde_json::Value,
     now: Timestamp,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query("UPDATE projects SET settings = $1 WHERE id = $2")
-        .bind(settings.to_string())
+    // One caller after the other changes what is there.
+    hold(&mut *conn, id).await?;
+    let mut settings = match by_id(&mut *conn, id).await?.settings {
+        serde_json::Value::Object(settings) => settings,
+        _ => serde_json::Map::new(),
+    };
+    if value.is_null() {
+        settings.remove(key);
+    } else {
+        settings.insert(key.to_owned(), value.clone());
+    }
+    sqlx::query("UPDATE projects SET settings = $1 WHERE id = $2")
+        .bind(serde_json::Value::Object(settings).to_string())
         .bind(id.0)
         .execute(&mut *conn)
         .await?;
-    if done.rows_affected() == 0 {
-        return Err(missing(id));
-    }
     audit::add(conn, now, entry).await
 }
 
@@ -147,6 +157,7 @@ pub(crate) async fn note_refs(
     conn: &mut Conn,
     id: ProjectId,
     refs: &[(String, String)],
+    queue: Queue,
 ) -> Result<Vec<RefChange>, StoreError> {
     // One caller after the other compares.
     hold(&mut *conn, id).await?;
@@ -180,6 +191,14 @@ pub(crate) async fn note_refs(
             .execute(&mut *conn)
             .await?;
         changes.push(RefChange { name, to: RefMove::Gone(commit) });
+    }
+    let starting = changes.iter().filter(|change| !matches!(change.to, RefMove::Gone(_)));
+    if let Queue::UpTo { most, due } = queue
+        && starting.clone().count() <= most
+    {
+        for change in starting {
+            pushes::queue(&mut *conn, id, change, due).await?;
+        }
     }
     Ok(changes)
 }

@@ -3,6 +3,7 @@
 use super::held_run::HeldRun;
 use super::{Conn, Db, new_jobs, projects};
 use crate::error::StoreError;
+use crate::pushes::PushId;
 use crate::runs::{NewRun, ReservedRun, RunFilter, StoredRun};
 use domain::Timestamp;
 use domain::control::{AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunTally};
@@ -114,13 +115,14 @@ pub(crate) async fn create(
     now: Timestamp,
 ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
     let reserved = reserve(&mut *conn, run.project).await?;
-    create_reserved(conn, reserved, run, now).await
+    create_reserved(conn, reserved, run, None, now).await
 }
 
 pub(crate) async fn create_reserved(
     conn: &mut Conn,
     reserved: ReservedRun,
     run: &NewRun,
+    push: Option<PushId>,
     now: Timestamp,
 ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
     let (jobs, fault) = match &run.jobs {
@@ -131,8 +133,8 @@ pub(crate) async fn create_reserved(
     let first = HeldRun { fault, ..HeldRun::new(reserved.id, run.project, tally) };
     let row: Option<Row> = sqlx::query_as(columns!(
         "INSERT INTO runs (id, project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt,
-                           tally, phase, word, fault, ends, advanced, created_at, attempt_at, finished_at)
-         SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $15, $16 FROM projects
+                           tally, phase, word, fault, ends, advanced, created_at, attempt_at, finished_at, push_id)
+         SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $15, $16, $18 FROM projects
          WHERE id = $17 RETURNING ",
         ""
     ))
@@ -153,11 +155,23 @@ pub(crate) async fn create_reserved(
     .bind(now.0.cast_signed())
     .bind(first.is_over().then_some(now.0.cast_signed()))
     .bind(run.project.0)
+    .bind(push.map(|push| push.0))
     .fetch_optional(&mut *conn)
-    .await?;
+    .await
+    .map_err(|error| twice(error, run, push))?;
     let made = row.ok_or_else(|| projects::missing(run.project))?.run()?;
     let numbers = new_jobs::insert(conn, &first, jobs, now).await?;
     Ok((made, numbers))
+}
+
+/// Another server was faster with the run of a push.
+fn twice(error: sqlx::Error, run: &NewRun, push: Option<PushId>) -> StoreError {
+    match (&error, push) {
+        (sqlx::Error::Database(fault), Some(push)) if fault.is_unique_violation() => {
+            StoreError::Present { what: "run", name: format!("of {} for push {}", run.workflow, push.0) }
+        }
+        _ => error.into(),
+    }
 }
 
 pub(crate) async fn by_id(conn: &mut Conn, id: RunId) -> Result<StoredRun, StoreError> {

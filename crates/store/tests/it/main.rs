@@ -10,6 +10,7 @@ mod lists;
 mod news;
 mod old_data;
 mod projects;
+mod pushes;
 mod reports;
 mod reruns;
 mod retention;

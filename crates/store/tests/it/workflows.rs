@@ -56,9 +56,14 @@ async fn a_schedule_is_taken_once(Setting { store, .. }: Setting) {
 async fn a_project_has_settings(Setting { store, .. }: Setting) {
     let made = store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap();
     assert_eq!(made.settings, serde_json::Value::Null);
-    let (settings, noted) = (serde_json::json!({"folders": [".forgejo"]}), entry("project.set", "a/b"));
-    store.set_project_settings(made.id, &settings, at(2), &noted).await.unwrap();
-    assert_eq!(store.project("a", "b").await.unwrap().settings, settings);
-    let none = store.set_project_settings(ProjectId(99), &settings, at(2), &noted).await;
+    let noted = entry("project.set", "a/b");
+    let set = async |id, key, value| store.set_project_setting(id, (key, &value), at(2), &noted).await;
+    set(made.id, "folders", serde_json::json!([".forgejo"])).await.unwrap();
+    set(made.id, "hook", serde_json::json!({"key": 1})).await.unwrap();
+    let both = serde_json::json!({"folders": [".forgejo"], "hook": {"key": 1}});
+    assert_eq!(store.project("a", "b").await.unwrap().settings, both);
+    set(made.id, "hook", serde_json::Value::Null).await.unwrap();
+    assert_eq!(store.project("a", "b").await.unwrap().settings, serde_json::json!({"folders": [".forgejo"]}));
+    let none = set(ProjectId(99), "hook", serde_json::Value::Null).await;
     assert!(matches!(none, Err(StoreError::Missing { what: "project", .. })), "{none:?}");
 }

@@ -3,16 +3,13 @@
 use super::connect::{connect, failure};
 use super::output::{Table, ago, list};
 use super::pages;
+use super::value::{Wanted, value};
 use crate::args::{HoldingArgs, HoldingSetArgs, ScopedListArgs, SecretCommand, VarCommand, VarSetArgs};
 use crate::commands::runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::note;
 use api::{CreateVariable, Secret, SetSecret, Variable};
-use std::io::{IsTerminal as _, Read as _};
-
-/// The largest secret, as with the forges.
-const LARGEST: u64 = 64 * 1024;
 
 /// Runs a verb of `secret`.
 pub(crate) fn secret(command: &SecretCommand) -> Result<Exit, Failure> {
@@ -40,37 +37,12 @@ enum Kind {
 
 fn set_secret(args: &HoldingSetArgs) -> Result<Exit, Failure> {
     let client = connect(&args.at)?;
-    let data = value(args)?;
+    let data = value(args.file.as_deref(), &Wanted::secret(&args.name))?;
     let secret = SetSecret { data, description: args.description.clone() };
     let set = client.set_secret(&args.scope, &args.name, &secret);
     runtime()?.block_on(set).map_err(|error| failure(&error))?;
     note(format!("secret {} of {} is set", args.name, args.scope));
     Ok(Exit::Ok)
-}
-
-/// The value: a file as it is; what is typed or piped without its last line break.
-fn value(args: &HoldingSetArgs) -> Result<String, Failure> {
-    let unreadable = |error: &std::io::Error| Failure::not_found("the secret's value cannot be read").cause(error);
-    if let Some(file) = &args.file {
-        return std::fs::read_to_string(file)
-            .map_err(|error| Failure::not_found(format!("{} cannot be read", file.display())).cause(&error));
-    }
-    if std::io::stdin().is_terminal() {
-        let term = console::Term::stderr();
-        let asked = term.write_str(&format!("Value of {}: ", args.name)).and_then(|()| term.read_secure_line());
-        return asked.map_err(|error| unreadable(&error));
-    }
-    let mut text = String::new();
-    std::io::stdin().take(LARGEST + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
-    if text.len() as u64 > LARGEST {
-        return Err(Failure::usage("the secret has more than 64 KiB"));
-    }
-    let trimmed = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
-    match trimmed.unwrap_or(&text) {
-        "" => Err(Failure::usage("the secret is empty")
-            .fix(format!("printf %s \"$VALUE\" | ekiden secret set {} …", args.name))),
-        text => Ok(text.to_owned()),
-    }
 }
 
 fn set_variable(args: &VarSetArgs) -> Result<Exit, Failure> {

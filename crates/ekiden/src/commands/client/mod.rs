@@ -9,6 +9,7 @@ mod project;
 mod run;
 mod runner;
 mod token;
+mod value;
 mod watch;
 
 pub(crate) use audit::run as audit;

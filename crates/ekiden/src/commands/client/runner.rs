@@ -2,13 +2,13 @@
 
 use super::connect::{connect, failure};
 use super::output::{Cell, Table, ago, list};
-use super::pages;
-use crate::args::{RunnerArgs, RunnerCommand, RunnerTokenArgs, ScopedListArgs};
+use super::{pages, token};
+use crate::args::{Duration, RunnerArgs, RunnerCommand, RunnerTokenArgs, RunnerTokenCommand, ScopedListArgs};
 use crate::commands::runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, data, note};
-use api::{Admission, Runner};
+use api::{Admission, NewToken, Runner, TokenKind};
 
 /// Runs one of its verbs.
 pub(crate) fn run(command: &RunnerCommand) -> Result<Exit, Failure> {
@@ -16,7 +16,7 @@ pub(crate) fn run(command: &RunnerCommand) -> Result<Exit, Failure> {
         RunnerCommand::List(args) => list_all(args),
         RunnerCommand::Drain(args) => drain(args),
         RunnerCommand::Remove(args) => remove(args),
-        RunnerCommand::Token(args) => token(args),
+        RunnerCommand::Token(args) => token_of(args),
     }
 }
 
@@ -71,10 +71,34 @@ fn remove(args: &RunnerArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn token(args: &RunnerTokenArgs) -> Result<Exit, Failure> {
+fn token_of(args: &RunnerTokenArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        Some(RunnerTokenCommand::List(args)) => return token::list_of(TokenKind::Registration, args),
+        Some(RunnerTokenCommand::Rotate(args)) => return token::rotate(args),
+        Some(RunnerTokenCommand::Revoke(args)) => return token::revoke(args),
+        None => {}
+    }
     let client = connect(&args.at)?;
-    let made = runtime()?.block_on(client.registration_token(&args.scope)).map_err(|error| failure(&error))?;
-    data(&format!("{}\n", made.token))?;
-    note(format!("ekiden agent register --instance {} --token … --labels LABEL,…", client.url()));
+    let runtime = runtime()?;
+    if args.own.is_asked_for() {
+        let own = &args.own;
+        let new = NewToken {
+            kind: TokenKind::Registration,
+            name: own.name.clone().unwrap_or_else(|| "registration".to_owned()),
+            scope: Some(args.scope.to_string()),
+            rights: Vec::new(),
+            expires_in_s: own.expires_in.map(|Duration(time)| time.as_secs()),
+            uses: own.uses,
+            pool: own.pool.clone(),
+            labels: own.labels.clone(),
+        };
+        let made = runtime.block_on(client.make_token(&new)).map_err(|error| failure(&error))?;
+        token::say(&made)?;
+    } else {
+        let made = runtime.block_on(client.registration_token(&args.scope)).map_err(|error| failure(&error))?;
+        data(&format!("{}\n", made.token))?;
+    }
+    let labels = if args.own.labels.is_empty() { "LABEL,…".to_owned() } else { args.own.labels.join(",") };
+    note(format!("ekiden agent register --instance {} --token … --labels {labels}", client.url()));
     Ok(Exit::Ok)
 }

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use api::ProjectName;
+use domain::Timestamp;
 use domain::control::ProjectId;
 use server::access::Actor;
 use server::event;
@@ -11,6 +12,9 @@ use source::repository::Head;
 use source::{Repository, RepositoryError};
 use std::path::Path;
 use store::{NewProject, Project, RefChange, RefMove, StoreError, StoredRun};
+
+/// The first push is left to `up` itself for so many milliseconds.
+const OURS_MS: u64 = 60_000;
 
 /// A checkout.
 #[derive(Debug)]
@@ -77,7 +81,11 @@ impl Checkout {
             .map_err(|error| Failure::platform("the checkout's branches cannot be read").cause(&error))?;
         let Some((reference, commit)) = self.newest() else { return Ok(Added { project, runs: Vec::new() }) };
         let change = RefChange { name: reference, to: RefMove::Made(commit) };
-        let runs = event::push(plane, &project, &change, None).await;
+        // Whoever is killed in between leaves it to the watcher of the next start.
+        let due = Timestamp(plane.now().0.saturating_add(OURS_MS));
+        let push = plane.store.add_push(project.id, &change, due).await.map_err(failed)?;
+        let runs = event::push(plane, &project, &change, None, Some(push)).await;
+        plane.store.drop_push(push).await.map_err(failed)?;
         let runs = runs.map_err(|error| Failure::platform("the newest commit started nothing").cause(&error))?;
         Ok(Added { project, runs })
     }

@@ -5,6 +5,7 @@ use super::file;
 use crate::access::{Registration, TokenView, UserOpens};
 use crate::event;
 use crate::plane::Plane;
+use crate::told::ToldForge;
 use api::User;
 use domain::Timestamp;
 use domain::control::{Admission, Contact, RunnerStanding, Scope, Work};
@@ -35,6 +36,8 @@ pub(in crate::rest) fn project(site: &str, project: &Project) -> api::Project {
         git: project.git.clone(),
         html_url: format!("{site}/{}", project.full_name()),
         created_at: Some(project.created),
+        forge: ToldForge::of(project)
+            .map(|told| api::ProjectForge { url: told.url, kind: told.kind.word().to_owned() }),
     }
 }
 

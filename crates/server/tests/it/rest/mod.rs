@@ -25,7 +25,7 @@ pub(crate) struct Rest {
     pub(super) place: Place,
 }
 
-pub(super) fn client(world: &World, token: Option<&str>) -> Client {
+pub(crate) fn client(world: &World, token: Option<&str>) -> Client {
     Client::new(&ClientSettings {
         url: format!("http://{}", world.server.address),
         token: token.map(Secret::new),
@@ -41,7 +41,7 @@ pub(super) fn page(page: u32, limit: u32) -> PageQuery {
 }
 
 /// Status and message of a refusal.
-pub(super) fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> (u16, String) {
+pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> (u16, String) {
     match answer.unwrap_err() {
         ClientError::Refused { status, fault, .. } => {
             (status, fault.fix.map_or(fault.message.clone(), |fix| format!("{}; {fix}", fault.message)))

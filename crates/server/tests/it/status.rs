@@ -1,0 +1,181 @@
+//! The forge of a project hears how its runs go, once each, whatever happens in between.
+
+use crate::plane::World;
+use api::{ProjectName, SetForge};
+use domain::Conclusion;
+use serde_json::Value;
+use server::status::{TellSettings, Teller};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+const WORKFLOW: &str = "name: Build\non: workflow_dispatch\njobs:\n  a: {runs-on: lab, steps: [{run: 'true'}]}\n  b: {name: second, needs: a, runs-on: lab, steps: [{run: 'true'}]}\n";
+const TOKEN: &str = "f0rge-t0ken";
+
+/// What a forge was told, in order: the commit's path, and the body.
+#[derive(Debug, Default)]
+struct Heard {
+    said: Vec<(String, Value)>,
+    /// What it answers with; 201 where it is nothing.
+    answers: Option<u16>,
+    refused: usize,
+}
+
+type Shared = Arc<Mutex<Heard>>;
+
+/// A forge that takes statuses, over a real socket.
+async fn forge() -> (String, Shared) {
+    use axum::extract::{Path, State};
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::routing::{get, post};
+    let heard = Shared::default();
+    let is_let_in = |headers: &HeaderMap| headers["authorization"] == format!("token {TOKEN}").as_str();
+    let look = move |headers: HeaderMap| async move {
+        if is_let_in(&headers) { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+    };
+    let take = move |State(heard): State<Shared>, Path(sha): Path<String>, headers: HeaderMap, body: String| async move {
+        let mut heard = heard.lock().unwrap();
+        if let Some(answer) = heard.answers {
+            heard.refused += 1;
+            return (StatusCode::from_u16(answer).unwrap(), r#"{"message": "not\nnow"}"#);
+        }
+        assert!(is_let_in(&headers));
+        heard.said.push((sha, serde_json::from_str(&body).unwrap()));
+        (StatusCode::CREATED, "{}")
+    };
+    let router = axum::Router::new()
+        .route("/git/api/v1/repos/acme/shop", get(look))
+        .route("/git/api/v1/repos/acme/shop/statuses/{sha}", post(take))
+        .with_state(Arc::clone(&heard));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/git/acme/shop", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, heard)
+}
+
+/// A server whose own teller is not waited for, and one that does as the test says.
+fn teller(world: &World) -> Teller {
+    let settings = TellSettings { first_pause: Duration::ZERO, tries: 3, ..TellSettings::default() };
+    Teller::new(world.server.plane.clone(), settings)
+}
+
+/// The newest word of each context.
+fn states(heard: &Shared) -> BTreeMap<String, String> {
+    let heard = heard.lock().unwrap();
+    let pair = |(_, body): &(String, Value)| {
+        (body["context"].as_str().unwrap().to_owned(), body["state"].as_str().unwrap().to_owned())
+    };
+    heard.said.iter().map(pair).collect()
+}
+
+async fn set(world: &World, url: &str, token: &str) -> Result<api::Project, api::ClientError> {
+    let admin = std::fs::read_to_string(world.data.path().join("admin-token")).unwrap();
+    let client = crate::rest::client(world, Some(admin.trim()));
+    let name: ProjectName = "lab/p".parse().unwrap();
+    client.set_forge(&name, &SetForge { url: url.to_owned(), kind: None, token: token.to_owned() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forge_hears_how_its_runs_go() {
+    let world = World::with(&[
+        (".github/workflows/ci.yml", WORKFLOW),
+        (".github/workflows/bad.yml", "on: workflow_dispatch\njobs: 7\n"),
+    ])
+    .await;
+    let (url, heard) = forge().await;
+    let before = world.dispatch("bad").await;
+    for (url, token) in
+        [(url.as_str(), "another"), ("http://127.0.0.1:1/acme/shop", TOKEN), ("acme/shop", TOKEN), (url.as_str(), " ")]
+    {
+        let refused = crate::rest::refused(set(&world, url, token).await);
+        assert_eq!(refused.0, 422, "{refused:?}");
+        assert!(!refused.1.contains(TOKEN), "{refused:?}");
+    }
+    let project = set(&world, &format!("{url}.git"), &format!("{TOKEN}\n")).await.unwrap();
+    assert_eq!(project.forge.unwrap().url, url);
+    let hand = world.runner(&["lab"]).await;
+    let run = world.dispatch("ci").await;
+    let mut teller = teller(&world);
+    teller.tick().await.unwrap();
+    let of = |name: &str| format!("Build / {name} (workflow_dispatch)");
+    let is = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, state)| (of(name), (*state).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(states(&heard), is(&[("a", "pending")]), "what is held may become many, and what was over is history");
+    let a = hand.take().await.id;
+    hand.start(a).await;
+    hand.end(a, Conclusion::Success, &[]).await;
+    let b = hand.take().await.id;
+    hand.start(b).await;
+    teller.tick().await.unwrap();
+    assert_eq!(states(&heard), is(&[("a", "success"), ("second", "pending")]));
+    // The forge goes away, and the server too: nothing is lost, and nothing is said twice.
+    heard.lock().unwrap().answers = Some(503);
+    hand.end(b, Conclusion::Failure, &[]).await;
+    world.finished(&run).await;
+    let told = teller.tick().await.unwrap();
+    assert!((told.told, told.given_up) == (0, 0), "{told:?}");
+    // It holds the folder of the server that goes.
+    drop(teller);
+    let world = world.again().await;
+    heard.lock().unwrap().answers = None;
+    let mut teller = self::teller(&world);
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while states(&heard) != is(&[("a", "success"), ("second", "failure")]) {
+        assert!(std::time::Instant::now() < end, "{:?}", states(&heard));
+        teller.tick().await.unwrap();
+    }
+    let (count, last) = {
+        let heard = heard.lock().unwrap();
+        (heard.said.len(), heard.said.last().unwrap().clone())
+    };
+    assert_eq!(last.0, run.commit);
+    let page = format!("{}/lab/p/runs/{}/jobs/", world.server.plane.site.url, run.id);
+    assert!(last.1["target_url"].as_str().unwrap().starts_with(&page), "{last:?}");
+    assert!(last.1["description"].as_str().unwrap().starts_with("Failing after "), "{last:?}");
+    while !world.server.plane.store.untold_runs(world.project.id, 9).await.unwrap().is_empty() {
+        teller.tick().await.unwrap();
+    }
+    assert_eq!(teller.tick().await.unwrap().told, 0);
+    assert_eq!(heard.lock().unwrap().said.len(), count);
+    assert!(!heard.lock().unwrap().said.iter().any(|(_, body)| body["context"].as_str().unwrap().contains("bad.yml")));
+    // Run again, it is told again; a workflow that cannot be used is told too.
+    let bad = world.dispatch("bad").await;
+    assert_ne!(bad.id, before.id);
+    while !states(&heard).contains_key("bad.yml (workflow_dispatch)") {
+        assert!(std::time::Instant::now() < end, "{:?}", states(&heard));
+        teller.tick().await.unwrap();
+    }
+    assert_eq!(states(&heard)["bad.yml (workflow_dispatch)"], "error");
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_a_forge_does_not_have_holds_up_nothing() {
+    let world = World::with(&[(".github/workflows/ci.yml", WORKFLOW)]).await;
+    let (url, heard) = forge().await;
+    set(&world, &url, TOKEN).await.unwrap();
+    heard.lock().unwrap().answers = Some(404);
+    let lost = world.dispatch("ci").await;
+    let mut teller = teller(&world);
+    while !world.server.plane.store.untold_runs(world.project.id, 9).await.unwrap().is_empty() {
+        teller.tick().await.unwrap();
+    }
+    assert!(heard.lock().unwrap().refused >= 3);
+    heard.lock().unwrap().answers = None;
+    let next = world.dispatch("ci").await;
+    assert_ne!(lost.id, next.id);
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while states(&heard).is_empty() {
+        assert!(std::time::Instant::now() < end);
+        teller.tick().await.unwrap();
+    }
+    // The token is nowhere in the open.
+    let World { server, data, .. } = world;
+    server.stop().await;
+    for file in crate::support::files(data.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()), "{}", file.display());
+    }
+}
