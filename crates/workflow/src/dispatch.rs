@@ -137,7 +137,9 @@ pub fn called(
     }
 }
 
-fn default(input: &DispatchInput) -> Option<String> {
+/// The default of an input as text, where it has one. Forms show it.
+#[must_use]
+pub fn default(input: &DispatchInput) -> Option<String> {
     match &input.default.as_ref()?.kind {
         TemplateKind::Bool(value) => Some(value.to_string()),
         TemplateKind::Number(_, text) | TemplateKind::String(text) => Some(text.to_string()),

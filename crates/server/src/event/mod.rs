@@ -17,4 +17,4 @@ pub use error::EventError;
 pub use occasion::Occasion;
 pub use push::push;
 pub use schedule::{Fired, fire, read_schedules, schedules};
-pub use workflows::{WorkflowFile, workflows};
+pub use workflows::{AskedInput, WorkflowFile, default_branch, workflows};

@@ -6,6 +6,8 @@ use crate::plane::Plane;
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Project, WorkflowState};
+use workflow::dispatch;
+use workflow::model::{DispatchInput, InputType, TriggerKind};
 use workflow::plan::{FileReference, Files, Parses};
 
 /// A workflow file.
@@ -19,8 +21,42 @@ pub struct WorkflowFile {
     pub triggers: Vec<String>,
     /// Whether it is started at all.
     pub state: WorkflowState,
+    /// What a person is asked for who starts it by hand; none of one that is not started so.
+    pub inputs: Option<Vec<AskedInput>>,
     /// What is wrong with it, where something is.
     pub fault: Option<String>,
+}
+
+/// An input of a workflow that is started by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedInput {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it is, unless somebody says otherwise.
+    pub default: String,
+    /// What it is one of; none: any text.
+    pub options: Vec<String>,
+}
+
+impl AskedInput {
+    fn of(input: &DispatchInput) -> Self {
+        let options = match input.kind {
+            InputType::Boolean => vec!["false".to_owned(), "true".to_owned()],
+            InputType::Choice => input.options.iter().map(|option| option.value.clone()).collect(),
+            InputType::String | InputType::Number | InputType::Environment => Vec::new(),
+        };
+        Self {
+            name: input.id.value.clone(),
+            description: input.description.clone(),
+            required: input.required,
+            default: dispatch::default(input).unwrap_or_default(),
+            options,
+        }
+    }
 }
 
 /// The workflows at the newest commit of the default branch; none in a repository without commits.
@@ -45,6 +81,16 @@ pub async fn workflows(plane: &Plane, project: &Project) -> Result<Vec<WorkflowF
     Ok(texts.iter().map(|text| read(text, state(&text.path))).collect())
 }
 
+/// The short name of the default branch, where the repository has one.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub async fn default_branch(plane: &Plane, project: &Project) -> Result<Option<String>, EventError> {
+    let git = project.git.clone();
+    let found = blocking(plane, move |projects| Ok(projects.refs(&git)?.default_branch.clone())).await?;
+    Ok(found.map(|full| full.strip_prefix("refs/heads/").unwrap_or(&full).to_owned()))
+}
+
 fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowFile {
     let path = text.path.clone();
     let broken = |fault: String| WorkflowFile {
@@ -52,6 +98,7 @@ fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowF
         path: path.clone(),
         triggers: Vec::new(),
         state,
+        inputs: None,
         fault: Some(fault),
     };
     let source = match &text.text {
@@ -68,7 +115,11 @@ fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowF
     let mut triggers: Vec<String> = workflow.on.iter().map(|trigger| trigger.event.value.clone()).collect();
     triggers.dedup();
     let name = workflow.name.as_ref().map_or_else(|| path.clone(), |name| name.value.clone());
-    WorkflowFile { path, name, triggers, state, fault: None }
+    let inputs = workflow.on.iter().find_map(|trigger| match &trigger.kind {
+        TriggerKind::Dispatch(inputs) => Some(inputs.iter().map(AskedInput::of).collect()),
+        _ => None,
+    });
+    WorkflowFile { path, name, triggers, state, inputs, fault: None }
 }
 
 /// The paths of workflows that are not started.

@@ -87,6 +87,11 @@ impl Links {
         format!("{}/{}/{}", self.base, part(owner), part(name))
     }
 
+    /// Where a workflow is started by hand.
+    pub(crate) fn start(&self, owner: &str, name: &str, workflow: &str) -> String {
+        format!("{}/start?workflow={}", self.project(owner, name), part(workflow))
+    }
+
     /// A run.
     pub(crate) fn run(&self, run: &RunPlace) -> String {
         format!("{}/runs/{}", self.project(&run.owner, &run.name), run.run)

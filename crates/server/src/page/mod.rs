@@ -25,6 +25,7 @@ mod run;
 mod runners;
 mod runs;
 mod sections;
+mod start;
 mod text;
 mod view;
 mod visit;

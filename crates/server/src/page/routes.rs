@@ -1,7 +1,7 @@
 //! Which page is where.
 
 use super::links::Links;
-use super::{actions, assets, changes, fault, guard, job, live, login, queue, raw, run, runners, runs};
+use super::{actions, assets, changes, fault, guard, job, live, login, queue, raw, run, runners, runs, start};
 use crate::plane::Plane;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path};
@@ -30,6 +30,7 @@ pub fn routes(plane: Plane) -> Router {
         .route("/logout", post(login::logout))
         .route("/assets/{version}/{name}", get(asset))
         .route("/{owner}/{name}", get(runs::project))
+        .route("/{owner}/{name}/start", get(start::form).post(start::start))
         .route("/{owner}/{name}/runs/{run}", get(run::run))
         .route("/{owner}/{name}/runs/{run}/cancel", post(actions::cancel))
         .route("/{owner}/{name}/runs/{run}/rerun", post(actions::rerun))

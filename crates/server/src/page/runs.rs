@@ -157,12 +157,15 @@ fn filter(asked: &Pairs, action: &str, projects: Vec<Choice>) -> Filter {
 async fn workflows(visit: &Visit, project: &Project, action: &str) -> Result<Vec<WorkflowRow>, String> {
     let found = tokio::time::timeout(PATIENCE, event::workflows(&visit.plane, project)).await;
     let found = found.map_err(|_| "it does not answer".to_owned())?.map_err(|error| line(&error.to_string()))?;
+    let may_start = visit.changes(project);
     let row = |file: event::WorkflowFile| WorkflowRow {
         href: format!("{action}?workflow={}", super::links::part(&file.path)),
         name: if file.name == file.path { super::fill::file(&file.path) } else { line(&file.name) },
         path: line(&file.path),
         triggers: line(&file.triggers.join(", ")),
         disabled: file.state == WorkflowState::Disabled,
+        start: (may_start && file.inputs.is_some() && file.state == WorkflowState::Enabled)
+            .then(|| visit.links.start(&project.owner, &project.name, &file.path)),
         fault: file.fault.as_deref().map(line),
     };
     Ok(found.into_iter().map(row).collect())

@@ -145,3 +145,34 @@ async fn a_project_behind_a_url_is_mirrored() {
     });
     seen.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_person_clones_what_its_token_reaches_and_a_job_its_own_project() {
+    let rest = Rest::new().await;
+    let address = rest.world.server.address;
+    let made = async |scope: &str, rights: &[Right]| {
+        let new =
+            api::NewToken { scope: Some(scope.to_owned()), rights: rights.to_vec(), ..crate::rest::user("reader") };
+        rest.admin.make_token(&new).await.unwrap().token
+    };
+    let listed = async |token: &str, project: &str| {
+        said(&git(rest.world.repository.path(), &["ls-remote", &format!("http://x:{token}@{address}/{project}")]).await)
+    };
+    let admin = rest.world.server.first_token.clone().unwrap();
+    let reader = made("lab/p", &[Right::ReadCode]).await;
+    let hand = rest.world.runner(&["lab"]).await;
+    rest.dispatch().await;
+    let task = hand.take().await;
+    let job = task.secrets["GITHUB_TOKEN"].expose().to_owned();
+    for token in [admin.expose(), &reader, &job] {
+        let said = listed(token, "lab/p.git").await;
+        assert!(said.contains("refs/heads/main"), "{said}");
+        assert!(listed(token, "lab/other").await.contains("not found"));
+    }
+    // Rights for other things do not read code, and who may not read is not told what there is.
+    let runs = made("lab/p", &[Right::WriteRuns, Right::ReadSecrets]).await;
+    assert!(listed(&runs, "lab/p").await.contains("not found"));
+    hand.end(task.id, domain::Conclusion::Success, &[]).await;
+    assert!(listed(&job, "lab/p").await.contains("Authentication failed"), "a job's token ends with its job");
+    rest.end().await;
+}

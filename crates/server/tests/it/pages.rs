@@ -19,7 +19,7 @@ pub(crate) fn admin(world: &World) -> String {
 }
 
 /// A token that may do this, there.
-async fn token(world: &World, rights: &[Right], scope: Scope) -> String {
+pub(crate) async fn token(world: &World, rights: &[Right], scope: Scope) -> String {
     let plane = &world.server.plane;
     let token = TokenUse::User.text(server::keys::random().unwrap());
     let opens = UserOpens { rights: rights.to_vec(), session: None };

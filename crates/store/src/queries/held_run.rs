@@ -23,6 +23,8 @@ pub(crate) struct HeldRun {
     pub(super) fault: Option<String>,
     pub(super) ends: i64,
     pub(super) advanced: i64,
+    /// When the first job that is written with it was given to a runner.
+    pub(super) begun: Option<Timestamp>,
 }
 
 type Held = (i64, i64, i64, String, Option<String>, i64, i64);
@@ -62,13 +64,13 @@ pub(super) async fn hold_of_task(conn: &mut Conn, task: TaskId) -> Result<HeldRu
 
 impl HeldRun {
     pub(super) const fn new(id: RunId, project: ProjectId, tally: RunTally) -> Self {
-        Self { id, project, attempt: AttemptNumber::FIRST, tally, fault: None, ends: 0, advanced: 0 }
+        Self { id, project, attempt: AttemptNumber::FIRST, tally, fault: None, ends: 0, advanced: 0, begun: None }
     }
 
     fn of((id, project, attempt, tally, fault, ends, advanced): Held) -> Result<Self, StoreError> {
         let tally = serde_json::from_str(&tally).map_err(|error| StoreError::damaged("run", error))?;
         let (id, project, attempt) = (RunId(id), ProjectId(project), runs::attempt(attempt)?);
-        Ok(Self { id, project, attempt, tally, fault, ends, advanced })
+        Ok(Self { id, project, attempt, tally, fault, ends, advanced, begun: None })
     }
 
     /// A job of it is elsewhere now; gives the place of its end among all, if it ended.
@@ -101,7 +103,7 @@ impl HeldRun {
         let has_begun = !matches!(phase, RunPhase::Blocked | RunPhase::Waiting);
         sqlx::query(
             "UPDATE runs SET tally = $1, phase = $2, word = $3, fault = $4, ends = $5, advanced = $6,
-                 started_at = CASE WHEN $7 THEN COALESCE(started_at, $8) ELSE started_at END,
+                 started_at = CASE WHEN $7 THEN COALESCE(started_at, $11) ELSE started_at END,
                  finished_at = CASE WHEN $9 THEN $8 ELSE NULL END WHERE id = $10",
         )
         .bind(runs::written(&self.tally)?)
@@ -114,6 +116,7 @@ impl HeldRun {
         .bind(now.0.cast_signed())
         .bind(self.is_over())
         .bind(self.id.0)
+        .bind(self.begun.unwrap_or(now).0.cast_signed())
         .execute(conn)
         .await?;
         Ok(phase)

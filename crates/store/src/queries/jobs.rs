@@ -4,7 +4,9 @@ use super::held_run::HeldRun;
 use super::{Conn, Db, held_run, runs};
 use crate::error::StoreError;
 use crate::jobs::{ChangedJob, JobFilter, StoredJob};
-use domain::control::{AttemptNumber, JobChange, JobNumber, JobPhase, ProjectId, RunId, RunJob, Start, Tolerance};
+use domain::control::{
+    AttemptNumber, JobChange, JobEnd, JobNumber, JobPhase, ProjectId, RunId, RunJob, Start, Tolerance,
+};
 use domain::{JobId, Timestamp};
 use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
@@ -239,12 +241,13 @@ pub(super) async fn write(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let end_order = run.replace(RunJob::of(before, tolerance), RunJob::of(after, tolerance));
-    let has_begun = matches!(after, JobPhase::Running { .. });
+    let begun = begun(before, after);
+    run.begun = run.begun.or(begun);
     let said = if outputs.is_empty() { None } else { Some(runs::written(outputs)?) };
     sqlx::query(
         "UPDATE jobs SET phase = $1, word = $2, end_order = COALESCE($3, end_order),
              outputs = COALESCE($5, outputs),
-             started_at = CASE WHEN $6 THEN COALESCE(started_at, $7) ELSE started_at END,
+             started_at = COALESCE(started_at, $6),
              finished_at = CASE WHEN $4 THEN $7 ELSE finished_at END, task_id = $8, lease_until = $9
          WHERE id = $10",
     )
@@ -253,7 +256,7 @@ pub(super) async fn write(
     .bind(end_order)
     .bind(end_order.is_some())
     .bind(said)
-    .bind(has_begun)
+    .bind(begun.map(|begun| begun.0.cast_signed()))
     .bind(now.0.cast_signed())
     .bind(after.lease().map(|lease| lease.task.0))
     .bind(awaited(after).map(|until| until.0.cast_signed()))
@@ -261,6 +264,17 @@ pub(super) async fn write(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// When a job began that runs, or has run: when its runner got it, as forges count it. A short one says its end alone, and what a runner says of its own
+/// clock is not asked.
+fn begun(before: &JobPhase, after: &JobPhase) -> Option<Timestamp> {
+    let lease = match after {
+        JobPhase::Running { lease, .. } | JobPhase::Cancelling { lease, start: Start::At(_), .. } => Some(lease),
+        JobPhase::Finished { end: JobEnd::Concluded(_) | JobEnd::Fault(_), .. } => before.lease(),
+        _ => None,
+    };
+    lease.map(|lease| lease.given)
 }
 
 /// Until when a start is awaited.

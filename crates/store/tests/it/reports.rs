@@ -9,6 +9,7 @@ use store::{Report, Reported, Store, StoreError};
 
 contract!(
     a_report_says_all_at_once,
+    a_job_that_says_its_end_alone_began_when_its_runner_got_it,
     what_is_said_twice_changes_nothing,
     who_has_not_the_lease_has_no_say,
     outputs_may_come_early_and_the_first_stays,
@@ -61,6 +62,15 @@ async fn a_report_says_all_at_once(Setting { store, .. }: Setting) {
     assert_eq!((job.outputs, said.outputs.len()), (said.outputs, 1));
     assert_eq!(store.runner(scene.runner).await.unwrap().phase.room(), 2);
     assert_eq!(store.runs_behind(9).await.unwrap(), [job.run]);
+}
+
+async fn a_job_that_says_its_end_alone_began_when_its_runner_got_it(Setting { store, .. }: Setting) {
+    let scene = Scene::new(&store).await;
+    let (task, _) = store.task(scene.task).await.unwrap();
+    scene.say(1, Some(&scene.ended()), &[], 40).await;
+    let (_, job) = store.task(scene.task).await.unwrap();
+    assert_eq!((job.started, job.finished), (Some(task.given), Some(at(40))));
+    assert_eq!(store.run(job.run).await.unwrap().started, Some(task.given));
 }
 
 async fn what_is_said_twice_changes_nothing(Setting { store, .. }: Setting) {

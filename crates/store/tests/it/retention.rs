@@ -79,11 +79,11 @@ async fn what_stands_still_is_found(Setting { store, .. }: Setting) {
     };
     assert!(unsaid(1000).await.is_empty());
     assert_eq!(unsaid(1001).await, tasks[..2]);
-    assert!(store.started_before(at(40)).await.unwrap().is_empty());
-    let out = store.started_before(at(41)).await.unwrap();
+    assert!(store.started_before(at(20)).await.unwrap().is_empty());
+    let out = store.started_before(at(21)).await.unwrap();
     assert_eq!(
         out.iter().map(|one| (one.task, one.job, one.started)).collect::<Vec<_>>(),
-        [(tasks[2], jobs[2], at(40))]
+        [(tasks[2], jobs[2], at(20))]
     );
     assert_eq!(out[0].facts, job("c").facts);
     assert!(store.queued_before(at(10), 9).await.unwrap().is_empty());

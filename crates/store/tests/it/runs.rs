@@ -131,7 +131,7 @@ async fn a_run_goes_its_way(Setting { store, .. }: Setting) {
     assert!(matches!(again, Err(StoreError::Job(JobRefusal::Finished { .. }))), "{again:?}");
     let ended = store.job(jobs[0]).await.unwrap();
     assert_eq!((ended.outputs, ended.end_order), (outputs, Some(1)));
-    assert_eq!((ended.created, ended.started, ended.finished), (at(10), Some(at(21)), Some(at(30))));
+    assert_eq!((ended.created, ended.started, ended.finished), (at(10), Some(at(20)), Some(at(30))));
     assert!(store.given_for(runner, "key").await.unwrap().is_empty());
     assert_eq!(store.runner(runner).await.unwrap().phase.room(), 2);
 

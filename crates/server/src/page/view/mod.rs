@@ -9,6 +9,7 @@ mod mark;
 mod places;
 mod run;
 mod runs;
+mod start;
 
 pub(crate) use forms::{FaultPage, LoginPage, OncePage};
 pub(crate) use frame::{Frame, Here};
@@ -17,3 +18,4 @@ pub(crate) use mark::Mark;
 pub(crate) use places::{QueuePage, QueueRow, ReasonRow, RunnerJob, RunnerRow, RunnersPage};
 pub(crate) use run::{Action, AttemptLink, FirstFailure, JobRow, RunHead, RunPage, Waiting};
 pub(crate) use runs::{Choice, Filter, Heading, RunRow, RunsPage, WorkflowRow};
+pub(crate) use start::{InputRow, StartPage};

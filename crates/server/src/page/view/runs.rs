@@ -42,6 +42,8 @@ pub(crate) struct WorkflowRow {
     /// `push, workflow_dispatch`
     pub(crate) triggers: String,
     pub(crate) disabled: bool,
+    /// Where this person can start it by hand.
+    pub(crate) start: Option<String>,
     pub(crate) fault: Option<String>,
 }
 

@@ -111,7 +111,8 @@ fn run_shape(site: &str, run: &StoredRun, project: &Project) -> api::Run {
         repository: Some(repository(site, project, "")),
         pull_requests: Vec::new(),
         created_at: Some(run.created),
-        started_at: run.started,
+        // One that could not be planned began and ended at once.
+        started_at: run.started.or(run.finished),
         completed_at: run.finished,
         fault: run.fault.clone(),
     }
