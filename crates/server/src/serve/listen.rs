@@ -74,7 +74,8 @@ pub(super) async fn listen(listener: TcpListener, router: Router, door: Door, mu
             match &door.tls {
                 None => serve(stream, peer, router, &door, stop).await,
                 Some(tls) => match tokio::time::timeout(door.pace.handshake, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(stream, peer, router, &door, stop).await,
+                    // On the heap: connections without TLS have no room for it.
+                    Ok(Ok(stream)) => Box::pin(serve(stream, peer, router, &door, stop)).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
                 },
