@@ -12,7 +12,7 @@ use std::time::Duration;
 use store::{StoredRunner, TokenHash};
 
 /// So long a key that was good is taken as good: a revocation works within 5 s.
-const BELIEVED: Duration = Duration::from_secs(2);
+pub(super) const BELIEVED: Duration = Duration::from_secs(2);
 /// A runner is noted as heard of this often at most.
 const HEARD: Duration = Duration::from_secs(20);
 /// So many are remembered.
@@ -83,6 +83,14 @@ impl Runners {
             self.plane.access.was_wrong(&self.plane, self.origin(caller), Showing::Runner);
         }
         found
+    }
+
+    /// Looks the key of a runner up that was believed a while ago. While the database is away, it is believed still.
+    pub(super) async fn anew(&self, caller: &Caller) -> Result<(), Refusal> {
+        match self.caller(caller).await {
+            Err(refusal) if refusal.code == Code::Unauthenticated => Err(refusal),
+            _ => Ok(()),
+        }
     }
 
     async fn look(&self, caller: &Caller) -> Result<StoredRunner, Refusal> {

@@ -1,5 +1,6 @@
 //! A runner asks for work. One of ours leaves its question open until there is some; others are answered at once (`runner-protocol` 3.3).
 
+use super::caller::BELIEVED;
 use super::service::{Runners, refused};
 use crate::dispatch::{Ask, Given};
 use crate::task;
@@ -7,7 +8,7 @@ use domain::control::{Admission, JobChange};
 use domain::{RunnerId, Task, TasksVersion};
 use protocol::{Caller, Fetch, Fetched, Refusal, Want};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::StoreError;
 
 /// A question is left open for so long at most: proxies end calls of a minute.
@@ -52,8 +53,28 @@ impl Runners {
         let wait = caller.wait.unwrap_or_default().min(LONGEST);
         let wait = caller.patience.map_or(wait, |patience| wait.min(patience.saturating_sub(MARGIN)));
         let _open = Open { runners: self, runner: runner.id };
+        let asked = Instant::now();
         let given = outcome.within(wait, || self.plane.queue.flush(runner.id)).await;
+        // Its key may have been taken back while the question was open (`security` R10).
+        if !given.is_empty()
+            && asked.elapsed() >= BELIEVED
+            && let Err(refusal) = self.anew(&caller).await
+        {
+            for given in given {
+                self.give_back(&given).await;
+            }
+            return Err(refusal);
+        }
         Ok(Fetched { tasks: self.tasks(given).await, ..nothing })
+    }
+
+    /// A job that its runner is not to have after all waits again.
+    async fn give_back(&self, given: &Given) {
+        let (now, task) = (self.plane.now(), given.task.id);
+        let change = JobChange::Expired { task, at: now };
+        if let Err(error) = self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, %task, "a job waits again only when its lease is over");
+        }
     }
 
     /// Puts tasks together; one that cannot be ends its job, which says why.

@@ -407,3 +407,34 @@ async fn a_job_that_was_cancelled_hears_it_and_cannot_go_back() {
     assert!(matches!(job.phase, JobPhase::Finished { .. }), "{:?}", job.phase);
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn a_question_that_was_open_when_its_key_was_taken_back_gets_nothing() {
+    let world = world().await;
+    let (hand, good) = (world.runner(&["lab"]).await, world.runner(&["other"]).await);
+    let held = hand.client.held(Duration::from_secs(30));
+    let fetch = protocol::Fetch { version: domain::TasksVersion::UNKNOWN, want: protocol::Want::One, key: None };
+    let key = hand.key.clone();
+    let asked = tokio::spawn(async move { held.fetch(&key, fetch).await });
+    // Longer than a key is believed.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let token = world.server.first_token.clone().unwrap();
+    let runners = world.server.plane.store.runners(None).await.unwrap();
+    let id = runners.iter().find(|runner| runner.uuid == hand.key.uuid).unwrap().id;
+    let url = format!("http://{}/api/v1/admin/actions/runners/{id}/key", world.server.address);
+    let next = http().post(url).bearer_auth(token.expose()).body(r#"{"grace_s":0}"#).send().await.unwrap();
+    let next: serde_json::Value = serde_json::from_str(&next.text().await.unwrap()).unwrap();
+    let run = world.dispatch("w.yml").await;
+    let (code, _) = refusal(asked.await.unwrap());
+    assert_eq!(code, Code::Unauthenticated);
+    world.until(&run, |_, jobs| matches!(jobs[0].phase, JobPhase::Queued { .. })).await;
+    assert!(good.fetch(1).await.is_empty());
+    // With its new key the runner gets the job.
+    let key =
+        domain::RunnerKey { uuid: hand.key.uuid.clone(), token: domain::Secret::new(next["token"].as_str().unwrap()) };
+    let hand = Hand::at(&world, key);
+    let id = hand.take().await.id;
+    hand.end(id, Conclusion::Success, &[]).await;
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    world.server.stop().await;
+}
