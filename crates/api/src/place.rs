@@ -25,7 +25,9 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlace {
     /// It is no project.
-    #[error("'{0}' is no project; write OWNER/NAME, each of letters, digits, `.`, `_` and `-`, at most 100")]
+    #[error(
+        "'{0}' is no project; write OWNER/NAME, each of letters, digits, `.`, `_` and `-`, at most 100, the name without `.git` at its end"
+    )]
     Project(String),
     /// It is no scope.
     #[error("'{0}' is no scope; write instance, OWNER or OWNER/NAME")]
@@ -38,7 +40,8 @@ impl ProjectName {
     /// # Errors
     /// When one of them is none.
     pub fn new(owner: &str, name: &str) -> Result<Self, InvalidPlace> {
-        if is_part(owner) && is_part(name) {
+        // `.git` at the end of an address is left aside: of a name it would be lost.
+        if is_part(owner) && is_part(name) && !name.to_ascii_lowercase().ends_with(".git") {
             Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
         } else {
             Err(InvalidPlace::Project(format!("{owner}/{name}")))

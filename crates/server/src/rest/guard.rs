@@ -5,6 +5,7 @@ use super::fault::RestFault;
 use crate::access::{Actor, Denied, Origin, Person, Reach, shown};
 use crate::plane::Plane;
 use api::Right;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -44,13 +45,16 @@ impl Need {
 /// Lets a call through to its handler, with a [`Caller`].
 pub(super) async fn guard(
     State((plane, need)): State<(Plane, Need)>,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
     if need == Need::Nothing {
         return next.run(request).await;
     }
+    let Ok(params) = params else {
+        return RestFault::bad("the path is not UTF-8").into_response();
+    };
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
     let origin = Origin::of(plane.access.trust(), peer, request.headers());
     let (token, path) = (shown(request.headers()), request.uri().path().to_owned());

@@ -16,6 +16,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::{NewProject, StoreError};
 
+/// Addresses of the server's own: an owner of such a name would have none.
+const RESERVED: [&str; 10] =
+    ["api", "assets", "changes", "healthz", "login", "logout", "metrics", "queue", "readyz", "runners"];
 /// A path or URL longer than this is none.
 const GIT: usize = 4096;
 
@@ -56,6 +59,11 @@ async fn add(
 ) -> Result<Response, RestFault> {
     let api::NewProject { owner, name, git } = order;
     ProjectName::new(&owner, &name).map_err(|error| RestFault::invalid(error.to_string()))?;
+    if RESERVED.contains(&owner.to_ascii_lowercase().as_str()) {
+        let fault =
+            RestFault::invalid(format!("the owner '{owner}' would have the address of a page of the server's own"));
+        return Err(fault.fix("take another word"));
+    }
     let git = git.trim().to_owned();
     let place = GitPlace::of(&git).ok_or_else(|| {
         let fault = RestFault::invalid(format!("'{git}' is no place of a repository"));
