@@ -53,6 +53,7 @@ async fn open(data: &Path, repository: &TempRepository, database: Option<String>
         tls: None,
         connections: 16_384,
         pace: server::serve::Pace::default(),
+        sweep: server::sweep::SweepSettings::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "0.0.0",
     };

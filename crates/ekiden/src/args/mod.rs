@@ -37,7 +37,7 @@ pub(crate) use token::{
 };
 pub(crate) use top::TopArgs;
 pub(crate) use up::UpArgs;
-pub(crate) use value::{Age, Duration, EnvAssignment, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
+pub(crate) use value::{Age, Duration, EnvAssignment, Keep, Pair, Platform, SecretArg, SecretSource, SecretText, Size};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! `ekiden server` and `ekiden up`: their flags. What is also a key of `[server]` in `ekiden.toml` is optional here.
 
+use super::value::Keep;
 use clap::{Args, Subcommand, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,12 @@ pub(crate) struct ServerArgs {
     /// A PEM file with the private key of that certificate.
     #[arg(long, value_name = "FILE", env = "EKIDEN_SERVER_TLS_KEY", value_hint = ValueHint::FilePath)]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Runs go so long after their end, with all that is theirs: a time such as `90d`, or `none` [default: none].
+    #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_RUNS")]
+    pub(crate) keep_runs: Option<Keep>,
+    /// Logs go so long after their run's end; the run stays [default: 365d].
+    #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_LOGS")]
+    pub(crate) keep_logs: Option<Keep>,
     /// Folders of workflows; the first that a commit has counts [default: .forgejo/workflows,.gitea/workflows,.github/workflows].
     #[arg(long, value_name = "FOLDER,…", env = "EKIDEN_SERVER_WORKFLOWS", value_delimiter = ',')]
     pub(crate) workflows: Option<Vec<String>>,

@@ -229,6 +229,22 @@ impl FromStr for Age {
     }
 }
 
+/// How long something is kept: a time, or `none` for as long as there is room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Keep(pub(crate) Option<std::time::Duration>);
+
+impl FromStr for Keep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let parsed = text.parse::<Duration>().map(|Duration(time)| Self(Some(time)));
+        parsed.map_err(|_| "it must be a time such as 90d, or none".to_owned())
+    }
+}
+
 /// A number of processors.
 pub(crate) fn cpus(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -239,7 +255,7 @@ pub(crate) fn cpus(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, SecretArg, SecretSource, Size};
+    use super::{Duration, Keep, SecretArg, SecretSource, Size};
 
     #[test]
     fn a_secret_on_the_command_line_is_refused_without_repeating_it() {
@@ -259,5 +275,8 @@ mod tests {
         assert!("0".parse::<Size>().is_err() && "4 apples".parse::<Size>().is_err());
         assert_eq!("2h".parse::<Duration>().unwrap().0.as_secs(), 7200);
         assert!("2 weeks".parse::<Duration>().is_err());
+        assert_eq!("none".parse(), Ok(Keep(None)));
+        assert_eq!("1d".parse(), Ok(Keep(Some(std::time::Duration::from_secs(86_400)))));
+        assert!("0".parse::<Keep>().is_err());
     }
 }

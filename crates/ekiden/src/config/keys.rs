@@ -74,6 +74,8 @@ pub(super) const KEYS: &[Key] = &[
     key("server.tls_key", "tls-key"),
     key("server.database", "database"),
     key("server.database_file", "database-file"),
+    key("server.keep_runs", "keep-runs"),
+    key("server.keep_logs", "keep-logs"),
     key("server.workflows", "workflows"),
 ];
 

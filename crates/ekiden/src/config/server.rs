@@ -26,6 +26,10 @@ pub(crate) struct ServerTable {
     pub(crate) database: Option<String>,
     /// A file that holds its URL.
     pub(crate) database_file: Option<PathBuf>,
+    /// How long runs are kept: a time, or `none`.
+    pub(crate) keep_runs: Option<String>,
+    /// How long logs are kept.
+    pub(crate) keep_logs: Option<String>,
     /// Folders of workflows.
     pub(crate) workflows: Option<Vec<String>>,
 }

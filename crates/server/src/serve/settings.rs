@@ -4,6 +4,7 @@ use super::{Pace, Tls};
 use crate::access::{FirstError, Trust};
 use crate::keys::KeyRingError;
 use crate::logs::LogError;
+use crate::sweep::SweepSettings;
 use source::project::ProjectError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub struct ServerSettings {
     pub connections: usize,
     /// How slow clients may be.
     pub pace: Pace,
+    /// How long things are kept, and may take.
+    pub sweep: SweepSettings,
     /// This program's version.
     pub version: &'static str,
 }

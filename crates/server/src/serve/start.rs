@@ -12,7 +12,7 @@ use crate::logs::{LogObjects, LogSettings, LogStore};
 use crate::plane::{Parts, Plane, Site};
 use crate::run::{Advancer, Worker};
 use crate::status::{TellSettings, Teller};
-use crate::sweep::{SweepSettings, Sweeper};
+use crate::sweep::Sweeper;
 use crate::watch::{WatchSettings, Watcher, hints};
 use domain::{Clock, Secret, SystemClock};
 use scheduler::Settings;
@@ -65,7 +65,7 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let follower = Follower::new(plane.store.clone(), plane.queue.clone(), plane.runs.clone());
     loops.spawn(follower.run(changes, stopped.clone()));
     loops.spawn(settle(plane.clone(), stopped.clone()));
-    loops.spawn(Sweeper::new(plane.clone(), SweepSettings::default()).run(stopped.clone()));
+    loops.spawn(Sweeper::new(plane.clone(), settings.sweep).run(stopped.clone()));
     loops.spawn(event::schedules(plane.clone(), stopped.clone()));
     loops.spawn(Teller::new(plane.clone(), TellSettings::default()).run(stopped.clone()));
     let (hints, hinted) = hints();

@@ -41,6 +41,7 @@ pub(crate) fn settings(data: &Path) -> ServerSettings {
         tls: None,
         connections: 1024,
         pace: server::serve::Pace::default(),
+        sweep: server::sweep::SweepSettings::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "0.0.0",
     }

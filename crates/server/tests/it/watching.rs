@@ -21,6 +21,7 @@ async fn server(at: &Path) -> Running {
         tls: None,
         connections: 1024,
         pace: server::serve::Pace::default(),
+        sweep: server::sweep::SweepSettings::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "test",
     };

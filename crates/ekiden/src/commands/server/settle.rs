@@ -1,14 +1,16 @@
 //! What a server is to be: flags and variables over `ekiden.toml` over the defaults. Called by `server` and `up`.
 
-use crate::args::{DatabaseArgs, ServerArgs};
+use crate::args::{DatabaseArgs, Keep, ServerArgs};
 use crate::commands::place;
 use crate::config::{ServerTable, load_server};
 use crate::failure::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::access::Trust;
 use server::serve::{CONNECTIONS, FOLDERS, Pace, ServeError, ServerSettings, Tls};
+use server::sweep::SweepSettings;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where a server listens that was told nothing.
 pub(crate) const LISTEN: &str = "127.0.0.1:4600";
@@ -31,6 +33,7 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
     }
     let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
     let database = database(&args.house.database, &table)?;
+    let usual = SweepSettings::default();
     let folders = args.workflows.as_ref().or(table.workflows.as_ref());
     Ok(ServerSettings {
         data,
@@ -42,8 +45,30 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
         tls,
         connections: connections(),
         pace: Pace::default(),
+        sweep: SweepSettings {
+            runs: keep(args.keep_runs, table.keep_runs.as_deref(), "keep_runs", usual.runs)?,
+            logs: keep(args.keep_logs, table.keep_logs.as_deref(), "keep_logs", usual.logs)?,
+            ..usual
+        },
         version: env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// How long something is kept: the flag, else the key of the file, else what is usual.
+fn keep(
+    flag: Option<Keep>,
+    key: Option<&str>,
+    name: &str,
+    usual: Option<Duration>,
+) -> Result<Option<Duration>, Failure> {
+    match (flag, key) {
+        (Some(Keep(time)), _) => Ok(time),
+        (None, Some(text)) => text
+            .parse()
+            .map(|Keep(time)| time)
+            .map_err(|error| Failure::usage(format!("server.{name} is '{text}': {error}"))),
+        (None, None) => Ok(usual),
+    }
 }
 
 /// The server's folder.

@@ -17,6 +17,7 @@ use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, 
 use server::event;
 use server::plane::Plane;
 use server::serve::{FOLDERS, Pace, Running, ServeError, ServerSettings};
+use server::sweep::SweepSettings;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -98,6 +99,7 @@ async fn serve(args: &UpArgs, data: &Path) -> Result<Running, Failure> {
         tls: None,
         connections: connections(),
         pace: Pace::default(),
+        sweep: SweepSettings::default(),
         version: env!("CARGO_PKG_VERSION"),
     };
     match server::serve::start(settings.clone()).await {
