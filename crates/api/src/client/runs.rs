@@ -72,7 +72,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn rerun(&self, project: &ProjectName, id: i64) -> Result<Run, ClientError> {
-        self.post(format!("run {id} again"), &format!("{}/rerun", run(project, id))).read().await
+        self.post(format!("re-run run {id}"), &format!("{}/rerun", run(project, id))).read().await
     }
 
     /// Runs the failed jobs of a run again, and those that need them.
@@ -81,7 +81,7 @@ impl Client {
     /// See [`ClientError`].
     pub async fn rerun_failed(&self, project: &ProjectName, id: i64) -> Result<(), ClientError> {
         let path = format!("{}/rerun-failed-jobs", run(project, id));
-        self.post(format!("run the failed jobs of {id} again"), &path).done().await.map(drop)
+        self.post(format!("re-run the failed jobs of run {id}"), &path).done().await.map(drop)
     }
 
     /// Runs a job again, and those that need it. Gives the job that it is now.
@@ -90,7 +90,7 @@ impl Client {
     /// See [`ClientError`].
     pub async fn rerun_job(&self, project: &ProjectName, job: i64) -> Result<Job, ClientError> {
         let path = format!("/repos/{project}/actions/jobs/{job}/rerun");
-        self.post(format!("run job {job} again"), &path).read().await
+        self.post(format!("re-run job {job}"), &path).read().await
     }
 
     /// The jobs of a run's newest try.

@@ -66,6 +66,17 @@ pub enum DeathCause {
     Revoked,
 }
 
+impl std::fmt::Display for DeathCause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::UsedUp => "it was used as often as it may be",
+            Self::Expired => "its time is over",
+            Self::Rotated => "another one took its place",
+            Self::Revoked => "it was revoked",
+        })
+    }
+}
+
 /// What happens to a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenChange {
@@ -86,7 +97,7 @@ pub enum TokenChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     /// Its life is over.
-    #[error("the token is dead: {0:?}; ask for a new one")]
+    #[error("the token opens nothing any more: {0}; use another one")]
     Dead(DeathCause),
     /// Another one took its place already.
     #[error("the token was rotated already; rotate the one that took its place")]

@@ -228,6 +228,12 @@ fn hooks_and_tokens_that_register() {
     assert_ne!(rotated, made.stdout);
     server.ask(&["runner", "token", "revoke", &id]).exits(0);
     server.ask(&["runner", "token", "revoke", "9999"]).exits(5);
+    // The number of another kind's token is a slip, and the last one that may do everything stays.
+    let slip = server.ask(&["runner", "token", "revoke", "1"]).exits(5);
+    assert!(slip.stderr.contains("registers runners"), "{slip:#?}");
+    let last = server.ask(&["token", "revoke", "1"]).exits(2);
+    assert!(last.stderr.contains("make another one first"), "{last:#?}");
+    server.ask(&["runner", "token", "--pool", ""]).exits(2);
     server.ask(&["runner", "token", "--uses", "many"]).exits(2);
 }
 

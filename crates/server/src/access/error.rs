@@ -75,6 +75,9 @@ pub enum IssueError {
     /// Tokens of this kind are not rotated here.
     #[error("a token that {0} is not rotated here")]
     Kind(&'static str),
+    /// Nobody could do everything any more.
+    #[error("this is the last token that may do everything; make another one first")]
+    Last,
     /// Its life does not allow it.
     #[error(transparent)]
     Life(#[from] TokenRefusal),

@@ -1,6 +1,7 @@
 //! Tokens made, rotated, revoked. Called by REST and the pages.
 
 use super::error::IssueError;
+use super::last::keeps_one;
 use super::opens::{Registration, UserOpens, kind_words};
 use super::person::{Actor, Person, Reach, Rights};
 use crate::keys;
@@ -183,7 +184,7 @@ pub async fn rotate(
 /// Revokes a token: from now on here, and within five seconds everywhere, it opens nothing.
 ///
 /// # Errors
-/// When there is none that the caller may change, or the database fails.
+/// When there is none that the caller may change, it is the last one that may do everything, or the database fails.
 pub async fn revoke(
     plane: &Plane,
     caller: &Person,
@@ -191,6 +192,7 @@ pub async fn revoke(
     id: TokenId,
 ) -> Result<(TokenKind, StoredToken), IssueError> {
     let (kind, mut token) = visible(plane, caller, id).await?;
+    keeps_one(plane, kind, &token).await?;
     let object = format!("token {id} ({})", token.name);
     let detail = serde_json::json!({"kind": kind_words(kind)});
     let audit = actor.did("token.revoke", object, detail);

@@ -10,6 +10,7 @@ mod first;
 mod gate;
 mod header;
 mod issue;
+mod last;
 mod opens;
 mod origin;
 mod person;

@@ -138,7 +138,7 @@ impl From<IssueError> for RestFault {
             IssueError::Order(_) => StatusCode::UNPROCESSABLE_ENTITY,
             IssueError::TooMuch { .. } => StatusCode::FORBIDDEN,
             IssueError::Missing(_) => StatusCode::NOT_FOUND,
-            IssueError::Kind(_) | IssueError::Life(_) => StatusCode::CONFLICT,
+            IssueError::Kind(_) | IssueError::Life(_) | IssueError::Last => StatusCode::CONFLICT,
         };
         Self::new(status, error.to_string())
     }

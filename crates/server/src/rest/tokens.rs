@@ -23,6 +23,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 use store::{StoreError, TokenKind};
 
+/// Pools and labels longer than this are none.
+const LONGEST_WORD: usize = 255;
+
 pub(super) fn routes() -> Vec<Route> {
     let own = Need::Own(Right::WriteTokens);
     vec![
@@ -143,6 +146,17 @@ async fn make(
             // One where it is not said; any number for 0.
             let uses = uses
                 .map_or(Uses::Left(NonZeroU32::MIN), |uses| NonZeroU32::new(uses).map_or(Uses::Unlimited, Uses::Left));
+            let words = pool.iter().map(|pool| ("pool", pool)).chain(labels.iter().map(|label| ("label", label)));
+            for (what, word) in words {
+                if word.is_empty()
+                    || word.len() > LONGEST_WORD
+                    || word.chars().any(|c| c.is_control() || c.is_whitespace())
+                {
+                    return Err(RestFault::invalid(format!(
+                        "'{word}' is no {what}: one word of at most {LONGEST_WORD} bytes is"
+                    )));
+                }
+            }
             let order = RegistrationOrder { order, uses, pool, labels };
             (TokenKind::Registration, issue_registration(&plane, &caller.person, &caller.actor, order).await?)
         }

@@ -98,10 +98,13 @@ pub(crate) fn failure(error: &ClientError) -> Failure {
         }
         other => Failure::new(exit, other.to_string()),
     };
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
+    // What lies between says how the client is built.
+    let mut deepest = std::error::Error::source(error);
+    while let Some(cause) = deepest.and_then(std::error::Error::source) {
+        deepest = Some(cause);
+    }
+    if let Some(cause) = deepest {
         failure = failure.fact(cause.to_string());
-        source = cause.source();
     }
     failure
 }

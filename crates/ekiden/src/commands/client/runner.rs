@@ -3,7 +3,7 @@
 use super::connect::{connect, failure};
 use super::output::{Cell, Table, ago, list};
 use super::{pages, token};
-use crate::args::{Duration, RunnerArgs, RunnerCommand, RunnerTokenArgs, RunnerTokenCommand, ScopedListArgs};
+use crate::args::{Duration, RunnerArgs, RunnerCommand, RunnerTokenArgs, RunnerTokenCommand, ScopedListArgs, ServerAt};
 use crate::commands::runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -74,8 +74,14 @@ fn remove(args: &RunnerArgs) -> Result<Exit, Failure> {
 fn token_of(args: &RunnerTokenArgs) -> Result<Exit, Failure> {
     match &args.command {
         Some(RunnerTokenCommand::List(args)) => return token::list_of(TokenKind::Registration, args),
-        Some(RunnerTokenCommand::Rotate(args)) => return token::rotate(args),
-        Some(RunnerTokenCommand::Revoke(args)) => return token::revoke(args),
+        Some(RunnerTokenCommand::Rotate(args)) => {
+            registers(&args.at, args.token)?;
+            return token::rotate(args);
+        }
+        Some(RunnerTokenCommand::Revoke(args)) => {
+            registers(&args.at, args.token)?;
+            return token::revoke(args);
+        }
         None => {}
     }
     let client = connect(&args.at)?;
@@ -101,4 +107,19 @@ fn token_of(args: &RunnerTokenArgs) -> Result<Exit, Failure> {
     let labels = if args.own.labels.is_empty() { "LABEL,…".to_owned() } else { args.own.labels.join(",") };
     note(format!("ekiden agent register --instance {} --token … --labels {labels}", client.url()));
     Ok(Exit::Ok)
+}
+
+/// A number that is another kind of token's is a slip: it may be the very token that asks.
+fn registers(at: &ServerAt, id: i64) -> Result<(), Failure> {
+    let client = connect(at)?;
+    let known = runtime()?.block_on(pages(u32::MAX, async |page| {
+        let found = client.tokens(TokenKind::Registration, page).await;
+        found.map(|found| found.tokens).map_err(|error| failure(&error))
+    }))?;
+    if known.iter().any(|token| token.id == id) {
+        return Ok(());
+    }
+    Err(Failure::not_found(format!("token {id} is none that registers runners"))
+        .fix("ekiden runner token list")
+        .fix(format!("ekiden token revoke {id}, where it is a person's or a program's")))
 }

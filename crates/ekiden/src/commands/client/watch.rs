@@ -7,7 +7,7 @@ use super::output::{length, took};
 use super::run::{file, find, jobs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::style::{Ink, Palette, data};
+use crate::style::{Ink, Palette, data, note};
 use api::{Client, Job, ProjectName, Run, Status};
 use domain::Conclusion;
 use std::collections::{HashMap, VecDeque};
@@ -20,9 +20,17 @@ const BEFORE: usize = 12;
 /// So many failed jobs are shown; the others are listed.
 const SHOWN: usize = 3;
 
+/// A job that waits longer than this is told of with its reason, for the first few.
+const WAITS: Duration = Duration::from_secs(3);
+const WAITING: usize = 3;
+
 /// What was last said of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
+    /// Nothing yet: it waits since then.
+    Nothing(Instant),
+    /// Why it waits.
+    Waits,
     Running,
     Over,
 }
@@ -64,6 +72,10 @@ impl Follower {
             let new = match (job.status, job.conclusion) {
                 (_, Some(_)) => Said::Over,
                 (Status::InProgress, None) => Said::Running,
+                (Status::Queued, None) => {
+                    self.waits(&job).await;
+                    continue;
+                }
                 _ => continue,
             };
             if self.said.insert(job.id, new) == Some(new) {
@@ -76,6 +88,25 @@ impl Follower {
         }
         self.run = run;
         Ok(if self.run.status == Status::Completed { Sight::Over } else { Sight::Open })
+    }
+
+    /// Says of a job that does not start why it does not.
+    async fn waits(&mut self, job: &Job) {
+        let since = match self.said.entry(job.id).or_insert_with(|| Said::Nothing(Instant::now())) {
+            Said::Nothing(since) => *since,
+            Said::Waits | Said::Running | Said::Over => return,
+        };
+        let told = self.said.values().filter(|said| **said == Said::Waits).count();
+        if since.elapsed() < WAITS || told >= WAITING {
+            return;
+        }
+        // One that starts this moment has no reason any more.
+        let Ok(why) = self.client.why(&self.project, job.id).await else { return };
+        if why.reason.is_some() {
+            let fix = why.fix.map(|fix| format!("; fix: {fix}")).unwrap_or_default();
+            note(format!("{}{} waits: {}{fix}", self.prefix, plain(&job.name), plain(&why.text)));
+            self.said.insert(job.id, Said::Waits);
+        }
     }
 
     /// Prints what went wrong, the first error first.

@@ -50,6 +50,9 @@ fn backup_failure(error: &BackupError) -> Failure {
     let failure = match error {
         BackupError::NoServer { .. } => Failure::not_found("there is no backup").cause(error),
         BackupError::Present { .. } => Failure::usage("there is no backup").cause(error),
+        BackupError::Io { source, path, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            return Failure::not_found("there is no backup").fact(format!("there is no folder {}", path.display()));
+        }
         _ => Failure::platform("there is no backup").cause(error),
     };
     let up =

@@ -17,6 +17,9 @@ async fn tokens_are_made_rotated_and_revoked() {
     let dead = admin.revoke_token(rotated.facts.id).await.unwrap();
     assert_eq!(dead.state, TokenState::Dead);
     assert_eq!(third.me().await.unwrap_err().kind(), FaultKind::Auth);
+    // Nobody shuts themselves out.
+    let last = refused(admin.revoke_token(1).await);
+    assert!(last.0 == 409 && last.1.contains("last token that may do everything"), "{last:?}");
     let list = admin.tokens(TokenKind::User, PageQuery::default()).await.unwrap();
     let states: Vec<_> = list.tokens.iter().map(|token| (token.name.as_str(), token.state)).collect();
     assert_eq!(states, [("second", TokenState::Dead), ("second", TokenState::Grace), ("admin", TokenState::Live)]);
@@ -46,7 +49,7 @@ async fn tokens_are_made_rotated_and_revoked() {
     }
     let expiring = NewToken { expires_in_s: Some(0), ..user("short") };
     let expired = client(&rest.world, Some(&admin.make_token(&expiring).await.unwrap().token));
-    assert!(refused(expired.me().await).1.starts_with("the token is dead: Expired"));
+    assert!(refused(expired.me().await).1.starts_with("the token opens nothing any more: its time is over"));
     let audit = admin.audit(&AuditQuery { action: Some("token.".to_owned()), ..AuditQuery::default() }).await.unwrap();
     let actions: Vec<_> = audit.entries.iter().rev().take(5).map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["token.make", "token.make", "token.make", "token.rotate", "token.revoke"]);
