@@ -13,10 +13,10 @@ async fn one_folder_is_for_one_server() {
         folder: folder.path().join("open"),
         objects: LogObjects::folder(&folder.path().join("objects")).unwrap(),
     };
-    let error = LogStore::open(settings.clone()).unwrap_err();
+    let error = LogStore::open(settings).unwrap_err();
     assert!(matches!(error, LogError::Used { .. }), "{error}");
     drop(first);
-    LogStore::open(settings).unwrap();
+    open(folder.path());
 }
 
 #[tokio::test]

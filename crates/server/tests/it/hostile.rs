@@ -188,7 +188,7 @@ async fn bodies_that_are_too_long_are_refused_everywhere() {
         (format!("{RUNNER}/UpdateTask"), &signed, 1_u64 << 40, 413),
         ("/api/v1/projects".to_owned(), &bearer, 600 << 10, 413),
         ("/api/v1/repos/lab/p/actions/secrets/A".to_owned(), &bearer, 600 << 10, 405),
-        ("/api/v1/repos/lab/p/hooks/push".to_owned(), &hooked, 26 << 20, 413),
+        ("/api/v1/repos/lab/p/hooks/push".to_owned(), &hooked, 26 << 20, 401),
         ("/api/v1/repos/lab/p/hooks/push".to_owned(), &open, 26 << 20, 401),
         ("/login".to_owned(), &form, 65 << 10, 413),
         ("/lab/p/git-upload-pack".to_owned(), &open, 17 << 20, 401),

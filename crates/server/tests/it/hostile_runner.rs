@@ -401,6 +401,7 @@ async fn a_job_that_was_cancelled_hears_it_and_cannot_go_back() {
     let token = world.server.first_token.clone().unwrap();
     let url = format!("http://{}/api/v1/repos/lab/p/actions/runs/{}/cancel", world.server.address, run.id);
     assert!(http().post(url).bearer_auth(token.expose()).send().await.unwrap().status().is_success());
+    world.until(&run, |_, jobs| matches!(jobs[0].phase, JobPhase::Cancelling { .. })).await;
     hand.end(id, Conclusion::Success, &[("late", "1")]).await;
     assert_eq!(world.finished(&run).await, Conclusion::Cancelled);
     let (_, job) = world.server.plane.store.task(id).await.unwrap();
