@@ -16,6 +16,8 @@ mod postgres;
 #[cfg(feature = "gitea")]
 mod relay;
 mod repository;
+#[cfg(feature = "gitea")]
+mod rest;
 mod shelf;
 #[cfg(feature = "tls")]
 mod tls;
@@ -36,6 +38,8 @@ pub use postgres::Postgres;
 #[cfg(feature = "gitea")]
 pub use relay::{Exchange, Moment, Relay, Watcher};
 pub use repository::TempRepository;
+#[cfg(feature = "gitea")]
+pub use rest::Rest;
 pub use shelf::Shelf;
 #[cfg(feature = "tls")]
 pub use tls::TlsEnd;

@@ -19,6 +19,8 @@ pub(super) struct Program {
     pub(super) ekiden: PathBuf,
     pub(super) data: PathBuf,
     pub(super) witness: u16,
+    /// Jobs at once.
+    pub(super) capacity: usize,
 }
 
 /// An agent.
@@ -26,6 +28,18 @@ pub(super) struct Program {
 pub(super) struct Agent(Child);
 
 impl Program {
+    /// Makes a runner of it.
+    pub(super) fn register(&self, url: &str, token: &str, name: &str, label: &str) -> Result<()> {
+        let registered = Command::new(&self.ekiden)
+            .args(["agent", "register", "--data"])
+            .arg(&self.data)
+            .args(["--instance", url, "--token", token, "--name", name, "--labels", label])
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(registered.success(), "the agent cannot be registered");
+        Ok(())
+    }
+
     /// Starts one and waits until it has read its journal.
     pub(super) fn start(&self) -> Result<Agent> {
         let journal = self.data.join("journal.jsonl");
@@ -37,7 +51,7 @@ impl Program {
             "agent",
             "start",
             "--capacity",
-            "4",
+            &self.capacity.to_string(),
             "--allow",
             &format!("127.0.0.1:{}", self.witness),
             "--data",
@@ -155,6 +169,11 @@ impl Agent {
     /// Whether it is gone by itself.
     pub(super) fn is_gone(&mut self) -> Result<bool> {
         Ok(self.0.try_wait()?.is_some())
+    }
+
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Waits for its end.

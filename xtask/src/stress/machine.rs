@@ -29,16 +29,16 @@ impl Machine {
         Self { names }
     }
 
-    /// What is there now and was not, and whose owner is gone; what lies in the agent's folder; what runs the program. `marks` are what
+    /// What is there now and was not, and whose owner is gone; what lies in the agents' folders; what runs the program. `marks` are what
     /// command lines and mounts of jobs hold.
-    pub(super) fn left(&self, ekiden: &Path, data: &Path, marks: &[String]) -> Result<Vec<String>> {
+    pub(super) fn left(&self, ekiden: &Path, agents: &[&Path], marks: &[String]) -> Result<Vec<String>> {
         let mut left = Vec::new();
         for name in Self::look().names.difference(&self.names) {
             if is_stale(name) {
                 left.push(format!("{} is left", name.display()));
             }
         }
-        for entry in std::fs::read_dir(data.join("spool")).into_iter().flatten() {
+        for entry in agents.iter().flat_map(|data| std::fs::read_dir(data.join("spool"))).flatten() {
             left.push(format!("{} is left", entry?.path().display()));
         }
         let own = std::process::id().to_string();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// How often something was said of a job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,17 +13,31 @@ pub(super) struct Seen {
     pub(super) ended: usize,
 }
 
+/// When a job that was seen to end ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) begun: Instant,
+    pub(super) ended: Instant,
+}
+
 /// The port, and what it heard.
 #[derive(Debug, Clone)]
 pub(super) struct Witness {
     pub(super) port: u16,
-    seen: Arc<Mutex<BTreeMap<String, Seen>>>,
+    heard: Arc<Mutex<BTreeMap<String, Heard>>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    seen: Seen,
+    first: Option<Instant>,
+    last: Option<Instant>,
 }
 
 impl Witness {
     pub(super) fn start() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let this = Self { port: listener.local_addr()?.port(), seen: Arc::default() };
+        let this = Self { port: listener.local_addr()?.port(), heard: Arc::default() };
         let witness = this.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -35,9 +50,12 @@ impl Witness {
 
     /// The step that says a word of a job and goes on when it was heard.
     pub(super) fn step(&self, word: &str) -> String {
-        let say = format!(
-            "echo '{word} ${{{{ github.run_id }}}}-${{{{ matrix.n }}}}' >&3; read -r heard <&3; test \"$heard\" = heard"
-        );
+        self.step_of(word, "${{ github.run_id }}-${{ matrix.n }}")
+    }
+
+    /// The same under a key of another form.
+    pub(super) fn step_of(&self, word: &str, key: &str) -> String {
+        let say = format!("echo '{word} {key}' >&3; read -r heard <&3; test \"$heard\" = heard");
         format!("exec 3<>/dev/tcp/127.0.0.1/{}; {say}", self.port)
     }
 
@@ -45,17 +63,33 @@ impl Witness {
         let mut line = String::new();
         BufReader::new(stream.try_clone()?).read_line(&mut line)?;
         if let Some((word, key)) = line.trim_end().split_once(' ') {
-            let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let seen = all.entry(key.to_owned()).or_default();
+            let mut all = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            let heard = all.entry(key.to_owned()).or_default();
             match word {
-                "begin" => seen.begun += 1,
-                _ => seen.ended += 1,
+                "begin" => {
+                    heard.seen.begun += 1;
+                    heard.first.get_or_insert_with(Instant::now);
+                }
+                _ => {
+                    heard.seen.ended += 1;
+                    heard.last = Some(Instant::now());
+                }
             }
         }
         stream.write_all(b"heard\n")
     }
 
     pub(super) fn seen(&self) -> BTreeMap<String, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.all().into_iter().map(|(key, heard)| (key, heard.seen)).collect()
+    }
+
+    /// When those ran that came to their end.
+    pub(super) fn spans(&self) -> BTreeMap<String, Span> {
+        let span = |heard: Heard| Some(Span { begun: heard.first?, ended: heard.last? });
+        self.all().into_iter().filter_map(|(key, heard)| Some((key, span(heard)?))).collect()
+    }
+
+    fn all(&self) -> BTreeMap<String, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

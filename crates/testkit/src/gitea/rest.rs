@@ -1,6 +1,7 @@
 //! What a person does with a Gitea: repositories, files, runs, jobs, logs, cancelling.
 
 use super::process::Gitea;
+use crate::rest::Rest;
 use crate::web::{self, Message};
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -17,6 +18,10 @@ pub struct Run {
     pub status: String,
     /// How it ended; empty before.
     pub conclusion: String,
+    /// Its workflow file.
+    pub workflow: String,
+    /// The commit that it is for.
+    pub commit: String,
 }
 
 /// A job as the API shows it.
@@ -49,8 +54,22 @@ fn ended(value: &Value) -> (String, String) {
     }
 }
 
+impl Run {
+    pub(crate) fn of(value: &Value) -> Self {
+        let (status, conclusion) = ended(value);
+        let path = text(&value["path"]);
+        Self {
+            id: value["id"].as_i64().unwrap_or_default(),
+            status,
+            conclusion,
+            workflow: path.split('@').next().unwrap_or_default().to_owned(),
+            commit: text(&value["head_sha"]),
+        }
+    }
+}
+
 impl Job {
-    fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         let steps = value["steps"].as_array().cloned().unwrap_or_default();
         let (status, conclusion) = ended(value);
         Self {
@@ -71,24 +90,13 @@ impl Gitea {
         let basic = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
         let body = json!({"name": "lab", "scopes": ["all"]});
         let path = format!("/users/{name}/tokens");
-        let answer = self.ask_as(&format!("Basic {basic}"), "POST", &path, Some(&body))?;
-        let token: Value = serde_json::from_slice(&answer.body)?;
+        let rest = Rest { address: self.address.clone(), authorization: format!("Basic {basic}") };
+        let token = rest.call("POST", &path, Some(&body))?;
         Ok(format!("token {}", token["sha1"].as_str().unwrap_or_default()))
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Message> {
-        self.ask_as(&self.authorization, method, path, body)
-    }
-
-    fn ask_as(&self, who: &str, method: &str, path: &str, body: Option<&Value>) -> io::Result<Message> {
-        let headers = [("authorization", who), ("content-type", "application/json")];
-        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        let answer = web::ask(&self.address, method, &format!("/api/v1{path}"), &headers, body)?;
-        if !(200..300).contains(&answer.status()) {
-            let said = String::from_utf8_lossy(&answer.body).into_owned();
-            return Err(io::Error::other(format!("{method} {path}: {} {said}", answer.first)));
-        }
-        Ok(answer)
+    fn rest(&self) -> Rest {
+        Rest { address: self.address.clone(), authorization: self.authorization.clone() }
     }
 
     /// A call of its API, below `/api/v1`.
@@ -96,15 +104,18 @@ impl Gitea {
     /// # Errors
     /// When it refuses, or answers with something else than JSON.
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Value> {
-        let answer = self.ask(method, path, body)?;
-        if answer.body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&answer.body)?) }
+        self.rest().call(method, path, body)
     }
 
     /// The path of a repository of its user, or of `OWNER/NAME`.
     fn of_repository(repository: &str, path: &str) -> String {
+        format!("/repos/{}{path}", Self::full_name(repository))
+    }
+
+    fn full_name(repository: &str) -> String {
         match repository.contains('/') {
-            true => format!("/repos/{repository}{path}"),
-            false => format!("/repos/{}/{repository}{path}", Self::USER.0),
+            true => repository.to_owned(),
+            false => format!("{}/{repository}", Self::USER.0),
         }
     }
 
@@ -181,13 +192,7 @@ impl Gitea {
     /// # Errors
     /// When it does not answer.
     pub fn runs(&self, repository: &str) -> io::Result<Vec<Run>> {
-        let answer = self.call("GET", &Self::of_repository(repository, "/actions/runs?limit=50"), None)?;
-        let runs = answer["workflow_runs"].as_array().cloned().unwrap_or_default();
-        let run = |run: &Value| {
-            let (status, conclusion) = ended(run);
-            Run { id: run["id"].as_i64().unwrap_or_default(), status, conclusion }
-        };
-        Ok(runs.iter().map(run).collect())
+        self.rest().runs(&Self::full_name(repository), 1)
     }
 
     /// The jobs of a run.
@@ -195,18 +200,7 @@ impl Gitea {
     /// # Errors
     /// When it does not answer.
     pub fn jobs(&self, repository: &str, run: i64) -> io::Result<Vec<Job>> {
-        let mut jobs = Vec::new();
-        for page in 1.. {
-            let path = Self::of_repository(repository, &format!("/actions/runs/{run}/jobs?limit=50&page={page}"));
-            let answer = self.call("GET", &path, None)?;
-            // A Forgejo gives the list bare.
-            let more = answer["jobs"].as_array().or_else(|| answer.as_array()).cloned().unwrap_or_default();
-            jobs.extend(more.iter().map(Job::of));
-            if more.len() < 50 {
-                break;
-            }
-        }
-        Ok(jobs)
+        self.rest().jobs(&Self::full_name(repository), run)
     }
 
     /// Waits until every job of a run is over; answers them.
@@ -232,8 +226,7 @@ impl Gitea {
     /// # Errors
     /// When it has none.
     pub fn log(&self, repository: &str, job: i64) -> io::Result<String> {
-        let answer = self.ask("GET", &Self::of_repository(repository, &format!("/actions/jobs/{job}/logs")), None)?;
-        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        self.rest().log(&Self::full_name(repository), job)
     }
 
     /// Cancels a run on its page, as a person does: there is no route for it. Run `1` of the first repository has that number by any count.

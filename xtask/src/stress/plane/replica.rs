@@ -1,0 +1,115 @@
+//! One server: started, killed, stopped.
+
+use super::super::agent::Agent;
+use anyhow::{Result, ensure};
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use testkit::Rest;
+
+/// How long a start may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a server is started.
+#[derive(Debug, Clone)]
+pub(super) struct Replica {
+    pub(super) ekiden: PathBuf,
+    /// Its folder, which all servers of a database share.
+    pub(super) data: PathBuf,
+    /// Where it says what it does.
+    pub(super) said: PathBuf,
+    pub(super) address: SocketAddr,
+    /// What people and runners reach.
+    pub(super) url: String,
+    pub(super) database: Option<String>,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub(super) struct Server(Child);
+
+/// An address of loopback that is free now.
+pub(super) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+impl Replica {
+    /// Starts it; it may not answer yet.
+    pub(super) fn start(&self) -> Result<Server> {
+        let said = File::options().create(true).append(true).open(&self.said)?;
+        let home = self.said.with_extension("home");
+        std::fs::create_dir_all(&home)?;
+        let mut command = Command::new(&self.ekiden);
+        command.args(["server", "--listen", &self.address.to_string(), "--url", &self.url, "--data"]).arg(&self.data);
+        command.args(self.database.iter().flat_map(|database| ["--database", database.as_str()]));
+        command.env("HOME", &home).env("XDG_STATE_HOME", &home).env("XDG_RUNTIME_DIR", &home);
+        let child = command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).spawn()?;
+        Ok(Server(child))
+    }
+
+    /// Waits until it says that it is ready.
+    pub(super) fn ready(&self) -> Result<()> {
+        let rest = Rest { address: self.address.to_string(), authorization: String::new() };
+        let end = Instant::now() + PATIENCE;
+        while !rest.get("/readyz").is_ok_and(|answer| answer.status() == 200) {
+            ensure!(Instant::now() < end, "the server does not get ready; see {}", self.said.display());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    /// How it ended, when it has by itself.
+    pub(super) fn fell(&mut self) -> Result<Option<String>> {
+        Ok(self.0.try_wait()?.map(|status| status.to_string()))
+    }
+
+    /// Tells it to stop, and waits for its good end.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        ensure!(told.success(), "the server is gone by itself");
+        let status = self.0.wait()?;
+        ensure!(status.success(), "the server did not stop well: {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// How much of one core processes use, over a time.
+pub(super) fn share_of_core(processes: &[u32], time: Duration) -> f64 {
+    let used = || -> f64 { processes.iter().map(|id| ticks(&format!("/proc/{id}/stat"))).sum() };
+    let before = used();
+    std::thread::sleep(time);
+    // A tick is a hundredth of a second.
+    (used() - before) / 100.0 / time.as_secs_f64()
+}
+
+fn ticks(stat: impl AsRef<Path>) -> f64 {
+    let text = std::fs::read_to_string(stat).unwrap_or_default();
+    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum()
+}
+
+/// The processes of agents.
+pub(super) fn ids<'a>(agents: impl Iterator<Item = &'a Agent>) -> Vec<u32> {
+    agents.map(Agent::id).collect()
+}

@@ -1,0 +1,128 @@
+//! The whole: starts everything, keeps so many jobs under way, lets `chaos` kill, waits for the end, judges.
+
+use super::super::machine::Machine;
+use super::super::witness::Witness;
+use super::chaos::Chaos;
+use super::judge::judge;
+use super::load::{self, Load, PROJECT};
+use super::plant::Plant;
+use super::random::Random;
+use super::replica::share_of_core;
+use super::wanted::Wanted;
+use crate::{Outcome, say};
+use anyhow::{Result, ensure};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// So many runs may be under way before the next round.
+const UNDER_WAY: usize = 12;
+/// A lease that nobody heard of is given back after two minutes; so long everything may take to end once nothing is killed any more.
+const LAST: Duration = Duration::from_secs(240);
+/// What an idle server may use of a core.
+const IDLE: f64 = 0.05;
+
+/// Runs it. The work lies in a folder that is removed when all went well.
+pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
+    let wanted = Wanted::of(args)?;
+    let work = std::env::temp_dir().join(format!("ekiden-stress-{}", std::process::id()));
+    std::fs::create_dir_all(&work)?;
+    let machine = Machine::look();
+    let witness = Witness::start()?;
+    let repository = load::repository(&witness);
+    let plant = Arc::new(Plant::start(&wanted, &work, &witness, repository)?);
+    say(&format!(
+        "{} servers on {:?}, {} agents, seed {}, work in {}",
+        wanted.replicas,
+        wanted.database,
+        wanted.agents,
+        wanted.seed,
+        work.display()
+    ));
+    let began = Instant::now();
+    let chaos = Chaos::start(&plant, wanted.seed);
+    let mut load = Load::default();
+    let mut random = Random::new(wanted.seed);
+    while load.jobs < wanted.jobs {
+        load.round(&plant, &mut random)?;
+        say(&format!("{} jobs asked for, {:.0} s", load.jobs, began.elapsed().as_secs_f64()));
+        wait(&plant, &mut load, UNDER_WAY, LAST)?;
+    }
+    let kills = chaos.stop()?;
+    say(&format!("nothing is killed any more, {:.0} s", began.elapsed().as_secs_f64()));
+    let mut faults = Vec::new();
+    if let Err(error) = wait(&plant, &mut load, 0, LAST) {
+        faults.push(error.to_string());
+    }
+    let took = began.elapsed();
+    let mut verdict = judge(&plant, &load, &witness)?;
+    faults.append(&mut verdict.faults);
+    let (servers, agents) = (plant.server_ids(), plant.agent_ids());
+    let rest = Duration::from_secs(3);
+    let used = share_of_core(&servers, rest) / servers.len() as f64;
+    if used > IDLE {
+        faults.push(format!("an idle server uses {:.0} % of a core", used * 100.0));
+    }
+    let used_by_agent = share_of_core(&agents, rest) / agents.len() as f64;
+    if used_by_agent > IDLE {
+        faults.push(format!("an idle agent uses {:.0} % of a core", used_by_agent * 100.0));
+    }
+    let queue = plant.rest.call("GET", "/queue", None)?;
+    if queue["total_count"] != 0 {
+        faults.push(format!("the queue is not empty: {queue}"));
+    }
+    plant.drain()?;
+    plant.stop()?;
+    faults.extend(open_logs(&plant.data));
+    let marks = [work.to_string_lossy().into_owned(), load::nap()];
+    faults.extend(machine.left(&wanted.ekiden, &plant.agent_folders(), &marks)?);
+    say("\n| end | jobs |\n|---|---|");
+    for (end, count) in &verdict.ends {
+        say(&format!("| {end} | {count} |"));
+    }
+    say(&format!(
+        "\n{} servers on {:?}, {} agents, seed {}: {} runs, {} jobs, killed: {} servers, {} agents, {} jobs; {:.0} s, {} faults",
+        wanted.replicas,
+        wanted.database,
+        wanted.agents,
+        wanted.seed,
+        verdict.runs,
+        verdict.jobs,
+        kills.servers,
+        kills.agents,
+        kills.jobs,
+        took.as_secs_f64(),
+        faults.len()
+    ));
+    faults.iter().for_each(|fault| say(fault));
+    if faults.is_empty() {
+        std::fs::remove_dir_all(&work)?;
+    }
+    Ok(Outcome::of(faults.is_empty()))
+}
+
+/// Waits until no more runs are under way than this.
+fn wait(plant: &Plant, load: &mut Load, most: usize, patience: Duration) -> Result<()> {
+    let end = Instant::now() + patience;
+    loop {
+        load.cancel_due(plant);
+        // Those of before are over: a run that hangs is seen as one that is never over.
+        let open = plant.rest.runs(PROJECT, 20).map(|runs| runs.iter().filter(|run| run.status != "completed").count());
+        if open.as_ref().is_ok_and(|open| *open <= most) && (most > 0 || !load.has_long()) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "{open:?} runs are not over after {patience:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Parts of logs that are not in the object store after a good stop.
+fn open_logs(data: &Path) -> Vec<String> {
+    let mut left = Vec::new();
+    let spreads = std::fs::read_dir(data.join("logs")).into_iter().flatten().flatten();
+    for spread in spreads.filter(|entry| entry.path().is_dir()) {
+        let tasks = std::fs::read_dir(spread.path()).into_iter().flatten().flatten();
+        left.extend(tasks.filter(|task| task.path().is_dir()).map(|task| format!("{} is left", task.path().display())));
+    }
+    left
+}
