@@ -1,7 +1,11 @@
 //! Concurrency groups: one member holds a group, others wait or give way (`execution-semantics` 4.5). Used by the queue before a job may stand in a line.
+//!
+//! Who gives way to whom follows from when each came, not from when this queue heard of it: several servers that hear in different orders do not cancel each
+//! other's. Who holds a group may be told from outside ([`Groups::seize`]): another server let it in.
 
 use crate::spec::{Claim, GroupQueue, InProgress, Member};
-use domain::control::ProjectId;
+use domain::JobId;
+use domain::control::{ProjectId, RunId};
 use slab::Slab;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -38,6 +42,8 @@ pub enum CancellationCause {
 }
 
 type Key = (ProjectId, Arc<str>);
+/// By when it came.
+type Order = (u64, Member);
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,16 +66,17 @@ pub(crate) struct Effects {
 
 #[derive(Debug)]
 struct Waiting {
-    member: Member,
+    order: Order,
     jobs: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Group {
     key: Key,
-    holder: Member,
+    holder: Order,
     /// Whether the holder was told to end.
     told: Told,
+    /// The oldest first.
     waiting: VecDeque<Waiting>,
 }
 
@@ -105,18 +112,16 @@ impl Groups {
         if self.lost.get(&claim.member).is_some_and(|lost| lost.iter().any(|(group, _)| *group == key)) {
             return Place::Lost;
         }
+        let order = (claim.since, claim.member.clone());
         let Some(at) = self.by_key.get(&key).copied() else {
-            let (holder, told) = (claim.member.clone(), Told::Nothing);
-            let at = self.groups.insert(Group { key: key.clone(), holder, told, waiting: VecDeque::new() });
-            self.by_key.insert(key, at);
-            self.of_member.entry(claim.member.clone()).or_default().push(at);
+            self.found(key, order);
             return Place::Holds;
         };
         let Some(group) = self.groups.get_mut(at) else { return Place::Holds };
-        if group.holder == claim.member {
+        if group.holder.1 == claim.member {
             return Place::Holds;
         }
-        if let Some(own) = group.waiting.iter_mut().find(|waiting| waiting.member == claim.member) {
+        if let Some(own) = group.waiting.iter_mut().find(|waiting| waiting.order.1 == claim.member) {
             own.jobs.extend(job.filter(|job| !own.jobs.contains(job)));
             return Place::Waits;
         }
@@ -125,25 +130,71 @@ impl Groups {
             (InProgress::Stays, GroupQueue::Single) => (1, false),
             (InProgress::Stays, GroupQueue::Max) => (MOST_WAITING, false),
         };
+        let place = group.waiting.partition_point(|waiting| waiting.order < order);
+        group.waiting.insert(place, Waiting { order: order.clone(), jobs: job.into_iter().collect() });
+        self.of_member.entry(claim.member.clone()).or_default().push(at);
         let cancel = |member: Member, cause| Cancellation { member, project, group: claim.group.clone(), cause };
-        let newer = || claim.member.clone();
-        while group.waiting.len() >= most
-            && let Some(older) = group.waiting.pop_front()
+        let mut place = Place::Waits;
+        while group.waiting.len() > most
+            && let Some(Waiting { order: (_, older), jobs }) = group.waiting.pop_front()
+            && let Some(Waiting { order: (_, newer), .. }) = group.waiting.back()
         {
-            effects.lost.extend(older.jobs);
-            effects.cancellations.push(cancel(older.member.clone(), CancellationCause::GaveWay { newer: newer() }));
-            if let Some(of) = self.of_member.get_mut(&older.member) {
+            let cause = CancellationCause::GaveWay { newer: newer.clone() };
+            if older == claim.member {
+                place = Place::Lost;
+            } else {
+                effects.lost.extend(jobs);
+            }
+            effects.cancellations.push(cancel(older.clone(), cause));
+            if let Some(of) = self.of_member.get_mut(&older) {
                 of.retain(|group| *group != at);
             }
-            self.lost.entry(older.member).or_default().push((key.clone(), newer()));
+            self.lost.entry(older).or_default().push((key.clone(), newer.clone()));
         }
-        if ends && group.told == Told::Nothing {
+        // One that came before the holder ends nothing that is newer than itself.
+        if place == Place::Waits && ends && group.told == Told::Nothing && group.holder < order {
             group.told = Told::ToEnd;
-            effects.cancellations.push(cancel(group.holder.clone(), CancellationCause::InProgress { newer: newer() }));
+            let cause = CancellationCause::InProgress { newer: claim.member.clone() };
+            effects.cancellations.push(cancel(group.holder.1.clone(), cause));
         }
-        group.waiting.push_back(Waiting { member: newer(), jobs: job.into_iter().collect() });
-        self.of_member.entry(newer()).or_default().push(at);
-        Place::Waits
+        place
+    }
+
+    fn found(&mut self, key: Key, holder: Order) {
+        let member = holder.1.clone();
+        let at = self.groups.insert(Group { key: key.clone(), holder, told: Told::Nothing, waiting: VecDeque::new() });
+        self.by_key.insert(key, at);
+        self.of_member.entry(member).or_default().push(at);
+    }
+
+    /// A member holds a group, whoever was thought to. The one that was thought to is returned: it, and who waited with the new holder, have to come again.
+    pub(crate) fn seize(&mut self, project: ProjectId, group: &str, member: &Member, since: u64) -> Option<Member> {
+        let key = key(project, group);
+        if let Some(lost) = self.lost.get_mut(member) {
+            lost.retain(|(group, _)| *group != key);
+        }
+        let Some(at) = self.by_key.get(&key).copied() else {
+            self.found(key, (since, member.clone()));
+            return None;
+        };
+        let group = self.groups.get_mut(at)?;
+        if group.holder.1 == *member {
+            return None;
+        }
+        let place = group.waiting.iter().position(|waiting| waiting.order.1 == *member);
+        let order = match place.and_then(|place| group.waiting.remove(place)) {
+            Some(waiting) => waiting.order,
+            None => {
+                self.of_member.entry(member.clone()).or_default().push(at);
+                (since, member.clone())
+            }
+        };
+        let (_, ousted) = std::mem::replace(&mut group.holder, order);
+        group.told = Told::Nothing;
+        if let Some(of) = self.of_member.get_mut(&ousted) {
+            of.retain(|group| *group != at);
+        }
+        Some(ousted)
     }
 
     /// A member is over, whatever it held or waited for. The jobs that may go on are returned.
@@ -152,10 +203,10 @@ impl Groups {
         self.lost.remove(member);
         for at in self.of_member.remove(member).unwrap_or_default() {
             let Some(group) = self.groups.get_mut(at) else { continue };
-            if group.holder != *member {
-                group.waiting.retain(|waiting| waiting.member != *member);
+            if group.holder.1 != *member {
+                group.waiting.retain(|waiting| waiting.order.1 != *member);
             } else if let Some(next) = group.waiting.pop_front() {
-                group.holder = next.member;
+                group.holder = next.order;
                 group.told = Told::Nothing;
                 woken.extend(next.jobs);
             } else {
@@ -166,11 +217,23 @@ impl Groups {
         woken
     }
 
+    /// All that hold or wait.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.of_member.keys()
+    }
+
+    /// The calls of a run that hold or wait.
+    pub(crate) fn calls_of(&self, run: RunId) -> Vec<Member> {
+        let from = Member::Call(run, JobId::new(""));
+        let members = self.of_member.range(from..).map(|(member, _)| member);
+        members.take_while(|member| matches!(member, Member::Call(of, _) if *of == run)).cloned().collect()
+    }
+
     /// A job does not wait with its member any more.
     pub(crate) fn forget(&mut self, member: &Member, job: u32) {
         for at in self.of_member.get(member).into_iter().flatten() {
             for waiting in self.groups.get_mut(*at).into_iter().flat_map(|group| &mut group.waiting) {
-                if waiting.member == *member {
+                if waiting.order.1 == *member {
                     waiting.jobs.retain(|own| *own != job);
                 }
             }
@@ -184,6 +247,6 @@ impl Groups {
         if let Some((_, newer)) = lost {
             return Some(newer);
         }
-        self.by_key.get(&key).and_then(|at| self.groups.get(*at)).map(|group| &group.holder)
+        self.by_key.get(&key).and_then(|at| self.groups.get(*at)).map(|group| &group.holder.1)
     }
 }

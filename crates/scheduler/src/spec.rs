@@ -223,6 +223,8 @@ pub struct Claim {
     pub in_progress: InProgress,
     /// Who waits for it.
     pub queue: GroupQueue,
+    /// When it came, by one word for every server: of two that wait, the one that came first gives way. Who came at the same time is told apart by its member.
+    pub since: u64,
 }
 
 /// Who is in a concurrency group.

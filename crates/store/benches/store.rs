@@ -91,7 +91,7 @@ async fn measure(name: &str, url: &str) {
 
 /// A job from its lease to its end: how long each verb took.
 async fn whole(store: &Store, runner: RunnerId, job: JobNumber) -> [Duration; VERBS.len()] {
-    let taker = Taker { runner, request: Some(format!("key {job}")), until: at(1000) };
+    let taker = Taker { runner, request: Some(format!("key {job}")), until: at(1000), groups: Vec::new() };
     let began = Instant::now();
     let task = store.lease(job, &taker, at(20)).await.unwrap().unwrap().0.id;
     let mut times = [began.elapsed(); VERBS.len()];

@@ -51,6 +51,14 @@ pub enum StoreError {
     /// The run is over, or cannot run again.
     #[error(transparent)]
     Run(#[from] RunRefusal),
+    /// Somebody else holds a concurrency group that the job needs.
+    #[error("the concurrency group '{group}' is held by {by:?}; the job waits for its end")]
+    Group {
+        /// The group, in lower case.
+        group: String,
+        /// Who holds it.
+        by: crate::GroupMember,
+    },
     /// A row holds what no version of this program writes.
     #[error("the database holds a {what} that cannot be read: {fact}")]
     Damaged {

@@ -9,6 +9,7 @@ mod backup;
 mod database;
 mod error;
 mod following;
+mod groups;
 mod holdings;
 mod jobs;
 mod leader;
@@ -33,6 +34,7 @@ pub use backup::{copy_sqlite, is_empty, newest_task, ready_postgres, ready_sqlit
 pub use database::Store;
 pub use error::StoreError;
 pub use following::{Content, EndedJob, JobRow, RunHead, Seen};
+pub use groups::{GroupClaim, GroupHolder, GroupMember};
 pub use holdings::{Holding, HoldingKind, NewHolding, Set};
 pub use jobs::{ChangedJob, JobFilter, NewJob, StoredJob};
 pub use leader::Leadership;

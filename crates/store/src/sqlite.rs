@@ -22,6 +22,8 @@ macro_rules! held {
 pub(crate) mod audit;
 #[path = "queries/following.rs"]
 pub(crate) mod following;
+#[path = "queries/groups.rs"]
+pub(crate) mod groups;
 #[path = "queries/held_run.rs"]
 pub(crate) mod held_run;
 #[path = "queries/holdings.rs"]

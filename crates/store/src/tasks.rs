@@ -1,6 +1,7 @@
 //! Tasks: the lease of a job to a runner, as the wire numbers it. Called by the server's runner service and by its sweeps.
 
 use crate::database::{change, read};
+use crate::groups::GroupClaim;
 use crate::jobs::{ChangedJob, StoredJob};
 use crate::news::Change;
 use crate::reports::{Report, Reported, Step};
@@ -39,13 +40,15 @@ pub struct Taker {
     pub request: Option<String>,
     /// Until when.
     pub until: Timestamp,
+    /// The concurrency groups that the job needs.
+    pub groups: Vec<GroupClaim>,
 }
 
 impl Store {
-    /// Gives a queued job to a runner; `None` where the job is not to be had any more.
+    /// Gives a queued job to a runner, and its groups to their members; `None` where the job is not to be had any more.
     ///
     /// # Errors
-    /// When the runner may take none, is full, or there is no such job or runner.
+    /// [`StoreError::Group`] when somebody else holds a group; when the runner may take none, is full, or there is no such job or runner.
     pub async fn lease(
         &self,
         job: JobNumber,

@@ -4,7 +4,7 @@ use super::state::{Job, Place, Queue, Running, short};
 use crate::groups::{Effects, Place as GroupPlace};
 use crate::spec::{Claim, Hold, JobSpec, Member};
 use domain::RunnerId;
-use domain::control::{JobNumber, PoolId, ProjectId};
+use domain::control::{JobNumber, PoolId, ProjectId, RunId};
 
 /// A job that the queue cannot take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,14 +36,38 @@ impl Queue {
     /// When its project is unknown.
     pub fn put_running(&mut self, number: JobNumber, mut spec: JobSpec, runner: RunnerId) -> Result<(), PutError> {
         spec.hold = None;
+        let (project, claims) = (spec.project, spec.claims.clone());
         let Some(seat) = self.place(number, spec)? else { return Ok(()) };
-        if let Some(place) = self.claim_all(seat) {
-            // It runs, whoever has its group: it waits for nothing any more.
-            self.put(seat, place);
-            self.displace(seat);
-        }
         self.begin(seat, runner);
+        // It runs: what it needs is held for it.
+        for (at, claim) in claims.iter().enumerate() {
+            if !is_inner(&claims, at) {
+                self.hold_group(project, &claim.group, &claim.member, claim.since);
+            }
+        }
         Ok(())
+    }
+
+    /// The store says who holds a group, and is not over: another server let it in, or this one before it was started again. Whoever was thought to hold it
+    /// waits again; what was decided for it and not done yet is taken back.
+    pub fn hold_group(&mut self, project: ProjectId, group: &str, member: &Member, since: u64) {
+        let Some(ousted) = self.groups.seize(project, group, member, since) else { return };
+        let key = group.to_lowercase();
+        let is_theirs =
+            |claim: &Claim| (claim.member == ousted || claim.member == *member) && claim.group.to_lowercase() == key;
+        let is_due = |job: &Job| {
+            let is_waiting = matches!(job.place, Place::Lined(_) | Place::Grouped(_) | Place::Lost(_));
+            is_waiting && job.project == project && job.claims.iter().flatten().any(is_theirs)
+        };
+        let mut seats: Vec<u32> =
+            self.jobs.iter().filter(|(_, job)| is_due(job)).map(|(seat, _)| short(seat)).collect();
+        seats.sort_unstable_by_key(|seat| self.jobs[*seat as usize].came);
+        for seat in &seats {
+            self.displace(*seat);
+        }
+        for seat in seats {
+            self.advance(seat);
+        }
     }
 
     /// The seat of a job that waits nowhere yet; `None` when it runs.
@@ -119,6 +143,17 @@ impl Queue {
         }
     }
 
+    /// All that hold groups or wait for them.
+    pub fn group_members(&self) -> impl Iterator<Item = &Member> {
+        self.groups.members()
+    }
+
+    /// The calls of a run that hold groups or wait for them.
+    #[must_use]
+    pub fn calls_of(&self, run: RunId) -> Vec<Member> {
+        self.groups.calls_of(run)
+    }
+
     /// A job that waits nowhere goes as far as it can: through its groups, then into its line.
     fn advance(&mut self, seat: u32) {
         let Place::Nowhere = self.jobs[seat as usize].place else { return };
@@ -144,9 +179,7 @@ impl Queue {
         let mut effects = Effects::default();
         let mut found = None;
         for (at, claim) in claims.iter().enumerate() {
-            // Its own run or call holds it: to wait for that would be for ever.
-            let is_own = |outer: &Claim| outer.group.to_lowercase() == claim.group.to_lowercase();
-            if claims[..at].iter().any(is_own) {
+            if is_inner(claims, at) {
                 continue;
             }
             match self.groups.enter(job.project, claim, Some(seat), &mut effects) {
@@ -231,4 +264,10 @@ impl Queue {
             }
         }
     }
+}
+
+/// Whether a job's own run or call holds the group of this claim: to wait for that would be for ever.
+fn is_inner(claims: &[Claim], at: usize) -> bool {
+    let group = claims[at].group.to_lowercase();
+    claims[..at].iter().any(|outer| outer.group.to_lowercase() == group)
 }

@@ -39,9 +39,9 @@ pub(crate) struct Job {
 #[derive(Debug)]
 struct Group {
     key: (ProjectId, String),
-    holder: Member,
+    holder: (u64, Member),
     told: bool,
-    waiting: Vec<Member>,
+    waiting: Vec<(u64, Member)>,
 }
 
 impl Model {
@@ -58,31 +58,67 @@ impl Model {
         if self.lost.contains(&(claim.member.clone(), key.clone())) {
             return false;
         }
+        let own = (claim.since, claim.member.clone());
         let Some(group) = self.groups.iter_mut().find(|group| group.key == key) else {
-            self.groups.push(Group { key, holder: claim.member.clone(), told: false, waiting: Vec::new() });
+            self.groups.push(Group { key, holder: own, told: false, waiting: Vec::new() });
             return true;
         };
-        if group.holder == claim.member {
+        if group.holder.1 == claim.member {
             return true;
         }
-        if group.waiting.contains(&claim.member) {
+        if group.waiting.iter().any(|(_, waiting)| *waiting == claim.member) {
             return false;
         }
         let most = if claim.queue == GroupQueue::Max && claim.in_progress == InProgress::Stays { 100 } else { 1 };
-        let newer = || claim.member.clone();
         let cancel = |member, cause| Cancellation { member, project, group: claim.group.clone(), cause };
-        while group.waiting.len() >= most {
-            let older = group.waiting.remove(0);
-            self.cancellations.push(cancel(older.clone(), CancellationCause::GaveWay { newer: newer() }));
+        group.waiting.push(own.clone());
+        group.waiting.sort();
+        let mut stays = true;
+        while group.waiting.len() > most {
+            let (_, older) = group.waiting.remove(0);
+            let newer = group.waiting.last().unwrap().1.clone();
+            stays &= older != claim.member;
+            self.cancellations.push(cancel(older.clone(), CancellationCause::GaveWay { newer }));
             self.lost.push((older, key.clone()));
         }
-        if claim.in_progress == InProgress::IsCancelled && !group.told {
+        if stays && claim.in_progress == InProgress::IsCancelled && !group.told && group.holder < own {
             group.told = true;
-            let cause = CancellationCause::InProgress { newer: newer() };
-            self.cancellations.push(cancel(group.holder.clone(), cause));
+            let cause = CancellationCause::InProgress { newer: claim.member.clone() };
+            self.cancellations.push(cancel(group.holder.1.clone(), cause));
         }
-        group.waiting.push(newer());
         false
+    }
+
+    /// A member holds a group; whoever was thought to comes again with all of its jobs that are not running.
+    pub(crate) fn seize(&mut self, project: ProjectId, claim: &Claim) {
+        let key = (project, claim.group.to_lowercase());
+        self.lost.retain(|lost| *lost != (claim.member.clone(), key.clone()));
+        let Some(group) = self.groups.iter_mut().find(|group| group.key == key) else {
+            let holder = (claim.since, claim.member.clone());
+            self.groups.push(Group { key, holder, told: false, waiting: Vec::new() });
+            return;
+        };
+        if group.holder.1 == claim.member {
+            return;
+        }
+        let at = group.waiting.iter().position(|(_, waiting)| *waiting == claim.member);
+        let order = at.map_or((claim.since, claim.member.clone()), |at| group.waiting.remove(at));
+        let (_, ousted) = std::mem::replace(&mut group.holder, order);
+        group.told = false;
+        let mut again: Vec<(u64, JobNumber)> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.spec.project == project && job.runs.is_none() && job.spec.hold.is_none())
+            .filter(|(_, job)| {
+                let of_these = |own: &Claim| own.member == claim.member || own.member == ousted;
+                job.spec.claims.iter().any(|own| own.group.to_lowercase() == key.1 && of_these(own))
+            })
+            .map(|(number, job)| (job.came, *number))
+            .collect();
+        again.sort_unstable();
+        for (_, number) in again {
+            self.claim(number);
+        }
     }
 
     /// Claims what a job may claim; whether it has all of its groups.
@@ -98,7 +134,7 @@ impl Model {
     pub(crate) fn has_groups(&self, job: &Job) -> bool {
         let held = |claim: &Claim| {
             let key = (job.spec.project, claim.group.to_lowercase());
-            self.groups.iter().any(|group| group.key == key && group.holder == claim.member)
+            self.groups.iter().any(|group| group.key == key && group.holder.1 == claim.member)
         };
         let first = |at: usize| {
             let group = job.spec.claims[at].group.to_lowercase();
@@ -112,14 +148,14 @@ impl Model {
         let mut woken = Vec::new();
         // In the order in which the member came to its groups.
         for group in &mut self.groups {
-            group.waiting.retain(|waiting| waiting != member);
-            if group.holder == *member && !group.waiting.is_empty() {
+            group.waiting.retain(|(_, waiting)| waiting != member);
+            if group.holder.1 == *member && !group.waiting.is_empty() {
                 group.holder = group.waiting.remove(0);
                 group.told = false;
-                woken.push(group.holder.clone());
+                woken.push(group.holder.1.clone());
             }
         }
-        self.groups.retain(|group| group.holder != *member);
+        self.groups.retain(|group| group.holder.1 != *member);
         let waiting: Vec<JobNumber> = self.jobs.keys().copied().collect();
         for number in waiting {
             let job = &self.jobs[&number];

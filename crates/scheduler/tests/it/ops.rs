@@ -26,6 +26,7 @@ pub(crate) enum Op {
     Requeue(JobNumber),
     Leave(Member),
     Enter(ProjectId, Claim),
+    HoldGroup(ProjectId, Claim),
 }
 
 fn labels(most: u8) -> impl Strategy<Value = Labels> {
@@ -55,11 +56,12 @@ fn claim() -> impl Strategy<Value = Claim> {
     let group = prop_oneof![Just("deploy"), Just("Deploy"), Just("test")];
     let in_progress = prop_oneof![Just(InProgress::Stays), Just(InProgress::IsCancelled)];
     let queue = prop_oneof![Just(GroupQueue::Single), Just(GroupQueue::Max)];
-    (group, member(), in_progress, queue).prop_map(|(group, member, in_progress, queue)| Claim {
+    (group, member(), in_progress, queue, 0_u64..4).prop_map(|(group, member, in_progress, queue, since)| Claim {
         group: group.into(),
         member,
         in_progress,
         queue,
+        since,
     })
 }
 
@@ -172,6 +174,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         2 => j().prop_map(Op::Requeue),
         3 => member().prop_map(Op::Leave),
         1 => (p(), claim()).prop_map(|(id, claim)| Op::Enter(id, claim)),
+        1 => (p(), claim()).prop_map(|(id, claim)| Op::HoldGroup(id, claim)),
     ]
 }
 
@@ -248,6 +251,7 @@ pub(crate) fn tell(queue: &mut Queue, op: Op) {
         Op::Requeue(id) => queue.requeue(id),
         Op::Leave(member) => queue.leave(&member),
         Op::Enter(project, claim) => queue.enter(project, &claim),
+        Op::HoldGroup(project, claim) => queue.hold_group(project, &claim.group, &claim.member, claim.since),
     }
 }
 
@@ -310,5 +314,6 @@ pub(crate) fn teach(model: &mut Model, op: Op) {
         }
         Op::Leave(member) => model.leave(&member),
         Op::Enter(project, claim) => drop(model.enter(project, &claim)),
+        Op::HoldGroup(project, claim) => model.seize(project, &claim),
     }
 }

@@ -40,7 +40,11 @@ fn runner() -> RunnerSpec {
 }
 
 fn claim(member: Member, in_progress: InProgress, queue: GroupQueue) -> Claim {
-    Claim { group: "Deploy".into(), member, in_progress, queue }
+    let since = match &member {
+        Member::Run(run) | Member::Call(run, _) => run.0.unsigned_abs(),
+        Member::Job(job) => job.0.unsigned_abs(),
+    };
+    Claim { group: "Deploy".into(), member, in_progress, queue, since }
 }
 
 fn spec(labels: &[&str]) -> JobSpec {
@@ -266,4 +270,49 @@ fn a_job_that_another_server_gave_away_counts_for_the_runner_that_has_it() {
     queue.ask(RunnerId(2), 1);
     let runners: Vec<RunnerId> = queue.assign().assignments.iter().map(|assignment| assignment.runner).collect();
     assert_eq!(runners, [RUNNER]);
+}
+
+/// Two servers hear of three runs of one group in different orders; what they cancel together leaves the newest.
+#[test]
+fn whoever_hears_in_whatever_order_the_newest_stays() {
+    let orders = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
+    for in_progress in [InProgress::Stays, InProgress::IsCancelled] {
+        for order in orders {
+            let mut queue = queue();
+            for run in order {
+                let claims = vec![claim(Member::Run(RunId(run)), in_progress, GroupQueue::Single)];
+                queue.put_job(JobNumber(run), JobSpec { claims, ..spec(&["linux"]) }).unwrap();
+            }
+            let cancelled: Vec<Member> = queue.assign().cancellations.into_iter().map(|told| told.member).collect();
+            assert!(!cancelled.contains(&Member::Run(RunId(3))), "{order:?}: {cancelled:?}");
+        }
+    }
+}
+
+#[test]
+fn who_holds_a_group_may_be_told() {
+    let mut queue = queue();
+    queue.put_runner(RUNNER, RunnerSpec { pool: None, capacity: 9, ..runner() });
+    let member = |run: i64| Member::Run(RunId(run));
+    for run in [2, 3] {
+        let claims = vec![claim(member(run), InProgress::Stays, GroupQueue::Single)];
+        queue.put_job(JobNumber(run), JobSpec { claims, ..spec(&["linux"]) }).unwrap();
+    }
+    // Run 1 has it, of which nothing was heard here; run 2 gives way to run 3.
+    queue.hold_group(PROJECT, "DEPLOY", &member(1), 0);
+    queue.ask(RUNNER, 9);
+    let decisions = queue.assign();
+    assert_eq!(decisions.assignments, []);
+    let gave_way = CancellationCause::GaveWay { newer: member(3) };
+    assert_eq!(
+        decisions.cancellations.into_iter().map(|told| (told.member, told.cause)).collect::<Vec<_>>(),
+        [(member(2), gave_way)]
+    );
+    assert_eq!(why(&queue, JobNumber(3)).1, "concurrency group Deploy belongs to run 1");
+    // Another server let run 2 in before that was done.
+    queue.hold_group(PROJECT, "deploy", &member(2), 0);
+    assert_eq!(queue.assign().assignments.into_iter().map(|given| given.job).collect::<Vec<_>>(), [JobNumber(2)]);
+    queue.drop_job(JobNumber(2));
+    queue.leave(&member(2));
+    assert_eq!(queue.assign().assignments[0].job, JobNumber(3));
 }

@@ -6,13 +6,15 @@ use super::handle::{Given, Message, QueueHandle};
 use super::spec;
 use crate::count::Counts;
 use crate::run::Advancer;
-use domain::control::{JobChange, JobNumber, JobPhase, PoolId, Scope};
+use domain::control::{JobChange, JobNumber, JobPhase, PoolId, ProjectId, RunId, Scope};
 use domain::{Clock, RunnerId, Timestamp};
-use scheduler::{Access, Assignment, Cancellation, Labels, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply};
-use std::collections::{BTreeMap, HashMap};
+use scheduler::{
+    Access, Assignment, Cancellation, Labels, Member, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Store, StoreError, StoredJob, StoredRunner, Taker};
+use store::{GroupHolder, GroupMember, Store, StoreError, StoredJob, StoredRunner, Taker};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -97,6 +99,9 @@ impl Dispatcher {
     pub async fn fill(&mut self) -> Result<(), StoreError> {
         self.store.projects().await?.iter().for_each(|project| self.put_project(project));
         self.store.runners(None).await?.into_iter().for_each(|runner| self.put_runner(runner));
+        for GroupHolder { project, group, member } in self.store.group_holders().await? {
+            self.queue.hold_group(project, &group, &spec::member(member), 0);
+        }
         // What holds a concurrency group comes before what waits for it.
         self.store.out().await?.iter().for_each(|(_, job)| self.put_job(job));
         let mut after = JobNumber(0);
@@ -150,6 +155,7 @@ impl Dispatcher {
             Message::Run(run, jobs) => {
                 self.book.others(run, &jobs).into_iter().for_each(|job| self.drop_job(job));
                 self.put_jobs(&jobs);
+                self.leave_calls(run, &jobs);
             }
             Message::Requeued(job) => self.requeue(job, Kept::Yes),
             Message::Left(members) => members.iter().for_each(|member| self.queue.leave(member)),
@@ -179,6 +185,7 @@ impl Dispatcher {
             }
             // Who asked may have gone.
             Message::Why(job, reply) => drop(reply.send(self.queue.why(job))),
+            Message::Runs(reply) => drop(reply.send(self.runs())),
             Message::Census(reply) => drop(reply.send(self.queue.census())),
         }
     }
@@ -271,7 +278,30 @@ impl Dispatcher {
     /// A job is over: whatever is said of it later is older than that.
     fn end_job(&mut self, job: JobNumber) {
         self.drop_job(job);
+        // Also of one that this queue only knows as the holder of a group.
+        self.queue.leave(&Member::Job(job));
         self.book.end(job);
+    }
+
+    /// Calls of a run whose jobs are all over hold nothing any more, whichever server saw the last one end.
+    fn leave_calls(&mut self, run: RunId, jobs: &[StoredJob]) {
+        for member in self.queue.calls_of(run) {
+            let Member::Call(_, call) = &member else { continue };
+            let inside = format!("{call} / ");
+            if !jobs.iter().any(|job| job.phase.end().is_none() && job.id.as_str().starts_with(&inside)) {
+                self.queue.leave(&member);
+            }
+        }
+    }
+
+    /// The runs of which anything is known: of their jobs, or that they hold a group.
+    fn runs(&self) -> Vec<RunId> {
+        let holders = self.queue.group_members().filter_map(|member| match member {
+            Member::Run(run) | Member::Call(run, _) => Some(*run),
+            Member::Job(job) => self.book.get(*job).map(|entry| entry.run),
+        });
+        let runs: HashSet<RunId> = self.book.runs().chain(holders).collect();
+        runs.into_iter().collect()
     }
 
     fn drop_job(&mut self, job: JobNumber) {
@@ -315,12 +345,14 @@ impl Dispatcher {
             self.queue.ask(runner, 0);
             return;
         };
+        let groups = self.book.get(job).and_then(|entry| entry.groups);
         self.book.lease(job, runner);
         self.count(None, Some(runner));
         let (store, now) = (self.store.clone(), self.clock.now());
         self.writing.spawn(async move {
             let until = Timestamp(now.0 + u64::try_from(START.as_millis()).unwrap_or(u64::MAX));
-            let taker = Taker { runner, request: request.clone(), until };
+            let groups = groups.map(|groups| groups.to_vec()).unwrap_or_default();
+            let taker = Taker { runner, request: request.clone(), until, groups };
             let result = store.lease(job, &taker, now).await;
             let result = result.map(|taken| taken.map(|(task, job)| Given { task, job }));
             if result.as_ref().is_err_and(StoreError::is_passing) {
@@ -346,10 +378,15 @@ impl Dispatcher {
             }
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, %job, %runner, "a lease was refused");
+                let entry = self.book.get(job);
                 self.requeue(job, Kept::No);
-                if !error.is_passing() {
-                    self.refresh_job(job).await;
-                    self.refresh_runner(runner).await;
+                match (error, entry) {
+                    (StoreError::Group { group, by }, Some(entry)) => self.hold_group(entry.project, &group, by).await,
+                    (error, _) if !error.is_passing() => {
+                        self.refresh_job(job).await;
+                        self.refresh_runner(runner).await;
+                    }
+                    _ => {}
                 }
                 None
             }
@@ -358,6 +395,16 @@ impl Dispatcher {
             self.put_back(unused);
         }
         self.ask(runner);
+    }
+
+    /// Another server let a member into a group. It may be over by now, and that may have been heard before this.
+    async fn hold_group(&mut self, project: ProjectId, group: &str, by: GroupMember) {
+        let member = spec::member(by.clone());
+        self.queue.hold_group(project, group, &member, 0);
+        // Where the store does not answer the next lease asks again.
+        if !matches!(self.store.holds_group(project, group, &by).await, Ok(true)) {
+            self.queue.leave(&member);
+        }
     }
 
     fn count_given(&self, given: &Given) {

@@ -6,14 +6,17 @@
 use domain::RunnerId;
 use domain::control::{Epoch, JobNumber, ProjectId, RunId};
 use std::collections::{HashMap, HashSet, VecDeque};
-use store::StoredJob;
+use std::sync::Arc;
+use store::{GroupClaim, StoredJob};
 
 /// A job that is not over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) project: ProjectId,
     pub(super) run: RunId,
     pub(super) runner: Option<RunnerId>,
+    /// The groups that it needs; most need none.
+    pub(super) groups: Option<Arc<[GroupClaim]>>,
     epoch: Epoch,
 }
 
@@ -41,7 +44,7 @@ pub(super) enum Age {
 
 impl Book {
     pub(super) fn get(&self, job: JobNumber) -> Option<Entry> {
-        self.jobs.get(&job).copied()
+        self.jobs.get(&job).cloned()
     }
 
     /// Whether what is said of a job is newer than what is known: a lease is counted as soon as it is decided.
@@ -58,7 +61,9 @@ impl Book {
     /// Notes a job as it is said to be; gives who was known to have it.
     pub(super) fn put(&mut self, job: &StoredJob) -> Option<RunnerId> {
         let runner = job.phase.lease().map(|lease| lease.runner);
-        let entry = Entry { project: job.project, run: job.run, runner, epoch: job.phase.epoch() };
+        let groups = super::spec::groups(job);
+        let groups = if groups.is_empty() { None } else { Some(groups.into()) };
+        let entry = Entry { project: job.project, run: job.run, runner, groups, epoch: job.phase.epoch() };
         match self.jobs.insert(job.number, entry) {
             Some(before) => before.runner,
             None => {
@@ -112,6 +117,11 @@ impl Book {
     pub(super) fn others(&self, run: RunId, among: &[StoredJob]) -> Vec<JobNumber> {
         let among: HashSet<JobNumber> = among.iter().map(|job| job.number).collect();
         self.runs.get(&run).into_iter().flatten().filter(|job| !among.contains(job)).copied().collect()
+    }
+
+    /// The runs of its jobs.
+    pub(super) fn runs(&self) -> impl Iterator<Item = RunId> + '_ {
+        self.runs.keys().copied()
     }
 
     pub(super) fn of_project(&self, project: ProjectId) -> Vec<JobNumber> {

@@ -68,6 +68,7 @@ pub(super) enum Message {
     /// The server stops: nobody waits any longer.
     Close,
     Why(JobNumber, oneshot::Sender<Option<Wait>>),
+    Runs(oneshot::Sender<Vec<RunId>>),
     Census(oneshot::Sender<BTreeMap<ReasonKind, u64>>),
 }
 
@@ -173,6 +174,13 @@ impl QueueHandle {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Why(job, reply));
         answer.await.ok().flatten()
+    }
+
+    /// The runs of which the queue knows anything.
+    pub(super) async fn runs(&self) -> Vec<RunId> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::Runs(reply));
+        answer.await.unwrap_or_default()
     }
 
     /// How many jobs wait for which reason.

@@ -131,11 +131,14 @@ impl Follower {
             _ => self.store.jobs(id, run.attempt).await?,
         };
         self.queue.run(id, jobs);
+        if let RunPhase::Finished(_) = run.phase {
+            self.queue.run_left(id);
+        }
         self.runs.look(id);
         Ok(())
     }
 
-    /// News was lost: whatever is open is looked at.
+    /// News was lost: whatever is open is looked at, and whatever the queue takes for open.
     async fn everything(&self) -> Result<(), StoreError> {
         for project in self.store.projects().await? {
             self.queue.project(project);
@@ -143,8 +146,11 @@ impl Follower {
         for runner in self.store.runners(None).await? {
             self.queue.runner(runner);
         }
-        for run in self.store.open_runs().await? {
-            self.look_at_run(run.id).await?;
+        let open = self.store.open_runs().await?;
+        let known = self.queue.runs().await;
+        let runs: BTreeSet<RunId> = open.into_iter().map(|run| run.id).chain(known).collect();
+        for run in runs {
+            self.look_at_run(run).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use crate::run::{GroupFacts, GroupHolder, GroupQueueFacts, JobFacts};
 use domain::control::{Admission, Contact, Hold as Held, JobPhase, PoolId, Work};
 use scheduler::{Claim, GroupQueue, Hold, InProgress, JobSpec, Labels, Life, Member, Priority, RunnerDoor, RunnerSpec};
 use std::sync::Arc;
-use store::{StoredJob, StoredRunner};
+use store::{GroupClaim, GroupMember, StoredJob, StoredRunner};
 
 /// A job that is not over. Facts that cannot be read hold nothing back: the job's runner gets a clear error.
 pub(super) fn job(job: &StoredJob) -> JobSpec {
@@ -25,6 +25,37 @@ pub(super) fn job(job: &StoredJob) -> JobSpec {
     }
 }
 
+/// The groups of a job as the store notes who holds them.
+pub(super) fn groups(job: &StoredJob) -> Vec<GroupClaim> {
+    let groups = JobFacts::of(job).map(|facts| facts.groups).unwrap_or_default();
+    let claim = |group: GroupFacts| {
+        let member = match group.holder {
+            GroupHolder::Run => GroupMember::Run(job.run),
+            GroupHolder::Call(call) => GroupMember::Call(job.run, call),
+            GroupHolder::Job => GroupMember::Job(job.run, job.number),
+        };
+        GroupClaim { group: group.group, member }
+    };
+    groups.into_iter().map(claim).collect()
+}
+
+/// Who holds a group, as the queue calls it.
+pub(super) fn member(stored: GroupMember) -> Member {
+    match stored {
+        GroupMember::Run(run) => Member::Run(run),
+        GroupMember::Call(run, call) => Member::Call(run, call),
+        GroupMember::Job(_, job) => Member::Job(job),
+    }
+}
+
+/// When a job came to its groups, the same for every server. What has begun was there before all that wait.
+const fn since(phase: &JobPhase) -> u64 {
+    match phase {
+        JobPhase::Queued { since, .. } | JobPhase::Leased { queued: since, .. } => since.0,
+        _ => 0,
+    }
+}
+
 fn claim(job: &StoredJob, group: &GroupFacts) -> Claim {
     Claim {
         group: Arc::from(group.group.as_str()),
@@ -38,6 +69,7 @@ fn claim(job: &StoredJob, group: &GroupFacts) -> Claim {
             GroupQueueFacts::Single => GroupQueue::Single,
             GroupQueueFacts::Max => GroupQueue::Max,
         },
+        since: since(&job.phase),
     }
 }
 

@@ -9,11 +9,11 @@ use super::live::{Cancelled, Live, Told, Undecided, told};
 use crate::dispatch::QueueHandle;
 use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, RunId, RunPhase};
 use domain::{Clock, JobId, Timestamp};
-use scheduler::{Cancellation, Member};
+use scheduler::{Cancellation, CancellationCause, Member};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{Advance, Content, Followed, RunHead, Store, StoreError, StoredRun};
+use store::{Advance, Content, Followed, GroupMember, RunHead, Store, StoreError, StoredRun};
 use tokio::sync::{mpsc, watch};
 
 /// So many machines are kept in memory.
@@ -22,6 +22,8 @@ const LIVE: usize = 512;
 const BEHIND: u32 = 256;
 /// Runs that nobody told of are looked for so often.
 const EVERY: Duration = Duration::from_secs(5);
+/// A cancellation that the database did not take is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Says which runs to look at. Clones speak to one worker.
 #[derive(Debug, Clone)]
@@ -47,6 +49,8 @@ struct LiveRuns {
 #[derive(Debug)]
 pub struct Worker {
     mailbox: mpsc::UnboundedReceiver<Message>,
+    /// For what it tells itself later; it does not keep itself alive.
+    again: mpsc::WeakUnboundedSender<Message>,
     live: Arc<Mutex<LiveRuns>>,
     store: Store,
     queue: QueueHandle,
@@ -76,8 +80,8 @@ impl Advancer {
     #[must_use]
     pub fn new(store: Store, queue: QueueHandle, clock: Arc<dyn Clock>) -> (Self, Worker) {
         let (sender, mailbox) = mpsc::unbounded_channel();
-        let live = Arc::default();
-        (Self { mailbox: sender, live: Arc::clone(&live) }, Worker { mailbox, live, store, queue, clock })
+        let (live, again) = (Arc::default(), sender.downgrade());
+        (Self { mailbox: sender, live: Arc::clone(&live) }, Worker { mailbox, again, live, store, queue, clock })
     }
 
     /// Something happened to a run.
@@ -282,12 +286,15 @@ impl Worker {
 
     /// Cancels something for its concurrency group; gives the run to look at then.
     async fn cancel(&self, cancellation: Cancellation) -> Option<RunId> {
+        if self.is_in(&cancellation).await {
+            return None;
+        }
         let by = CancelCause::Concurrency(cancellation.group.to_string());
         let now = self.clock.now();
-        let done = match cancellation.member {
-            Member::Run(run) => self.store.cancel_run(run, &by, now, None).await.map(|run| Some(run.id)),
-            Member::Job(job) => self.cancel_job(job, by).await,
-            Member::Call(run, call) => self.cancel_call(run, &call, by).await,
+        let done = match &cancellation.member {
+            Member::Run(run) => self.store.cancel_run(*run, &by, now, None).await.map(|run| Some(run.id)),
+            Member::Job(job) => self.cancel_job(*job, by).await,
+            Member::Call(run, call) => self.cancel_call(*run, call, by).await,
         };
         match done {
             Ok(run) => run,
@@ -296,11 +303,31 @@ impl Worker {
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "something could not be cancelled for its concurrency group"
+                    "something could not be cancelled for its concurrency group; it is tried again in {AGAIN:?}"
                 );
+                let again = self.again.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(AGAIN).await;
+                    // Who does not hear it any more has ended.
+                    again.upgrade().map(|again| again.send(Message::Cancel(Box::new(cancellation))))
+                });
                 None
             }
         }
+    }
+
+    /// Whether who was to give way has its group by now: another server let it in.
+    async fn is_in(&self, cancellation: &Cancellation) -> bool {
+        let CancellationCause::GaveWay { .. } = cancellation.cause else { return false };
+        let member = match &cancellation.member {
+            Member::Run(run) => GroupMember::Run(*run),
+            Member::Call(run, call) => GroupMember::Call(*run, call.clone()),
+            Member::Job(job) => match self.store.job(*job).await {
+                Ok(stored) => GroupMember::Job(stored.run, *job),
+                Err(_) => return false,
+            },
+        };
+        self.store.holds_group(cancellation.project, &cancellation.group, &member).await.unwrap_or(false)
     }
 
     async fn cancel_job(&self, job: JobNumber, by: CancelCause) -> Result<Option<RunId>, StoreError> {

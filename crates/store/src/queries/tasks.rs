@@ -1,6 +1,6 @@
 //! Queries of tasks, compiled for both databases.
 
-use super::{Conn, held_run, jobs, runners};
+use super::{Conn, groups, held_run, jobs, runners};
 use crate::error::StoreError;
 use crate::jobs::{ChangedJob, StoredJob};
 use crate::tasks::{StoredTask, Taker};
@@ -71,6 +71,7 @@ pub(crate) async fn lease(
     let mut run = held_run::hold_of(&mut *conn, number).await?;
     let mut job = jobs::by_number(&mut *conn, number).await?;
     let JobPhase::Queued { .. } = job.phase else { return Ok(None) };
+    groups::take(&mut *conn, run.project, &taker.groups).await?;
     let row: Option<Row> = sqlx::query_as(
         "INSERT INTO tasks (job_id, runner_id, runner_name, request_key, steps, given_at, heard_at)
          SELECT $1, id, name, $2, '[]', $3, $3 FROM runners WHERE id = $4

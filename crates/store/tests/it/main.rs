@@ -5,6 +5,7 @@
 mod advance;
 mod audit;
 mod crash;
+mod groups;
 mod holdings;
 mod lists;
 mod news;

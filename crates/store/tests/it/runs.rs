@@ -72,7 +72,7 @@ pub(crate) async fn new_runner(store: &Store, number: u8, capacity: Option<u32>)
 }
 
 pub(crate) fn taker(runner: RunnerId, request: Option<&str>) -> Taker {
-    Taker { runner, request: request.map(str::to_owned), until: at(1000) }
+    Taker { runner, request: request.map(str::to_owned), until: at(1000), groups: Vec::new() }
 }
 
 pub(crate) async fn started(store: &Store, job: JobNumber, runner: RunnerId) -> TaskId {
