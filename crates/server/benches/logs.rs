@@ -7,7 +7,7 @@
 )]
 
 use domain::{LogBatch, LogEnd, LogRow, TaskId, Timestamp};
-use server::logs::{LogObjects, LogSettings, LogStore};
+use server::logs::{LogObjects, LogSettings, LogStore, Sharing};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 fn open(folder: &Path) -> LogStore {
     let objects = LogObjects::folder(&folder.join("objects")).unwrap();
-    LogStore::open(LogSettings { folder: folder.join("open"), objects }).unwrap()
+    LogStore::open(LogSettings { folder: folder.join("open"), sharing: Sharing::Alone, objects }).unwrap()
 }
 
 /// Rows that differ as those of a build do.

@@ -180,7 +180,7 @@ fn make(path: &Path) -> Result<(), KeyRingError> {
     let failed = |source| KeyRingError::Io { verb: "make", path: path.to_owned(), source };
     let mut bytes = [0; BYTES];
     rand::fill(&mut bytes).map_err(|_| KeyRingError::Random)?;
-    // Another server may make it at this moment: whoever comes first made it for both.
+    // Of several servers one starts at a time (`serve`); who began this one by hand as well finds a file that is there.
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     let mut file = match fs_err::OpenOptions::from_options(options).open(path) {

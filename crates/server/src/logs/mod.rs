@@ -6,6 +6,8 @@
 //! and nothing is known that is not on disk: after a crash all is found again (`recover`). One log in memory is `log`, all of them `store`;
 //! `read` walks through chunks and parts alike.
 //!
+//! Several servers may share the folder of parts (`share`): then each looks at the files before it believes what it remembers.
+//!
 //! What is acknowledged outlives the process. After a loss of power a log is a prefix of what was acknowledged.
 
 mod chunk;
@@ -19,10 +21,12 @@ mod part;
 mod read;
 mod recover;
 mod seal;
+mod share;
 mod store;
 
 pub use error::LogError;
 pub use log::LogFacts;
 pub use objects::LogObjects;
 pub use read::{LogPage, LogText};
+pub use share::Sharing;
 pub use store::{LogSettings, LogStore};

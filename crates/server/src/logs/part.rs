@@ -40,6 +40,11 @@ impl Part {
         self.first + self.rows
     }
 
+    /// The number of its first row, and how long its file is.
+    pub(super) const fn size(&self) -> (u64, u64) {
+        (self.first, self.bytes)
+    }
+
     pub(super) fn path(&self, folder: &Path) -> PathBuf {
         folder.join(format!("{:012}.rows", self.first))
     }
@@ -121,6 +126,15 @@ pub(super) struct Found {
 
 /// The parts in a folder, in the order of their rows. What a crash left half written at a file's end is cut off.
 pub(super) fn find(folder: &Path) -> io::Result<Vec<Found>> {
+    files(folder)?.into_iter().map(|(first, path)| look(&path, first)).collect()
+}
+
+/// Of each part in a folder the number of its first row, and how long its file is.
+pub(super) fn sizes(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
+    files(folder)?.into_iter().map(|(first, path)| Ok((first, fs_err::metadata(path)?.len()))).collect()
+}
+
+fn files(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -131,10 +145,10 @@ pub(super) fn find(folder: &Path) -> io::Result<Vec<Found>> {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".rows"));
         if let Some(first) = name.and_then(|name| name.parse().ok()) {
-            found.push(look(&path, first)?);
+            found.push((first, path));
         }
     }
-    found.sort_unstable_by_key(|found| found.part.first);
+    found.sort_unstable();
     Ok(found)
 }
 

@@ -8,6 +8,7 @@ use super::manifest::{Chunk, chain};
 use super::objects::{LogObjects, chunk_path};
 use super::part::Part;
 use super::recover::blocking;
+use super::store::LogSettings;
 use bytes::Bytes;
 use domain::LogRow;
 use std::collections::VecDeque;
@@ -60,7 +61,7 @@ impl LogText {
 /// Lines from one row to another, piece by piece.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    objects: LogObjects,
+    settings: LogSettings,
     log: Arc<Log>,
     /// The next row.
     row: u64,
@@ -73,8 +74,8 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub(super) fn new(objects: LogObjects, log: Arc<Log>, row: u64, until: u64) -> Self {
-        Self { objects, log, row, until, chunk: None, ready: VecDeque::new() }
+    pub(super) fn new(settings: LogSettings, log: Arc<Log>, row: u64, until: u64) -> Self {
+        Self { settings, log, row, until, chunk: None, ready: VecDeque::new() }
     }
 
     /// The next lines, and the number of the first of them.
@@ -108,7 +109,7 @@ impl Pieces {
             let place = self.log.state.lock().await.place(self.row);
             match place {
                 Some(Place::Chunk(before, chunk)) => {
-                    let opened = open(&self.objects, &self.log, before, &chunk).await?;
+                    let opened = open(&self.settings.objects, &self.log, before, &chunk).await?;
                     self.chunk = Some((chunk, opened));
                 }
                 Some(Place::Part(part)) => match frames(&self.log, part, self.row).await {
@@ -118,7 +119,10 @@ impl Pieces {
                             return Ok(piece);
                         }
                     }
-                    Err(LogError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                    Err(LogError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                        // Another server may have sealed it.
+                        self.settings.look(&self.log).await?;
+                    }
                     Err(error) => return Err(error),
                 },
                 None => break,

@@ -7,10 +7,12 @@ use super::chunk::pack;
 use super::error::LogError;
 use super::log::{Due, Log};
 use super::manifest::{Chunk, Filed, Manifest, chain};
-use super::objects::{LogObjects, chunk_path, manifest_path};
+use super::objects::{chunk_path, manifest_path};
 use super::part::Part;
 use super::recover::blocking;
-use domain::{LogEnd, TaskId};
+use super::share::{Held, Sharing};
+use super::store::LogSettings;
+use domain::LogEnd;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -45,12 +47,18 @@ struct Work {
 }
 
 /// Seals all of a log that is due.
-pub(super) async fn seal(objects: &LogObjects, log: &Log, turns: &Turns) -> Result<(), LogError> {
+pub(super) async fn seal(settings: &LogSettings, log: &Log, turns: &Turns) -> Result<(), LogError> {
     loop {
         let alone = log.sealing.lock().await;
         while let Some(work) = next(log).await {
             let _turn = turns.putting.acquire().await.map_err(|_| LogError::Ending { task: log.task })?;
-            one(objects, log, turns, work).await?;
+            if let Err(error) = one(settings, log, turns, work).await {
+                // A part that another server sealed meanwhile is no fault.
+                settings.look(log).await?;
+                if settings.sharing == Sharing::Alone || log.state.lock().await.due() == Due::Seal {
+                    return Err(error);
+                }
+            }
         }
         drop(alone);
         // Who saw that somebody seals left it to us.
@@ -75,8 +83,8 @@ async fn next(log: &Log) -> Option<Work> {
     Some(Work { chunks: state.chunks.clone(), parts, filed })
 }
 
-async fn one(objects: &LogObjects, log: &Log, turns: &Turns, work: Work) -> Result<(), LogError> {
-    let task = log.task;
+async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Result<(), LogError> {
+    let (task, objects) = (log.task, &settings.objects);
     let Work { mut chunks, parts, filed } = work;
     let mut puts = JoinSet::new();
     for part in parts.iter().filter(|part| part.rows > 0) {
@@ -90,7 +98,8 @@ async fn one(objects: &LogObjects, log: &Log, turns: &Turns, work: Work) -> Resu
     while let Some(done) = puts.join_next().await {
         done.map_err(|_| LogError::Ending { task })??;
     }
-    list(objects, task, log, chunks, &parts, filed).await?;
+    let manifest = Manifest::new(task, filed, chunks);
+    let Some(held) = list(settings, log, manifest, &parts).await? else { return Ok(()) };
     let folder = log.folder.clone();
     blocking(task, move || {
         // What stays after a fault is found and removed by `recover`.
@@ -100,6 +109,7 @@ async fn one(objects: &LogObjects, log: &Log, turns: &Turns, work: Work) -> Resu
         if filed == Filed::Ended {
             let _later = fs_err::remove_dir(&folder);
         }
+        drop(held);
         Ok(())
     })
     .await
@@ -121,23 +131,33 @@ fn chunk_of(part: &Part, folder: &std::path::Path, before: Option<&Chunk>) -> Re
     Ok((chunk, packed.bytes))
 }
 
-/// Lists the chunks; from now on they are the log, and the parts are not.
-async fn list(
-    objects: &LogObjects,
-    task: TaskId,
-    log: &Log,
-    chunks: Vec<Chunk>,
-    parts: &[Part],
-    filed: Filed,
-) -> Result<(), LogError> {
-    let manifest = Manifest::new(task, filed, chunks);
-    objects.put(&manifest_path(task), manifest.write()?).await?;
-    let mut state = log.state.lock().await;
+/// Lists the chunks; from now on they are the log, and the parts are not. Nothing where another server was quicker: what is due now is looked for again, and the
+/// chunks are the same as its own.
+async fn list(settings: &LogSettings, log: &Log, manifest: Manifest, parts: &[Part]) -> Result<Option<Held>, LogError> {
+    let (objects, path, list) = (&settings.objects, manifest_path(log.task), manifest.write()?);
+    let (mut state, held) = match settings.sharing {
+        // Nobody else removes parts, and rows come in meanwhile.
+        Sharing::Alone => {
+            objects.put(&path, list).await?;
+            (log.state.lock().await, settings.hold(log.task).await?)
+        }
+        Sharing::Shared => {
+            let mut state = log.state.lock().await;
+            let held = settings.hold(log.task).await?;
+            settings.sharing.refresh(objects, log, &mut state).await?;
+            if !state.parts.iter().take(parts.len()).eq(parts) {
+                return Ok(None);
+            }
+            objects.put(&path, list).await?;
+            (state, held)
+        }
+    };
+    let filed = manifest.end;
     state.chunks = manifest.chunks;
     state.filed = filed;
     state.parts.drain(..parts.len());
     if filed == Filed::Ended {
         state.close_file();
     }
-    Ok(())
+    Ok(Some(held))
 }

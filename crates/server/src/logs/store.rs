@@ -7,15 +7,20 @@ use super::objects::{LogObjects, manifest_path, spread};
 use super::read::{LogPage, LogText, Pieces, page, tail};
 use super::recover::{blocking, recover};
 use super::seal::{Turns, seal};
+use super::share::{Held, Sharing};
 use domain::{LogBatch, LogEnd, LogRow, TaskId};
 use std::collections::{HashMap, VecDeque};
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 
+/// A server that is just ending has so long to let go of the folder.
+const ENDING: Duration = Duration::from_secs(1);
 /// So many logs are remembered before idle ones are forgotten.
 const LOGS: usize = 4096;
 /// So many files are open before idle ones are closed.
@@ -26,8 +31,10 @@ const SETTLERS: usize = 16;
 /// Where logs are kept.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// What is not in the object store yet: a folder on a disk of this machine, of this server alone.
+    /// What is not in the object store yet: a folder on a disk.
     pub folder: PathBuf,
+    /// Whether other servers use it too.
+    pub sharing: Sharing,
     /// What is sealed.
     pub objects: LogObjects,
 }
@@ -56,7 +63,7 @@ struct Entry {
 }
 
 impl LogStore {
-    /// Opens the logs. What a crash left unsealed is sealed by [`Self::settle`].
+    /// Opens the logs; may wait for a second. What a crash left unsealed is sealed by [`Self::settle`].
     ///
     /// # Errors
     /// When the folder cannot be used, or is used by another server.
@@ -65,10 +72,18 @@ impl LogStore {
         fs_err::create_dir_all(&folder).map_err(LogError::file(&folder))?;
         let path = folder.join("lock");
         let lock = fs_err::File::create(&path).map_err(LogError::file(&path))?;
-        match lock.file().try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(LogError::Used { folder }),
-            Err(std::fs::TryLockError::Error(source)) => return Err(LogError::File { path, source }),
+        let take = || match settings.sharing {
+            Sharing::Alone => lock.file().try_lock(),
+            Sharing::Shared => lock.file().try_lock_shared(),
+        };
+        let end = Instant::now() + ENDING;
+        loop {
+            match take() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(ENDING / 100),
+                Err(TryLockError::WouldBlock) => return Err(LogError::Used { folder }),
+                Err(TryLockError::Error(source)) => return Err(LogError::File { path, source }),
+            }
         }
         Ok(Self(Arc::new(Logs {
             settings,
@@ -111,6 +126,9 @@ impl LogStore {
     ) -> Result<u64, LogError> {
         let log = self.log(task).await?;
         let mut state = Arc::clone(&log.state).lock_owned().await;
+        let Logs { settings: LogSettings { folder, sharing, objects }, .. } = &*self.0;
+        let held = sharing.hold(folder, task).await?;
+        sharing.refresh(objects, &log, &mut state).await?;
         let facts = state.facts();
         let Some((known, rows, end)) = choose(facts) else { return Ok(facts.rows) };
         match (facts.end, rows.len() > known) {
@@ -124,6 +142,7 @@ impl LogStore {
         let (due, rows) = blocking(task, move || {
             let new = rows.get(known..).unwrap_or_default();
             let done = state.add((task, &writing.folder), &files, new, end);
+            drop(held);
             let facts = state.facts();
             writing.facts.send_if_modified(|known| std::mem::replace(known, facts) != facts);
             done.map(|()| (state.due(), facts.rows))
@@ -133,7 +152,7 @@ impl LogStore {
         if due == Due::Seal && log.sealing.try_lock().is_ok() {
             let logs = Arc::clone(&self.0);
             tokio::spawn(async move {
-                if let Err(error) = seal(&logs.settings.objects, &log, &logs.turns).await {
+                if let Err(error) = seal(&logs.settings, &log, &logs.turns).await {
                     tracing::warn!(error = &error as &dyn std::error::Error, %task, "a log stays in its folder for now");
                 }
             });
@@ -146,7 +165,7 @@ impl LogStore {
     /// # Errors
     /// When what is stored cannot be read.
     pub async fn read(&self, task: TaskId, from: u64, limit: u64) -> Result<LogPage, LogError> {
-        let log = self.log(task).await?;
+        let log = self.current(task).await?;
         let facts = *log.facts.borrow();
         page(self.pieces(log, from, facts.rows.min(from.saturating_add(limit))), facts).await
     }
@@ -156,7 +175,7 @@ impl LogStore {
     /// # Errors
     /// When what is stored cannot be read.
     pub async fn tail(&self, task: TaskId, limit: u64) -> Result<LogPage, LogError> {
-        let log = self.log(task).await?;
+        let log = self.current(task).await?;
         let facts = *log.facts.borrow();
         tail(self.pieces(log, facts.rows.saturating_sub(limit), facts.rows), facts).await
     }
@@ -166,13 +185,13 @@ impl LogStore {
     /// # Errors
     /// When the log cannot be found.
     pub async fn text(&self, task: TaskId) -> Result<LogText, LogError> {
-        let log = self.log(task).await?;
+        let log = self.current(task).await?;
         let facts = *log.facts.borrow();
         Ok(LogText::new(self.pieces(log, 0, facts.rows), facts))
     }
 
     fn pieces(&self, log: Arc<Log>, from: u64, until: u64) -> Pieces {
-        Pieces::new(self.0.settings.objects.clone(), log, from, until)
+        Pieces::new(self.0.settings.clone(), log, from, until)
     }
 
     /// How long a log is, now and whenever that changes; a log that is removed has no rows.
@@ -180,7 +199,20 @@ impl LogStore {
     /// # Errors
     /// When the log cannot be found.
     pub async fn watch(&self, task: TaskId) -> Result<watch::Receiver<LogFacts>, LogError> {
-        Ok(self.log(task).await?.facts.subscribe())
+        Ok(self.current(task).await?.facts.subscribe())
+    }
+
+    /// Looks now and then whether other servers added to logs that are watched here, until it is dropped. For servers that share the folder.
+    pub async fn follow(&self, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            for log in self.0.watched() {
+                if let Err(error) = self.0.settings.look(&log).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, task = %log.task, "a log that is watched cannot be looked at");
+                }
+            }
+        }
     }
 
     /// Removes a log. It is no fault when there is none; what a crash leaves of it, the next call removes.
@@ -192,8 +224,11 @@ impl LogStore {
             // What cannot be read can be removed all the same; nobody finds it while it goes.
             Err(LogError::Damaged { .. }) => {
                 let anew = || async {
-                    self.forget(task).await?;
-                    self.drop_chunks(task).await?;
+                    {
+                        let _held = self.0.settings.hold(task).await?;
+                        self.forget(task).await?;
+                        self.drop_chunks(task).await?;
+                    }
                     self.find(task).await
                 };
                 self.entry(task).log.get_or_try_init(anew).await.map(Arc::clone)?
@@ -202,6 +237,7 @@ impl LogStore {
         };
         let _alone = log.sealing.lock().await;
         let mut state = log.state.lock().await;
+        let _held = self.0.settings.hold(task).await?;
         self.forget(task).await?;
         *state = State::new(Vec::new(), VecDeque::new(), LogEnd::Open, Filed::Open);
         log.facts.send_replace(state.facts());
@@ -245,8 +281,8 @@ impl LogStore {
             }
             let store = self.clone();
             settlers.spawn(async move {
-                let log = store.log(task).await?;
-                seal(&store.0.settings.objects, &log, &store.0.turns).await
+                let log = store.current(task).await?;
+                seal(&store.0.settings, &log, &store.0.turns).await
             });
         }
         while let Some(done) = settlers.join_next().await {
@@ -258,6 +294,13 @@ impl LogStore {
     /// The log of a task, found on disk where it is not in memory.
     async fn log(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
         self.entry(task).log.get_or_try_init(|| self.find(task)).await.map(Arc::clone)
+    }
+
+    /// The same, with what other servers did to it.
+    async fn current(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
+        let log = self.log(task).await?;
+        self.0.settings.look(&log).await?;
+        Ok(log)
     }
 
     /// The place of a log in memory, which is used now.
@@ -274,7 +317,11 @@ impl LogStore {
 
     async fn find(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
         let folder = self.folder(task);
-        let state = recover(&self.0.settings.objects, task, &folder).await?;
+        let state = {
+            // Others do not write while what a crash left is cut off.
+            let _held = self.0.settings.hold(task).await?;
+            recover(&self.0.settings.objects, task, &folder).await?
+        };
         let facts = watch::Sender::new(state.facts());
         let (state, sealing) = (Arc::new(tokio::sync::Mutex::new(state)), tokio::sync::Mutex::default());
         Ok(Arc::new(Log { task, folder, state, sealing, facts }))
@@ -286,7 +333,26 @@ impl LogStore {
     }
 }
 
+impl LogSettings {
+    /// The right to change the log of a task.
+    pub(super) async fn hold(&self, task: TaskId) -> Result<Held, LogError> {
+        self.sharing.hold(&self.folder, task).await
+    }
+
+    /// Makes true what is known of a log that is about to be read.
+    pub(super) async fn look(&self, log: &Log) -> Result<(), LogError> {
+        self.sharing.look(&self.objects, &self.folder, log).await
+    }
+}
+
 impl Logs {
+    /// Logs that somebody waits for.
+    fn watched(&self) -> Vec<Arc<Log>> {
+        let map = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let logs = map.values().filter_map(|entry| entry.log.get());
+        logs.filter(|log| log.facts.receiver_count() > 0 && log.facts.borrow().end == LogEnd::Open).cloned().collect()
+    }
+
     /// Forgets logs that nobody uses and closes files, the longest unused first, until there is room for a quarter more.
     fn trim(&self, map: &mut HashMap<TaskId, Arc<Entry>>) {
         let mut tasks: Vec<(u64, TaskId)> =

@@ -8,7 +8,7 @@ use crate::count::Counts;
 use crate::dispatch::{Dispatcher, Follower, dispatcher};
 use crate::event;
 use crate::keys::{KeyRing, Start};
-use crate::logs::{LogObjects, LogSettings, LogStore};
+use crate::logs::{LogObjects, LogSettings, LogStore, Sharing};
 use crate::plane::{Parts, Plane, Site};
 use crate::run::{Advancer, Worker};
 use crate::status::{TellSettings, Teller};
@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Store, TokenKind};
+use store::{Leadership, Store, StoreError, TokenKind};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,6 +30,10 @@ use tokio::task::JoinSet;
 const GRACE: Duration = Duration::from_secs(10);
 /// Logs that the object store did not take are tried again this often.
 const SETTLE: Duration = Duration::from_secs(60);
+/// Between two tries to be the one that starts.
+const TURN: Duration = Duration::from_millis(20);
+/// Watched logs that other servers write are looked at this often.
+const FOLLOW: Duration = Duration::from_millis(50);
 
 /// A server that listens.
 #[derive(Debug)]
@@ -53,8 +57,9 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let listener = TcpListener::bind(settings.listen).await;
     let listener = listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: settings.listen, source })?;
-    let (plane, mut dispatcher, worker) = open(&settings, address).await?;
+    let (plane, mut dispatcher, worker, turn) = open(&settings, address).await?;
     let first_token = first_admin(&plane, &settings.data.join("admin-token")).await?;
+    turn.release().await;
     // The news first: what changes while the queue is filled is heard.
     let changes = plane.store.changes().await?;
     dispatcher.fill().await?;
@@ -65,6 +70,9 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let follower = Follower::new(plane.store.clone(), plane.queue.clone(), plane.runs.clone());
     loops.spawn(follower.run(changes, stopped.clone()));
     loops.spawn(settle(plane.clone(), stopped.clone()));
+    if sharing(&settings) == Sharing::Shared {
+        loops.spawn(follow_logs(plane.clone(), stopped.clone()));
+    }
     loops.spawn(Sweeper::new(plane.clone(), settings.sweep).run(stopped.clone()));
     loops.spawn(event::schedules(plane.clone(), stopped.clone()));
     loops.spawn(Teller::new(plane.clone(), TellSettings::default()).run(stopped.clone()));
@@ -100,7 +108,19 @@ impl Running {
     }
 }
 
-async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, Dispatcher, Worker), ServeError> {
+type Opened = (Plane, Dispatcher, Worker, Leadership);
+
+/// Of several servers that start at once one makes keys and the first token, and the others find them.
+async fn turn(store: &Store) -> Result<Leadership, StoreError> {
+    loop {
+        match store.lead("start").await? {
+            Some(turn) => return Ok(turn),
+            None => tokio::time::sleep(TURN).await,
+        }
+    }
+}
+
+async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, ServeError> {
     let data = &settings.data;
     let folder = |path: &Path| {
         fs_err::create_dir_all(path).map_err(|source| ServeError::Folder { path: path.to_owned(), source })
@@ -110,13 +130,15 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
     let first = settings.database.is_none() && !own.exists();
     let database = settings.database.clone().unwrap_or_else(|| format!("sqlite:{}", own.display()));
     let store = Store::open(&database).await?;
+    let turn = turn(&store).await?;
     // Its first start made tokens; without any, nothing needs keys of before.
     let is_first = first || store.tokens(TokenKind::User).await?.is_empty();
     let keys = KeyRing::open(&data.join("master-keys"), if is_first { Start::First } else { Start::Again })?;
     let objects = data.join("objects");
     folder(&objects)?;
     let objects = LogObjects::folder(&objects)?;
-    let logs = LogStore::open(LogSettings { folder: data.join("logs"), objects })?;
+    let sharing = sharing(settings);
+    let logs = LogStore::open(LogSettings { folder: data.join("logs"), sharing, objects })?;
     let projects = Arc::new(Projects::open(ProjectOptions::new(data.join("repositories")))?);
     let counts = Arc::new(Counts::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -143,7 +165,23 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<(Plane, 
         projects,
         site,
     });
-    Ok((plane, dispatcher, worker))
+    Ok((plane, dispatcher, worker, turn))
+}
+
+/// A file has one server, a PostgreSQL may have several, which share the folder.
+const fn sharing(settings: &ServerSettings) -> Sharing {
+    match settings.database {
+        None => Sharing::Alone,
+        Some(_) => Sharing::Shared,
+    }
+}
+
+/// Logs that are watched here and that another server writes.
+async fn follow_logs(plane: Plane, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = plane.logs.follow(FOLLOW) => {}
+        _ = stopped.changed() => {}
+    }
 }
 
 /// Seals what a crash or a store that was away left, now and from time to time.

@@ -2,7 +2,7 @@
 
 use crate::support::{TASK, batch, files, line, open, rows, runtime, text};
 use domain::LogEnd;
-use server::logs::{LogError, LogObjects, LogSettings, LogStore};
+use server::logs::{LogError, LogObjects, LogSettings, LogStore, Sharing};
 use std::path::Path;
 
 #[tokio::test]
@@ -10,6 +10,7 @@ async fn one_folder_is_for_one_server() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path());
     let settings = LogSettings {
+        sharing: Sharing::Alone,
         folder: folder.path().join("open"),
         objects: LogObjects::folder(&folder.path().join("objects")).unwrap(),
     };

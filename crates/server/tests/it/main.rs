@@ -19,6 +19,7 @@ mod plane;
 mod rest;
 mod runs;
 mod serving;
+mod shared;
 mod starting;
 mod status;
 mod support;

@@ -1,7 +1,7 @@
 //! A place for logs, and rows for them.
 
 use domain::{LogBatch, LogEnd, LogRow, TaskId, Timestamp};
-use server::logs::{LogError, LogObjects, LogSettings, LogStore};
+use server::logs::{LogError, LogObjects, LogSettings, LogStore, Sharing};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ pub(crate) const TASK: TaskId = TaskId(300);
 
 pub(crate) fn open(folder: &Path) -> LogStore {
     let objects = LogObjects::folder(&folder.join("objects")).unwrap();
-    let settings = LogSettings { folder: folder.join("open"), objects };
+    let settings = LogSettings { folder: folder.join("open"), sharing: Sharing::Alone, objects };
     let end = Instant::now() + Duration::from_secs(20);
     loop {
         match LogStore::open(settings.clone()) {
