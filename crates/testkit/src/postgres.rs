@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 pub struct Postgres {
     folder: tempfile::TempDir,
     programs: PathBuf,
-    server: Child,
+    owner: Option<(u32, u32)>,
+    /// `None` while it is stopped.
+    server: Mutex<Option<Child>>,
     databases: AtomicU32,
 }
 
@@ -48,7 +50,6 @@ impl Postgres {
         }
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
         let data = folder.path().join("data");
-        let said = folder.path().join("log");
         let run = |program: &str| {
             let mut command = scrubbed(programs.join(program), folder.path());
             if let Some((user, group)) = owner {
@@ -64,25 +65,54 @@ impl Postgres {
         if !made.status.success() {
             return Err(io::Error::other(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr))));
         }
-        let log = std::fs::File::create(&said)?;
-        let server = run("postgres")
+        let postgres = Self { folder, programs, owner, server: Mutex::new(None), databases: AtomicU32::new(0) };
+        postgres.go_on()?;
+        Ok(postgres)
+    }
+
+    /// Starts it again after [`Self::stop`], with what it held.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn go_on(&self) -> io::Result<()> {
+        let said = self.folder.path().join("log");
+        let log = std::fs::File::options().create(true).append(true).open(&said)?;
+        let mut command = scrubbed(self.programs.join("postgres"), self.folder.path());
+        if let Some((user, group)) = self.owner {
+            command.uid(user).gid(group);
+        }
+        let server = command
+            .current_dir("/")
+            .stdin(Stdio::null())
             .arg("-D")
-            .arg(&data)
+            .arg(self.folder.path().join("data"))
             .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-k"])
-            .arg(folder.path())
+            .arg(self.folder.path())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
-        let postgres = Self { folder, programs, server, databases: AtomicU32::new(0) };
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
         let begun = Instant::now();
-        while !postgres.tool("pg_isready").args(["-q"]).status()?.success() {
+        while !self.tool("pg_isready").args(["-q"]).status()?.success() {
             if begun.elapsed() > PATIENCE {
                 let said = std::fs::read_to_string(said).unwrap_or_default();
                 return Err(io::Error::other(format!("PostgreSQL did not start: {said}")));
             }
             std::thread::yield_now();
         }
-        Ok(postgres)
+        Ok(())
+    }
+
+    /// Stops it; connections break off.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub fn stop(&self) -> io::Result<()> {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut server) = server else { return Ok(()) };
+        // Killed, it would leave its processes to find that out; "fast" breaks connections off, and writes what it holds.
+        scrubbed("/bin/kill", self.folder.path()).args(["-INT", &server.id().to_string()]).status()?;
+        server.wait().map(drop)
     }
 
     /// The address of a new, empty database.
@@ -107,10 +137,11 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Killed, it would leave its processes to find that out; "immediate" ends them and asks nothing of the disk.
-        let id = self.server.id().to_string();
+        let Some(server) = self.server.get_mut().unwrap_or_else(PoisonError::into_inner) else { return };
+        // "Immediate" asks nothing of the disk.
+        let id = server.id().to_string();
         let _unused = scrubbed("/bin/kill", self.folder.path()).args(["-QUIT", &id]).status();
-        let _unused = self.server.wait();
+        let _unused = server.wait();
     }
 }
 

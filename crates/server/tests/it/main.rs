@@ -16,6 +16,7 @@ mod model;
 mod openapi;
 mod pages;
 mod plane;
+mod replicas;
 mod rest;
 mod runs;
 mod serving;

@@ -242,6 +242,18 @@ impl Hand {
     /// The same runner at a server that was started again.
     pub(crate) fn at(world: &World, key: RunnerKey) -> Self {
         let client = Client::new(&ClientSettings::new(format!("http://{}", world.server.address), "0")).unwrap();
-        Self { client, key, asked: std::cell::Cell::new(1_000) }
+        Self::of(client, key)
+    }
+
+    /// The same runner with another way to the server, or to another one.
+    pub(crate) fn of(client: Client, key: RunnerKey) -> Self {
+        // Its keys are others than those of before.
+        let asked = u32::from_be_bytes(server::keys::random().unwrap()[..4].try_into().unwrap()) / 2;
+        Self { client, key, asked: std::cell::Cell::new(asked) }
+    }
+
+    pub(crate) async fn try_fetch(&self) -> Result<Vec<Task>, protocol::CallError> {
+        let fetch = Fetch { version: TasksVersion::UNKNOWN, want: Want::One, key: None };
+        Ok(self.client.fetch(&self.key, fetch).await?.tasks)
     }
 }

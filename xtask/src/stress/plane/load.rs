@@ -14,7 +14,7 @@ pub(super) const PROJECT: &str = "lab/stress";
 /// Rows that a job writes between its first and its last word.
 pub(super) const ROWS: usize = 300;
 /// How long something that shall happen is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A workflow, and how many jobs its run has when nobody cancels it.
 #[derive(Debug, Clone, Copy)]

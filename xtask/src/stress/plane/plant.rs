@@ -53,8 +53,8 @@ impl Plant {
                 database: database.clone(),
             };
             // The first one makes keys and the first token.
-            let server = replica.start()?;
-            replica.ready()?;
+            let mut server = replica.start()?;
+            replica.ready(&mut server)?;
             replicas.push((replica, Mutex::new(Some(server))));
         }
         let token = std::fs::read_to_string(data.join("admin-token"))?.trim().to_owned();
@@ -110,8 +110,10 @@ impl Plant {
     /// Starts one that was killed and waits until it is ready.
     pub(super) fn start_server(&self, number: usize) -> Result<()> {
         let (replica, place) = &self.replicas[number];
-        *lock(place) = Some(replica.start()?);
-        replica.ready()
+        let mut server = replica.start()?;
+        let ready = replica.ready(&mut server);
+        *lock(place) = Some(server);
+        ready
     }
 
     pub(super) fn kill_agent(&self, number: usize) -> Result<()> {
@@ -147,12 +149,6 @@ impl Plant {
     pub(super) fn agent_ids(&self) -> Vec<u32> {
         let agents: Vec<_> = self.agents.iter().map(|(_, agent)| lock(agent)).collect();
         ids(agents.iter().filter_map(|agent| agent.as_ref()))
-    }
-
-    /// A caller of one server alone.
-    pub(super) fn rest_of(&self, number: usize) -> Rest {
-        let address = self.replicas[number].0.address.to_string();
-        Rest { address, authorization: self.rest.authorization.clone() }
     }
 
     /// Lets the agents end by themselves.

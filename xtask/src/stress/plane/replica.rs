@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use testkit::Rest;
 
 /// How long a start may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How a server is started.
 #[derive(Debug, Clone)]
@@ -49,13 +49,17 @@ impl Replica {
         Ok(Server(child))
     }
 
-    /// Waits until it says that it is ready.
-    pub(super) fn ready(&self) -> Result<()> {
+    /// Waits until it says that it is ready; one that ended meanwhile is started again, as a service manager does: a server does not start without its database.
+    pub(super) fn ready(&self, server: &mut Server) -> Result<()> {
         let rest = Rest { address: self.address.to_string(), authorization: String::new() };
         let end = Instant::now() + PATIENCE;
         while !rest.get("/readyz").is_ok_and(|answer| answer.status() == 200) {
             ensure!(Instant::now() < end, "the server does not get ready; see {}", self.said.display());
             std::thread::sleep(Duration::from_millis(5));
+            if server.fell()?.is_some() {
+                std::thread::sleep(Duration::from_millis(500));
+                *server = self.start()?;
+            }
         }
         Ok(())
     }

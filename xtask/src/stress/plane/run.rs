@@ -8,9 +8,9 @@ use super::load::{self, Load, PROJECT};
 use super::plant::Plant;
 use super::random::Random;
 use super::replica::share_of_core;
-use super::wanted::Wanted;
+use super::wanted::{Fault, Wanted};
 use crate::{Outcome, say};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const UNDER_WAY: usize = 12;
 /// A lease that nobody heard of is given back after two minutes; so long everything may take to end once nothing is killed any more.
 const LAST: Duration = Duration::from_secs(240);
+/// So long the database is away.
+const AWAY: Duration = Duration::from_secs(60);
 /// What an idle server may use of a core.
 const IDLE: f64 = 0.05;
 
@@ -42,13 +44,10 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
     let began = Instant::now();
     let chaos = Chaos::start(&plant, wanted.seed);
     let mut load = Load::default();
-    let mut random = Random::new(wanted.seed);
-    while load.jobs < wanted.jobs {
-        load.round(&plant, &mut random)?;
-        say(&format!("{} jobs asked for, {:.0} s", load.jobs, began.elapsed().as_secs_f64()));
-        wait(&plant, &mut load, UNDER_WAY, LAST)?;
-    }
+    let started = work_off(&wanted, &plant, &mut load, began);
+    // Whatever came of it: nobody kills any more, and everything runs.
     let kills = chaos.stop()?;
+    started?;
     say(&format!("nothing is killed any more, {:.0} s", began.elapsed().as_secs_f64()));
     let mut faults = Vec::new();
     if let Err(error) = wait(&plant, &mut load, 0, LAST) {
@@ -99,6 +98,41 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
         std::fs::remove_dir_all(&work)?;
     }
     Ok(Outcome::of(faults.is_empty()))
+}
+
+/// Starts as many jobs as are wanted, so many runs at a time; in the middle of it the fault comes.
+fn work_off(wanted: &Wanted, plant: &Plant, load: &mut Load, began: Instant) -> Result<()> {
+    let mut random = Random::new(wanted.seed);
+    let mut fault = Some(wanted.fault);
+    while load.jobs < wanted.jobs {
+        load.round(plant, &mut random)?;
+        say(&format!("{} jobs asked for, {:.0} s", load.jobs, began.elapsed().as_secs_f64()));
+        if load.jobs >= wanted.jobs / 2
+            && let Some(Fault::Away) = fault.take()
+        {
+            away(plant)?;
+        }
+        wait(plant, load, UNDER_WAY, LAST)?;
+    }
+    Ok(())
+}
+
+/// The database is away for a minute, and the servers say so.
+fn away(plant: &Plant) -> Result<()> {
+    let postgres = plant.postgres.as_ref().context("there is no PostgreSQL to stop")?;
+    postgres.stop()?;
+    say("the database is away");
+    let end = Instant::now() + AWAY;
+    let mut unready = 0;
+    while Instant::now() < end {
+        // One that is being killed says nothing.
+        unready += usize::from(plant.rest.get("/readyz").is_ok_and(|answer| answer.status() == 503));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    postgres.go_on()?;
+    say(&format!("the database is back; /readyz said {unready} times that it was away"));
+    ensure!(unready > 0, "the database was away for a minute, and no server said so");
+    Ok(())
 }
 
 /// Waits until no more runs are under way than this.
