@@ -25,7 +25,9 @@ const USAGE: &str = "usage: cargo xtask <task>
   record --forge BIN [--assets DIR] --runner BIN [--version V] [--out DIR]
                     what a runner (ours, act_runner, forgejo-runner) and a real forge say, as fixtures of crates/protocol
   stress --gitea BIN --assets DIR --ekiden BIN [--label lab|lab:host] [--jobs N]
-                    a real Gitea, and an agent and jobs that are killed at every change of state (1000 jobs)";
+                    a real Gitea, and an agent and jobs that are killed at every change of state (1000 jobs)
+  stress --ekiden BIN [--jobs N] [--replicas N] [--database sqlite|postgres] [--agents N] [--seed N] [--fault database-away]
+                    our own server; servers, agents and jobs that are killed at random (2000 jobs)";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
