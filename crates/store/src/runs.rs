@@ -179,6 +179,15 @@ impl Store {
         Ok(change!(self, runs::create(run, now), |made| vec![Change::Run(made.0.id)]))
     }
 
+    /// Whether the database takes what is written: it is there, and its disk has room.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        change!(self, runs::touch());
+        Ok(())
+    }
+
     /// Takes the numbers of a run to be. Those that are not used in the end are left out.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ use tokio::task::JoinSet;
 
 /// A server that is just ending has so long to let go of the folder.
 const ENDING: Duration = Duration::from_secs(1);
+/// Less room than this is none.
+const ROOM: usize = 64 * 1024;
 /// So many logs are remembered before idle ones are forgotten.
 const LOGS: usize = 4096;
 /// So many files are open before idle ones are closed.
@@ -192,6 +194,20 @@ impl LogStore {
 
     fn pieces(&self, log: Arc<Log>, from: u64, until: u64) -> Pieces {
         Pieces::new(self.0.settings.clone(), log, from, until)
+    }
+
+    /// Whether rows can be written: the folder is there, and its disk has room.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check(&self) -> Result<(), LogError> {
+        let path = self.0.settings.folder.join(format!("room-{}", std::process::id()));
+        blocking(TaskId(0), move || {
+            let written = fs_err::write(&path, [0; ROOM]).map_err(LogError::file(&path));
+            let removed = fs_err::remove_file(&path).map_err(LogError::file(&path));
+            written.and(removed)
+        })
+        .await
     }
 
     /// How long a log is, now and whenever that changes; a log that is removed has no rows.

@@ -8,25 +8,66 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use domain::Timestamp;
 use domain::control::RunnerStanding;
+use std::sync::Arc;
+use std::time::Duration;
 use telemetry::metrics::{self, ServerNumbers};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 pub(super) fn routes(plane: &Plane) -> Router {
-    let started = plane.now();
+    let (started, checked) = (plane.now(), Checked::default());
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route(
+            "/readyz",
+            get(move |State(plane): State<Plane>| {
+                let checked = checked.clone();
+                async move { ready(&plane, &checked).await }
+            }),
+        )
         .route("/metrics", get(move |plane| numbers(plane, started)))
         .with_state(plane.clone())
 }
 
-/// Whether calls can be answered: the database is there.
-async fn ready(State(plane): State<Plane>) -> (StatusCode, &'static str) {
-    match plane.store.runs_behind(1).await {
-        Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+/// What was found lately: who asks often is answered from it.
+#[derive(Debug, Clone, Default)]
+struct Checked(Arc<Mutex<Option<(Instant, Readiness)>>>);
+
+type Readiness = (StatusCode, &'static str);
+
+/// So long what was found is believed.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// A database that takes longer is away.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether calls can be answered and what they say be kept: the database takes what is written, and logs have room.
+async fn ready(plane: &Plane, checked: &Checked) -> Readiness {
+    let mut last = checked.0.lock().await;
+    if let Some((at, found)) = &*last
+        && at.elapsed() < BELIEVED
+    {
+        return *found;
+    }
+    let found = look(plane).await;
+    *last = Some((Instant::now(), found));
+    found
+}
+
+async fn look(plane: &Plane) -> Readiness {
+    let not = |error: &(dyn std::error::Error + 'static), said| {
+        tracing::warn!(error, "not ready");
+        (StatusCode::SERVICE_UNAVAILABLE, said)
+    };
+    match tokio::time::timeout(PATIENCE, plane.store.check()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            return not(&error, "the database does not take what is written: it is away, or its disk is full\n");
         }
+        Err(error) => return not(&error, "the database does not answer\n"),
+    }
+    match plane.logs.check().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => not(&error, "logs cannot be written: the disk of the server's folder is full, or not there\n"),
     }
 }
 
