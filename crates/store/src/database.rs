@@ -58,11 +58,25 @@ macro_rules! change {
     ($store:expr, $module:ident :: $verb:ident ( $($argument:expr),* $(,)? ) $(, $news:expr)?) => {
         match &$store.backend {
             $crate::database::Backend::Sqlite(database) => {
-                let mut transaction = database.begin().await?;
-                let done = $crate::sqlite::$module::$verb(&mut transaction, $($argument),*).await?;
-                transaction.commit().await?;
-                $($store.news.tell($crate::database::news_of(&done, $news));)?
-                done
+                let tried: Result<_, $crate::StoreError> = async {
+                    let mut transaction = database.begin().await?;
+                    let done = $crate::sqlite::$module::$verb(&mut transaction, $($argument),*).await?;
+                    transaction.commit().await?;
+                    Ok(done)
+                }
+                .await;
+                match tried {
+                    Ok(done) => {
+                        $($store.news.tell($crate::database::news_of(&done, $news));)?
+                        done
+                    }
+                    Err(error) => {
+                        if error.is_broken() {
+                            database.doubt();
+                        }
+                        return Err(error.into());
+                    }
+                }
             }
             $crate::database::Backend::Postgres(database) => {
                 let mut tries = 1;

@@ -79,10 +79,11 @@ impl StoreError {
         match self {
             Self::Database(error) | Self::Open { source: error, .. } => match error {
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-                // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping; SQLite: 5 busy, 6 locked, 13 full.
-                sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                    ["08", "40", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-                        || ["5", "6", "13", "261", "517"].contains(&code.as_ref())
+                // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping. SQLite, in the low byte: 5 busy, 6 locked, 10 the disk
+                // failed (or is full), 13 full, 14 cannot be opened.
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.len() {
+                    5 => ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)),
+                    _ => code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff))),
                 }),
                 _ => false,
             },
@@ -103,6 +104,17 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| ["57P01", "57P02", "57P03"].contains(&code.as_ref()))
             }
+            _ => false,
+        }
+    }
+
+    /// Whether it is a fault of the disk or of the connection, after which nobody knows where the connection's transaction is: SQLite takes one back by itself
+    /// when the disk is full.
+    pub(crate) fn is_broken(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.kind() == sqlx::error::ErrorKind::Other,
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::RowNotFound) => false,
+            Self::Database(_) => true,
             _ => false,
         }
     }

@@ -4,6 +4,8 @@ use crate::error::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What queries are built for.
@@ -70,6 +72,8 @@ pub(crate) struct Database {
     /// One connection: SQLite has one writer, and waiting here is fair where waiting there is not.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// The writer's connection is to be made anew before it is used again.
+    is_in_doubt: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -85,9 +89,15 @@ impl Database {
             .statement_cache_capacity(STATEMENTS)
             .pragma("temp_store", "memory")
             .optimize_on_close(true, None);
+        let is_in_doubt = Arc::new(AtomicBool::new(false));
+        let doubted = Arc::clone(&is_in_doubt);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
+            .before_acquire(move |_, _| {
+                let is_good = !doubted.swap(false, Ordering::SeqCst);
+                Box::pin(async move { Ok(is_good) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
@@ -98,7 +108,7 @@ impl Database {
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(failed)?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, is_in_doubt })
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
@@ -108,6 +118,11 @@ impl Database {
 
     pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
         self.readers.acquire().await
+    }
+
+    /// Something went wrong of which nobody knows how it left the connection.
+    pub(crate) fn doubt(&self) {
+        self.is_in_doubt.store(true, Ordering::SeqCst);
     }
 
     pub(crate) async fn close(&self) {

@@ -14,7 +14,16 @@ struct Open {
     /// Leases that are being written for it.
     writing: u32,
     given: Vec<Given>,
+    patience: Patience,
     reply: oneshot::Sender<Vec<Given>>,
+}
+
+/// Whether somebody waits until there is something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    /// What is being written is the last that it gets, and may come to nothing.
+    IsOver,
 }
 
 /// All questions, by runner; those of one runner in the order in which they came.
@@ -26,7 +35,14 @@ pub(super) struct Asks {
 impl Asks {
     pub(super) fn add(&mut self, ask: Ask, reply: oneshot::Sender<Vec<Given>>) {
         let Ask { runner, request, places } = ask;
-        self.open.entry(runner).or_default().push(Open { request, places, writing: 0, given: Vec::new(), reply });
+        self.open.entry(runner).or_default().push(Open {
+            request,
+            places,
+            writing: 0,
+            given: Vec::new(),
+            patience: Patience::Waits,
+            reply,
+        });
     }
 
     /// How many jobs a runner has room for, by all it asks. Whoever went away asks no more.
@@ -55,11 +71,12 @@ impl Asks {
         let Some(at) = at else { return given.into_iter().collect() };
         let ask = &mut open[at];
         ask.writing -= 1;
-        match given {
-            Some(given) => ask.given.push(given),
-            None => ask.places += 1,
+        match (given, ask.patience) {
+            (Some(given), _) => ask.given.push(given),
+            (None, Patience::Waits) => ask.places += 1,
+            (None, Patience::IsOver) => {}
         }
-        if ask.writing > 0 || ask.given.is_empty() {
+        if ask.writing > 0 || ask.given.is_empty() && ask.patience == Patience::Waits {
             return Vec::new();
         }
         let ask = open.remove(at);
@@ -80,8 +97,7 @@ impl Asks {
         let Some(open) = self.open.get_mut(&runner) else { return };
         let (stay, done): (Vec<Open>, Vec<Open>) = std::mem::take(open).into_iter().partition(|ask| ask.writing > 0);
         for mut ask in stay {
-            // What is being written is the last that it gets.
-            ask.places = 0;
+            (ask.places, ask.patience) = (0, Patience::IsOver);
             open.push(ask);
         }
         if open.is_empty() {
@@ -91,5 +107,38 @@ impl Asks {
             // Who went away needs no answer.
             let _ = ask.reply.send(ask.given);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ask, Asks};
+    use domain::RunnerId;
+    use tokio::sync::oneshot;
+
+    const RUNNER: RunnerId = RunnerId(1);
+
+    #[test]
+    fn who_does_not_wait_is_answered_also_when_a_lease_comes_to_nothing() {
+        let mut asks = Asks::default();
+        let (reply, mut answer) = oneshot::channel();
+        asks.add(Ask { runner: RUNNER, request: None, places: 1 }, reply);
+        assert_eq!(asks.begin(RUNNER), Some(None));
+        asks.flush(RUNNER);
+        assert!(answer.try_recv().is_err(), "a lease is being written for it");
+        assert!(asks.end(RUNNER, None, None).is_empty());
+        assert_eq!(answer.try_recv(), Ok(Vec::new()));
+        assert_eq!(asks.places(RUNNER), 0);
+    }
+
+    #[test]
+    fn who_waits_goes_on_waiting_when_a_lease_comes_to_nothing() {
+        let mut asks = Asks::default();
+        let (reply, mut answer) = oneshot::channel();
+        asks.add(Ask { runner: RUNNER, request: Some("k".to_owned()), places: 2 }, reply);
+        assert_eq!(asks.begin(RUNNER), Some(Some("k".to_owned())));
+        assert!(asks.end(RUNNER, Some("k"), None).is_empty());
+        assert!(answer.try_recv().is_err());
+        assert_eq!(asks.places(RUNNER), 2);
     }
 }

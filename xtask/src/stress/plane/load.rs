@@ -125,12 +125,14 @@ impl Load {
                 return true;
             }
             let path = format!("/repos/{PROJECT}/actions/runs/{run}/cancel");
-            // A server that is away is asked again.
-            let is_done = plant.rest.call("POST", &path, None).is_ok();
-            if is_done {
-                self.cancelled.insert(*run);
+            match plant.rest.call("POST", &path, None) {
+                Ok(_) => {
+                    self.cancelled.insert(*run);
+                    false
+                }
+                // One whose jobs were all killed before is over. A server that is away is asked again.
+                Err(error) => !error.to_string().contains(": HTTP/1.1 4"),
             }
-            !is_done
         });
     }
 
