@@ -93,6 +93,8 @@ pub(super) struct Load {
     /// Long runs, when they are to be cancelled.
     long: Vec<(i64, Instant)>,
     pub(super) jobs: usize,
+    /// The newest run at some moments.
+    moments: Vec<(Instant, i64)>,
 }
 
 impl Load {
@@ -134,6 +136,13 @@ impl Load {
                 Err(error) => !error.to_string().contains(": HTTP/1.1 4"),
             }
         });
+    }
+
+    /// The newest run of so long ago.
+    pub(super) fn old_until(&mut self, age: Duration) -> i64 {
+        let now = Instant::now();
+        self.moments.push((now, self.known.last().copied().unwrap_or(0)));
+        self.moments.iter().rev().find(|(at, _)| now.duration_since(*at) >= age).map_or(0, |(_, run)| *run)
     }
 
     pub(super) fn has_long(&self) -> bool {

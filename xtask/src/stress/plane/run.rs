@@ -14,11 +14,14 @@ use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use testkit::Run;
 
 /// So many runs may be under way before the next round.
 const UNDER_WAY: usize = 12;
+/// Runs that are older wait for a lease to end that was lost with its agent, which takes a server that lives for two minutes; others go on meanwhile.
+const OLD: Duration = Duration::from_secs(30);
 /// A lease that nobody heard of is given back after two minutes; so long everything may take to end once nothing is killed any more.
-const LAST: Duration = Duration::from_secs(240);
+const LAST: Duration = Duration::from_secs(420);
 /// So long the database is away.
 const AWAY: Duration = Duration::from_secs(60);
 /// What an idle server may use of a core.
@@ -141,7 +144,9 @@ fn wait(plant: &Plant, load: &mut Load, most: usize, patience: Duration) -> Resu
     loop {
         load.cancel_due(plant);
         // Those of before are over: a run that hangs is seen as one that is never over.
-        let open = plant.rest.runs(PROJECT, 20).map(|runs| runs.iter().filter(|run| run.status != "completed").count());
+        let old = if most > 0 { load.old_until(OLD) } else { 0 };
+        let is_open = |run: &&Run| run.status != "completed" && run.id > old;
+        let open = plant.rest.runs(PROJECT, 40).map(|runs| runs.iter().filter(is_open).count());
         if open.as_ref().is_ok_and(|open| *open <= most) && (most > 0 || !load.has_long()) {
             return Ok(());
         }
