@@ -20,6 +20,7 @@ pub mod report;
 mod run;
 mod settings;
 mod slots;
+mod starter;
 mod status;
 mod stop;
 mod supervise;
@@ -38,5 +39,6 @@ pub use register::{NewRunner, Note, RegisterError, Registered, await_forge, regi
 pub use registration::{Registration, RegistrationError, RegistrationFile};
 pub use run::{AgentEnd, AgentError, run};
 pub use settings::{AfterJob, AgentSettings, JobProgram, Mode, StandbyTimes, Wait};
+pub use starter::{JobPipes, JobProcess, JobStarter, Later};
 pub use status::{AttemptStatus, Contact, Counts, Status, Trouble, Work};
 pub use stop::{Stop, Stopper};

@@ -5,11 +5,13 @@ use crate::job::JobSettings;
 use crate::poll::PaceLimits;
 use crate::registration::Registration;
 use crate::report::Timing;
+use crate::starter::JobStarter;
 use protocol::Client;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an agent is to do.
@@ -103,7 +105,7 @@ pub enum Wait {
 }
 
 /// The command that runs one job, speaking [`crate::job::wire`]. Its environment is this and nothing of the agent's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct JobProgram {
     /// The program.
     pub program: PathBuf,
@@ -111,6 +113,8 @@ pub struct JobProgram {
     pub arguments: Vec<OsString>,
     /// Its whole environment.
     pub env: Vec<(OsString, OsString)>,
+    /// What makes such processes quicker than starting the program.
+    pub starter: Option<Arc<dyn JobStarter>>,
 }
 
 /// A script of the machine's owner that runs on the machine, outside of any sandbox, when a job and its sandbox are gone.

@@ -25,6 +25,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // First of all, before any thread and before anything secret is read: sandboxes are forked from this process. The zygote itself
     // comes here too, with no argument, and does not go on.
+    if std::env::args_os().skip(1).eq(commands::agent::FORK_SERVER) {
+        return ended(commands::agent::serve_forks());
+    }
     let makes_sandboxes =
         |argument: std::ffi::OsString| argument == "exec" || argument == "doctor" || argument == "enter";
     let is_job = std::env::args_os().skip(1).take(2).eq(["agent", "job"]);
@@ -39,7 +42,11 @@ fn main() -> ExitCode {
         }
     };
     style::choose(cli.global.color);
-    match dispatch(cli.command, zygote) {
+    ended(dispatch(cli.command, zygote))
+}
+
+fn ended(outcome: Result<Exit, Failure>) -> ExitCode {
+    match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
             style::report(&failure);

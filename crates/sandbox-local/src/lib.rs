@@ -13,6 +13,7 @@ pub mod seccomp;
 
 mod channel;
 mod files;
+mod fork_server;
 mod hash;
 mod host;
 mod init;
@@ -23,6 +24,7 @@ mod wire;
 mod writable;
 mod zygote;
 
+pub use fork_server::{ForkServer, Forked, Served, serve as serve_forks};
 pub use hash::hash_files;
 pub use host::Host;
 pub use mapped::{RootError, remove_root, unpack_root};

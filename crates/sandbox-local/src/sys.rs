@@ -315,6 +315,32 @@ pub(crate) fn child_signals() -> io::Result<OwnedFd> {
     }
 }
 
+/// Lets SIGCHLD, which [`child_signals`] blocked, and everything else through again.
+pub(crate) fn unblock_signals() -> io::Result<()> {
+    let none = set_of(&[]);
+    // SAFETY: the set is initialised.
+    checked(libc::c_long::from(unsafe {
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut())
+    }))?;
+    Ok(())
+}
+
+/// Overwrites the environment and leaves it empty.
+pub(crate) fn forget_environment() {
+    unsafe extern "C" {
+        static mut environ: *mut *mut libc::c_char;
+    }
+    // SAFETY: the callers have one thread, so nobody reads it meanwhile; it is an array of writable strings that ends with a null pointer.
+    unsafe {
+        let mut at = environ;
+        while !at.is_null() && !(*at).is_null() {
+            libc::memset((*at).cast(), 0, libc::strlen(*at));
+            at = at.add(1);
+        }
+        libc::clearenv();
+    }
+}
+
 /// What the zygote ignores, since a terminal or a person sends it to a whole group.
 const TERMINAL: [libc::c_int; 5] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP];
 

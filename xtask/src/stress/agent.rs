@@ -126,6 +126,9 @@ impl Tail {
     }
 }
 
+/// By which the fork server is known.
+const FORK_SERVER: &[u8] = b"fork-server";
+
 impl Agent {
     /// Kills it and waits until it is gone.
     pub(super) fn kill(&mut self) -> Result<()> {
@@ -139,9 +142,9 @@ impl Agent {
     pub(super) fn kill_a_job(&self) -> Result<bool> {
         let end = Instant::now() + Duration::from_millis(100);
         while Instant::now() < end {
-            let mut children = children(self.0.id());
-            children.sort_unstable();
-            let newest: Vec<String> = children.iter().rev().take(2).map(u32::to_string).collect();
+            let mut jobs = jobs(self.0.id());
+            jobs.sort_unstable();
+            let newest: Vec<String> = jobs.iter().rev().take(2).map(u32::to_string).collect();
             if !newest.is_empty() {
                 // They may be gone by themselves.
                 return Ok(Command::new("kill").arg("-KILL").args(newest).stderr(Stdio::null()).status()?.success());
@@ -189,6 +192,17 @@ impl Drop for Agent {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The processes of jobs: what the agent started, and what its fork server forked.
+fn jobs(agent: u32) -> Vec<u32> {
+    let is_fork_server = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(FORK_SERVER.len()).any(|part| part == FORK_SERVER)
+    };
+    let (servers, mut jobs): (Vec<u32>, Vec<u32>) = children(agent).into_iter().partition(is_fork_server);
+    jobs.extend(servers.into_iter().flat_map(children));
+    jobs
 }
 
 /// The children of all threads of a process.

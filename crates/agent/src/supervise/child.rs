@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin};
+use tokio::net::unix::pipe::Sender;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -99,7 +99,11 @@ pub(super) async fn run(
         None => None,
     };
     let has_waited = waiting.is_some();
-    let started = match waiting.map_or_else(|| start(supervisor), Ok) {
+    let started = match waiting {
+        Some(waiting) => Ok(waiting),
+        None => start(supervisor).await,
+    };
+    let started = match started {
         Ok(started) => started,
         Err(fault) => return fault,
     };
@@ -115,7 +119,7 @@ pub(super) async fn run(
         // It died as it waited, unseen until now. A fresh one that cannot begin would not be the last.
         Served::NotBegun(_) if has_waited => {
             tracing::warn!(%task, "the process that waited was dead when its order came; another one is started");
-            let started = match start(supervisor) {
+            let started = match start(supervisor).await {
                 Ok(started) => started,
                 Err(fault) => return fault,
             };
@@ -127,8 +131,8 @@ pub(super) async fn run(
     }
 }
 
-fn start(supervisor: &Supervisor) -> Result<Started, ChildEnd> {
-    process::start(&supervisor.program).map_err(|error| {
+async fn start(supervisor: &Supervisor) -> Result<Started, ChildEnd> {
+    process::start(&supervisor.program).await.map_err(|error| {
         let program = supervisor.program.program.display();
         ChildEnd::Fault(format!("the job's process {program} cannot be started: {error}"))
     })
@@ -144,7 +148,7 @@ async fn serve(
     stop: &Stopper,
 ) -> Served {
     let (task, latest) = (*task, *latest);
-    let Started { mut child, stdin, stdout, stderr } = started;
+    let Started { mut process, stdin, stdout, stderr } = started;
     let talk = tokio::spawn(async move {
         let mut lines = Lines::new(BufReader::new(stderr));
         while let Ok(Some(line)) = lines.next().await {
@@ -162,7 +166,7 @@ async fn serve(
     let outcome = loop {
         tokio::select! {
             reading = &mut reading => break (reading, None),
-            status = child.wait() => {
+            status = process.ended() => {
                 // What it wrote before is still in the pipe.
                 let rest = tokio::time::timeout(REST, &mut reading).await.unwrap_or(Reading::Cut);
                 break (rest, status.ok());
@@ -181,14 +185,14 @@ async fn serve(
                 deadline = latest.min(Instant::now() + supervisor.grace);
             }
             () = stop.reached(Stop::Kill) => {
-                end(&mut child).await;
+                process::end(&mut *process).await;
                 writer.abort();
                 return Served::Ended(ChildEnd::Killed);
             }
             () = tokio::time::sleep_until(deadline), if kill.is_none() => {
                 kill = Some(if is_asked { Kill::Deaf } else { Kill::Late });
                 // Its pipe ends with it, which is heard above.
-                let _ = child.start_kill();
+                let _ = process.kill();
             }
         }
     };
@@ -199,13 +203,13 @@ async fn serve(
     let status = match (status, &reading) {
         (Some(status), _) => Some(status),
         // Whatever it is, it is no process of a job any more.
-        (None, Reading::Nonsense(_)) => end(&mut child).await,
+        (None, Reading::Nonsense(_)) => process::end(&mut *process).await,
         (None, Reading::Ended(_) | Reading::Silent | Reading::Cut) => {
-            match tokio::time::timeout(LEAVE, child.wait()).await {
+            match tokio::time::timeout(LEAVE, process.ended()).await {
                 Ok(status) => status.ok(),
                 Err(_) => {
                     tracing::warn!(%task, "the job's process does not leave and is killed");
-                    end(&mut child).await
+                    process::end(&mut *process).await
                 }
             }
         }
@@ -239,14 +243,8 @@ fn conclude(reading: Reading, kill: Option<Kill>, status: Option<ExitStatus>) ->
     }
 }
 
-/// Kills it and waits until it is gone.
-async fn end(child: &mut Child) -> Option<ExitStatus> {
-    let _ = child.start_kill();
-    child.wait().await.ok()
-}
-
 /// Writes what comes; a process that does not read any more is heard of by its end.
-async fn write(mut to: ChildStdin, mut lines: mpsc::Receiver<Vec<u8>>) {
+async fn write(mut to: Sender, mut lines: mpsc::Receiver<Vec<u8>>) {
     while let Some(line) = lines.recv().await {
         if to.write_all(&line).await.is_err() {
             return;

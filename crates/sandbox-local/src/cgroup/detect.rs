@@ -5,6 +5,7 @@ use crate::owner::PREFIX;
 use sandbox::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The controllers that limits need.
 pub(super) const LIMITING: [&str; 3] = ["memory", "pids", "cpu"];
@@ -42,6 +43,13 @@ struct Hierarchy {
 }
 
 impl Cgroups {
+    /// What [`Cgroups::detect`] found when it was first asked in this process, or in the one that this one was forked from.
+    #[must_use]
+    pub fn of_this_machine() -> &'static Self {
+        static FOUND: OnceLock<Cgroups> = OnceLock::new();
+        FOUND.get_or_init(Self::detect)
+    }
+
     /// Finds out what this host offers. Never fails: what is missing is told by [`Group::isolation`].
     #[must_use]
     pub fn detect() -> Self {

@@ -5,6 +5,7 @@ use super::table::{ALLOWED, ALLOWED_HERE, ALLOWED_TO_ROOT, BY_ARGUMENT, ENOSYS, 
 use domain::{Enforcement, Isolation};
 use sandbox::Profile;
 use seccompiler::BpfProgram;
+use std::sync::OnceLock;
 
 /// A filter could not be put in force.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,13 @@ pub struct Filters {
 }
 
 impl Filters {
+    /// Those that this process, or the one that it was forked from, compiled first.
+    #[must_use]
+    pub fn ready() -> &'static Self {
+        static COMPILED: OnceLock<Filters> = OnceLock::new();
+        COMPILED.get_or_init(Self::compile)
+    }
+
     /// Compiles them: some microseconds.
     #[must_use]
     pub fn compile() -> Self {

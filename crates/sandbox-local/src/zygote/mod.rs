@@ -15,6 +15,7 @@ use crate::mapped;
 use crate::sys::{self, Forked};
 use rustix::process::Pid;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The zygote's `argv[0]`, by which `main` knows that it is one.
@@ -52,13 +53,33 @@ impl Zygote {
             Some(name) if mapped::is_worker(&name) => mapped::run(),
             _ => {}
         }
+        Self::forked(|| drop(execute()))
+    }
+
+    /// The same in a process that the fork server forked: it has read nothing yet, so that its zygote need not be executed anew.
+    pub(crate) fn fork() -> Result<Self, ZygoteError> {
+        Self::forked(|| {
+            sys::forget_environment();
+            serve::run()
+        })
+    }
+
+    /// Makes what every zygote of this process and of those forked from it needs.
+    pub(crate) fn warm() {
+        serve::warm();
+    }
+
+    /// Forks it; `go_on` is what the child does when it has shed everything inherited.
+    fn forked(go_on: impl FnOnce()) -> Result<Self, ZygoteError> {
         let failed = |what| move |source| ZygoteError { what, source };
         let (ours, theirs) = channel::pair().map_err(failed("socketpair"))?;
         let parent = sys::own_pidfd().map_err(failed("pidfd_open"))?;
         match sys::fork().map_err(failed("fork"))? {
             Forked::Child => {
                 // The parent learns of a failure by the end of the socket.
-                let _ = become_zygote(theirs.as_fd(), parent.as_fd());
+                if shed(theirs.as_fd(), parent.as_fd()).is_ok() {
+                    go_on();
+                }
                 sys::exit_now(127)
             }
             Forked::Parent(pid) => Ok(Self { socket: ours, pid }),
@@ -76,14 +97,14 @@ impl Zygote {
     }
 }
 
-/// Sheds everything inherited and re-executes the binary.
-fn become_zygote(socket: BorrowedFd<'_>, parent: BorrowedFd<'_>) -> io::Result<()> {
+/// Sheds everything inherited but memory.
+fn shed(socket: BorrowedFd<'_>, parent: BorrowedFd<'_>) -> io::Result<()> {
     // A session of its own: what a terminal sends to the parent's group does not reach the sandboxes.
     rustix::process::setsid()?;
-    let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
-    let socket = rustix::io::fcntl_dupfd_cloexec(socket, 10)?;
-    let parent = rustix::io::fcntl_dupfd_cloexec(parent, 10)?;
-    let null = rustix::io::fcntl_dupfd_cloexec(&null, 10)?;
+    let null = ManuallyDrop::new(rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?);
+    let above = |fd: BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, 10).map(ManuallyDrop::new);
+    // Closed below, by number.
+    let (socket, parent, null) = (above(socket)?, above(parent)?, above(null.as_fd())?);
     for number in 0..3 {
         sys::put_at(null.as_fd(), number)?;
     }
@@ -92,6 +113,11 @@ fn become_zygote(socket: BorrowedFd<'_>, parent: BorrowedFd<'_>) -> io::Result<(
     sys::close_from(PARENT_FD + 1)?;
     rustix::process::chdir("/")?;
     sys::fresh_signals();
+    Ok(())
+}
+
+/// Re-executes the binary, so that nothing is left of the parent's memory.
+fn execute() -> io::Result<()> {
     let name = std::ffi::CString::new(MARK)?;
     Err(sys::execve(c"/proc/self/exe", &[name], &[]))
 }

@@ -57,6 +57,11 @@ pub(super) fn run() -> ! {
     sys::exit_now(code)
 }
 
+/// Makes what is the same in every zygote, for those that are forked and not executed anew.
+pub(super) fn warm() {
+    let _kept = (Cgroups::of_this_machine(), Filters::ready());
+}
+
 fn serve() -> io::Result<()> {
     let socket = sys::inherited(SOCKET_FD)?;
     let parent = sys::inherited(PARENT_FD)?;
@@ -73,8 +78,8 @@ fn serve() -> io::Result<()> {
         socket,
         parent,
         children,
-        cgroups: Cgroups::detect(),
-        filters: Filters::compile(),
+        cgroups: Cgroups::of_this_machine().clone(),
+        filters: Filters::ready().clone(),
         mapper: Mapper::default(),
         entries: HashMap::new(),
     };

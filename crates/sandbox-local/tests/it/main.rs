@@ -5,6 +5,7 @@
 mod ahead;
 mod basics;
 mod bench_support;
+mod forks;
 mod host;
 mod hostile_floods;
 mod hostile_reach;
@@ -17,12 +18,16 @@ use libtest_mimic::{Arguments, Trial};
 use std::sync::Arc;
 
 fn main() {
+    if std::env::args().skip(1).eq([forks::ARGUMENT]) {
+        std::process::exit(forks::serve());
+    }
     let zygote = sandbox_local::Zygote::start().unwrap();
     let arguments = Arguments::from_args();
     let machine = Arc::new(Machine::new(zygote));
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(basics::trials(&machine));
     trials.extend(ahead::trials(&machine));
+    trials.extend(forks::trials(&machine));
     trials.extend(host::trials(&machine));
     trials.extend(isolation::trials(&machine));
     trials.extend(root_profile::trials(&machine));

@@ -144,6 +144,7 @@ pub(super) fn settings(data: &Path, capacity: usize, program: PathBuf) -> AgentS
             program,
             arguments: vec!["agent".into(), "job".into()],
             env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
+            starter: None,
         },
         standby: None,
         job: JobSettings {

@@ -4,6 +4,7 @@ mod ask;
 mod control;
 mod data;
 mod forge;
+mod forks;
 mod import;
 mod inherited;
 mod job;
@@ -18,6 +19,7 @@ mod unregister;
 
 pub(crate) use data::{host_name, writable};
 pub(crate) use forge::{VERSION, call_failure};
+pub(crate) use forks::{ARGUMENTS as FORK_SERVER, serve as serve_forks};
 pub(crate) use settle::{Settled, for_doctor, settle_folder};
 pub(crate) use start::settings;
 

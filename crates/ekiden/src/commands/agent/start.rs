@@ -1,6 +1,7 @@
 //! `ekiden agent start` and `once`: settles what the agent is to do and runs it.
 
 use super::forge::{self, VERSION};
+use super::forks::Forks;
 use super::settle::{Settled, settle};
 use super::{data, register};
 use crate::args::{AgentCommand, AgentOnceArgs, AgentStartArgs, Cli, Command, DataArgs};
@@ -17,6 +18,7 @@ use domain::Conclusion;
 use protocol::quirks;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What of the agent's own environment the process of a job gets: where programs, the home, temporary files and certificates are, how the
 /// network is reached, and what is logged. What of it a job sees is settled there.
@@ -146,17 +148,21 @@ pub(crate) fn settings(from: Settled, mode: Mode) -> AgentSettings {
         report: Timing { rows: from.report_interval, ..Timing::default() },
         grace: AgentSettings::GRACE,
         drain_timeout: from.drain_timeout,
-        program: JobProgram {
-            // The program as it runs, also after it was replaced on disk.
-            program: PathBuf::from("/proc/self/exe"),
-            arguments: ["agent", "job"].map(OsString::from).to_vec(),
-            env: VARIABLES.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect(),
-        },
+        program: job_program(),
         standby: Some(StandbyTimes::default()),
         job: from.job,
         after_job: from.post_task.map(|(script, timeout)| AfterJob { script, timeout }),
         health: from.metrics,
     }
+}
+
+fn job_program() -> JobProgram {
+    // The program as it runs, also after it was replaced on disk.
+    let program = PathBuf::from("/proc/self/exe");
+    let variable = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
+    let env: Vec<(OsString, OsString)> = VARIABLES.iter().filter_map(variable).collect();
+    let starter = Arc::new(Forks::new(program.clone(), env.clone()));
+    JobProgram { program, arguments: ["agent", "job"].map(OsString::from).to_vec(), env, starter: Some(starter) }
 }
 
 fn failure(error: &AgentError) -> Failure {

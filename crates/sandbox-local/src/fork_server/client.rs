@@ -1,0 +1,204 @@
+//! The agent's end: asks for processes, hears how they ended.
+
+use super::{Fork, Said};
+use crate::channel::{self, Message, Received, Receiver};
+use rustix::process::Signal;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+/// A running fork server. It ends when this is dropped; what it forked goes on.
+#[derive(Debug)]
+pub struct ForkServer {
+    socket: Arc<AsyncFd<OwnedFd>>,
+    known: Arc<Mutex<Known>>,
+    reader: tokio::task::JoinHandle<()>,
+    /// Reaped by the runtime when it has ended.
+    process: Child,
+}
+
+/// A process that was forked.
+#[derive(Debug)]
+pub struct Forked {
+    pidfd: AsyncFd<OwnedFd>,
+    ended: Option<oneshot::Receiver<ExitStatus>>,
+    status: Option<ExitStatus>,
+}
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+struct Known {
+    next: u64,
+    asked: HashMap<u64, oneshot::Sender<io::Result<Forked>>>,
+    running: HashMap<u32, oneshot::Sender<ExitStatus>>,
+}
+
+impl ForkServer {
+    /// Starts the program with these arguments and this environment, within a tokio runtime; it is to call [`super::serve`].
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(program: &Path, arguments: &[OsString], env: &[(OsString, OsString)]) -> io::Result<Self> {
+        let (ours, theirs) = channel::pair()?;
+        let process = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()?;
+        rustix::io::ioctl_fionbio(&ours, true)?;
+        let socket = Arc::new(crate::sys::watched(ours)?);
+        let known = Arc::new(Mutex::new(Known { next: 1, ..Known::default() }));
+        let reader = tokio::spawn(read(Arc::clone(&socket), Arc::clone(&known)));
+        Ok(Self { socket, known, reader, process })
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Option<rustix::process::Pid> {
+        self.process.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
+    }
+
+    /// Whether it can still be asked.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        !self.reader.is_finished()
+    }
+
+    /// Forks a process with this stdin, stdout and stderr.
+    ///
+    /// # Errors
+    /// When the fork fails, or the fork server is gone.
+    pub async fn fork(&self, stdin: OwnedFd, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Forked> {
+        let (to, forked) = oneshot::channel();
+        let number = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = known.next;
+            known.next += 1;
+            known.asked.insert(number, to);
+            number
+        };
+        // One small packet: an idle socket always takes it.
+        Message::new(number, &Fork, vec![stdin, stdout, stderr])?.send(self.socket.get_ref())?;
+        if !self.is_there() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        forked.await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?
+    }
+}
+
+impl Drop for ForkServer {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl Forked {
+    /// Kills it.
+    ///
+    /// # Errors
+    /// When it cannot be signalled; one that has ended can.
+    pub fn kill(&self) -> io::Result<()> {
+        match rustix::process::pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether it runs still.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let mut polled = [rustix::event::PollFd::new(self.pidfd.get_ref(), rustix::event::PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        self.status.is_none() && matches!(rustix::event::poll(&mut polled, Some(&now)), Ok(0))
+    }
+
+    /// Waits until it has ended. May be dropped and asked again.
+    ///
+    /// # Errors
+    /// When it ended after its fork server: nobody knows how.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        if let Some(ended) = &mut self.ended {
+            if let Ok(status) = ended.await {
+                self.status = Some(status);
+                return Ok(status);
+            }
+            self.ended = None;
+        }
+        // A pidfd is readable when its process is gone.
+        let _gone = self.pidfd.readable().await?;
+        Err(io::Error::other("how the process ended is not known: the fork server ended before it"))
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        // Nobody reads it any more; one that has ended is none.
+        let _ = self.kill();
+    }
+}
+
+async fn read(socket: Arc<AsyncFd<OwnedFd>>, known: Arc<Mutex<Known>>) {
+    let mut receiver = Receiver::default();
+    while let Ok(Some(message)) = next(&socket, &mut receiver).await {
+        if take(message, &known).is_err() {
+            break;
+        }
+    }
+    // Whoever waits hears that nothing comes.
+    *known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
+}
+
+fn take(mut message: Message, known: &Mutex<Known>) -> io::Result<()> {
+    let said = message.decode()?;
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    match said {
+        Said::Forked { pid } => {
+            let pidfd = message.fds.pop().ok_or(io::ErrorKind::InvalidData)?;
+            let (to, ended) = oneshot::channel();
+            known.running.insert(pid, to);
+            let forked = crate::sys::watched(pidfd).map(|pidfd| Forked { pidfd, ended: Some(ended), status: None });
+            if let Some(asked) = known.asked.remove(&message.number) {
+                // Who gave up drops it, which kills it.
+                let _ = asked.send(forked);
+            }
+        }
+        Said::Failed(errno) => {
+            if let Some(asked) = known.asked.remove(&message.number) {
+                let _ = asked.send(Err(io::Error::from_raw_os_error(errno)));
+            }
+        }
+        Said::Gone { pid, status } => {
+            if let Some(ended) = known.running.remove(&pid) {
+                let _ = ended.send(ExitStatus::from_raw(status));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn next(socket: &AsyncFd<OwnedFd>, receiver: &mut Receiver) -> io::Result<Option<Message>> {
+    loop {
+        let mut ready = socket.readable().await?;
+        match ready.try_io(|socket| receiver.receive(socket.get_ref().as_fd())) {
+            Ok(Ok(Received::Message(message))) => return Ok(Some(message)),
+            Ok(Ok(Received::Part)) | Err(_) => {}
+            Ok(Ok(Received::Closed)) => return Ok(None),
+            Ok(Err(error)) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The fork server's life: fork when asked, tell who ended, end with the agent.
+
+use super::{Fork, Said};
+use crate::channel::{self, Message, Received, Receiver};
+use crate::sys::{self, Forked};
+use crate::zygote::{Zygote, ZygoteError};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, wait};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// Where the agent put the socket.
+const SOCKET_FD: i32 = 0;
+
+/// How [`serve`] came back.
+#[derive(Debug)]
+pub enum Served {
+    /// In the fork server: the agent is gone.
+    Over,
+    /// In a forked process, whose stdin, stdout and stderr are those that the agent gave: with its own zygote.
+    Job(Result<Zygote, ZygoteError>),
+}
+
+/// What became of a request.
+enum Handled {
+    Answered,
+    /// This is the new process.
+    Job,
+}
+
+struct Server {
+    socket: OwnedFd,
+    children: OwnedFd,
+}
+
+/// Serves the agent whose socket is stdin. Returns once here, and once in every process that it forks. To be called first thing in `main`.
+///
+/// # Errors
+/// When stdin is no agent's socket, or it fails.
+pub fn serve() -> io::Result<Served> {
+    let mut server = Server { socket: sys::inherited(SOCKET_FD)?, children: sys::child_signals()? };
+    if !rustix::net::sockopt::socket_type(&server.socket).is_ok_and(|kind| kind == rustix::net::SocketType::SEQPACKET) {
+        return Err(io::Error::other("stdin is no socket of an agent: the agent starts this by itself"));
+    }
+    Zygote::warm();
+    match server.serve() {
+        Ok(Handled::Answered) => Ok(Served::Over),
+        // The agent went away between its question and the answer.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Served::Over),
+        Err(error) => Err(error),
+        Ok(Handled::Job) => {
+            // Its descriptors are closed already, and their numbers may be others' now.
+            std::mem::forget(server);
+            Ok(Served::Job(Zygote::fork()))
+        }
+    }
+}
+
+impl Server {
+    fn serve(&mut self) -> io::Result<Handled> {
+        let mut receiver = Receiver::default();
+        loop {
+            let mut polled = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
+            match poll(&mut polled, None) {
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let [asked, children] = polled.map(|fd| !fd.revents().is_empty());
+            if children {
+                self.reap()?;
+            }
+            if asked {
+                match receiver.receive(&self.socket)? {
+                    Received::Message(message) => {
+                        if let Handled::Job = self.handle(message)? {
+                            return Ok(Handled::Job);
+                        }
+                    }
+                    Received::Part => {}
+                    Received::Closed => return Ok(Handled::Answered),
+                }
+            }
+        }
+    }
+
+    fn handle(&self, mut message: Message) -> io::Result<Handled> {
+        let Fork = message.decode()?;
+        let number = message.number;
+        let fds = std::mem::take(&mut message.fds);
+        let forked = match sys::fork() {
+            Ok(Forked::Child) => {
+                // Nobody hears of a failure here but by the end of the pipes.
+                if become_job(&fds).is_err() {
+                    sys::exit_now(127);
+                }
+                std::mem::forget(fds);
+                return Ok(Handled::Job);
+            }
+            Ok(Forked::Parent(pid)) => pidfd(pid).map(|pidfd| (pid, pidfd)),
+            Err(error) => Err(error),
+        };
+        match forked {
+            Ok((pid, pidfd)) => {
+                let said = Said::Forked { pid: number_of(pid) };
+                channel::send_value(self.socket.as_fd(), number, &said, &[pidfd.as_fd()])?;
+            }
+            Err(error) => {
+                let said = Said::Failed(error.raw_os_error().unwrap_or_default());
+                channel::send_value(self.socket.as_fd(), number, &said, &[])?;
+            }
+        }
+        Ok(Handled::Answered)
+    }
+
+    fn reap(&self) -> io::Result<()> {
+        let mut signals = [0; 1024];
+        // It only says that there is somebody; who, `wait` says.
+        while rustix::io::read(&self.children, &mut signals).is_ok_and(|read| read > 0) {}
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            let said = Said::Gone { pid: number_of(pid), status: status.as_raw() };
+            channel::send_value(self.socket.as_fd(), 0, &said, &[])?;
+        }
+        Ok(())
+    }
+}
+
+fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
+
+fn number_of(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Makes the forked process what a started one would be.
+fn become_job(fds: &[OwnedFd]) -> io::Result<()> {
+    let [stdin, stdout, stderr] = fds else { return Err(io::ErrorKind::InvalidInput.into()) };
+    for (fd, number) in [(stdin, 0), (stdout, 1), (stderr, 2)] {
+        debug_assert!(fd.as_raw_fd() > 2, "what the agent sends comes above its own");
+        sys::put_at(fd.as_fd(), number)?;
+    }
+    sys::close_from(3)?;
+    sys::unblock_signals()?;
+    rustix::process::setpgid(None, None)?;
+    Ok(())
+}

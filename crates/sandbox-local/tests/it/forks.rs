@@ -1,0 +1,148 @@
+//! Processes by a fork server: this test binary is the fork server, and each process that it forks.
+
+use crate::bench_support::{Machine, sh, trial};
+use libtest_mimic::Trial;
+use sandbox::SandboxSpec;
+use sandbox_local::{ForkServer, Forked, Served};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) const ARGUMENT: &str = "fork-server";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
+    vec![
+        trial(machine, "forks::each_has_its_pipes_and_its_end", each_has_its_pipes_and_its_end),
+        trial(machine, "forks::each_makes_sandboxes_of_its_own", each_makes_sandboxes_of_its_own),
+        trial(machine, "forks::one_is_killed_and_by_dropping_too", one_is_killed_and_by_dropping_too),
+        trial(machine, "forks::a_dead_fork_server_is_noticed", a_dead_fork_server_is_noticed),
+    ]
+}
+
+/// The fork server, and what it forks: that does what a line on its stdin says.
+pub(crate) fn serve() -> i32 {
+    let zygote = match sandbox_local::serve_forks().unwrap() {
+        Served::Over => return 0,
+        Served::Job(zygote) => zygote.unwrap(),
+    };
+    let mut line = String::new();
+    BufReader::new(std::io::stdin()).read_line(&mut line).unwrap();
+    match line.trim_end().split_once(' ') {
+        Some(("exit", code)) => {
+            let pid = std::process::id();
+            let environment = std::fs::read_to_string(format!("/proc/{}/environ", zygote.pid())).unwrap();
+            print!("{pid} {:?} {}", std::env::var("WORD").unwrap(), environment.trim_matches('\0').is_empty());
+            eprint!("talk");
+            code.parse().unwrap()
+        }
+        Some(("sandbox", line)) => {
+            let machine = Machine::new(zygote);
+            let text = machine.runtime.block_on(async {
+                let spec = SandboxSpec { name: format!("it-fork-{}", std::process::id()), ..machine.spec() };
+                let sandbox = machine.prepare(spec).await.unwrap();
+                let text = sh(&*sandbox, line).await.text;
+                sandbox.destroy(false).await.unwrap();
+                text
+            });
+            print!("{text}");
+            0
+        }
+        _ => {
+            std::thread::sleep(PATIENCE);
+            1
+        }
+    }
+}
+
+struct Run {
+    forked: Forked,
+    stdin: Option<File>,
+    stdout: File,
+    stderr: File,
+}
+
+fn start() -> ForkServer {
+    let env = [("WORD".into(), "of the agent".into()), ("PATH".into(), std::env::var_os("PATH").unwrap())];
+    ForkServer::start(&std::env::current_exe().unwrap(), &[ARGUMENT.into()], &env).unwrap()
+}
+
+async fn fork(server: &ForkServer, line: &str) -> Run {
+    let pipe = || std::io::pipe().map(|(read, write)| (OwnedFd::from(read), OwnedFd::from(write))).unwrap();
+    let ((orders, stdin), (stdout, out), (stderr, err)) = (pipe(), pipe(), pipe());
+    let forked = server.fork(orders, out, err).await.unwrap();
+    let mut stdin = File::from(stdin);
+    stdin.write_all(line.as_bytes()).unwrap();
+    Run { forked, stdin: Some(stdin), stdout: stdout.into(), stderr: stderr.into() }
+}
+
+impl Run {
+    async fn end(mut self) -> (std::io::Result<ExitStatus>, String, String) {
+        drop(self.stdin.take());
+        let status = tokio::time::timeout(PATIENCE, self.forked.ended()).await.unwrap();
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.stderr.read_to_string(&mut err).unwrap();
+        (status, out, err)
+    }
+}
+
+async fn each_has_its_pipes_and_its_end(_machine: Arc<Machine>) {
+    let server = start();
+    let (first, second) = (fork(&server, "exit 0\n").await, fork(&server, "exit 7\n").await);
+    let (second, first) = (second.end().await, first.end().await);
+    assert_eq!((first.0.unwrap().code(), second.0.unwrap().code()), (Some(0), Some(7)));
+    assert_eq!((first.2.as_str(), second.2.as_str()), ("talk", "talk"));
+    let (pid, rest) = first.1.split_once(' ').unwrap();
+    // Their own, and nothing of it in the process that sandboxes are forked from.
+    assert_eq!(rest, "\"of the agent\" true");
+    assert_ne!(second.1.split_once(' ').unwrap().0, pid);
+}
+
+async fn each_makes_sandboxes_of_its_own(_machine: Arc<Machine>) {
+    let server = start();
+    let runs = [fork(&server, "sandbox echo 1; id -un\n").await, fork(&server, "sandbox echo 2; id -un\n").await];
+    for (run, wanted) in runs.into_iter().zip(["1\nrunner\n", "2\nrunner\n"]) {
+        let (status, out, err) = run.end().await;
+        assert_eq!((status.unwrap().code(), out.as_str()), (Some(0), wanted), "{err}");
+    }
+}
+
+async fn one_is_killed_and_by_dropping_too(_machine: Arc<Machine>) {
+    use std::os::unix::process::ExitStatusExt;
+    let server = start();
+    let mut run = fork(&server, "wait\n").await;
+    assert!(run.forked.is_there());
+    run.forked.kill().unwrap();
+    let status = tokio::time::timeout(PATIENCE, run.forked.ended()).await.unwrap().unwrap();
+    assert_eq!(status.signal(), Some(9));
+    assert!(!run.forked.is_there());
+    run.forked.kill().unwrap();
+    let Run { forked, stdin, mut stdout, .. } = fork(&server, "wait\n").await;
+    drop(forked);
+    // Its end of the pipe goes with it, long before it would have ended.
+    stdout.read_to_string(&mut String::new()).unwrap();
+    drop(stdin);
+}
+
+async fn a_dead_fork_server_is_noticed(_machine: Arc<Machine>) {
+    let server = start();
+    let mut run = fork(&server, "wait\n").await;
+    rustix::process::kill_process(server.pid().unwrap(), rustix::process::Signal::KILL).unwrap();
+    tokio::time::timeout(PATIENCE, async {
+        while server.is_there() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    let pipe = || std::io::pipe().map(|(read, _)| OwnedFd::from(read)).unwrap();
+    assert!(server.fork(pipe(), pipe(), pipe()).await.is_err());
+    // What it forked goes on, until it is killed; how it ended nobody knows.
+    assert!(run.forked.is_there());
+    run.forked.kill().unwrap();
+    assert!(tokio::time::timeout(PATIENCE, run.forked.ended()).await.unwrap().is_err());
+}
