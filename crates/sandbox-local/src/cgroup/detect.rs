@@ -2,6 +2,7 @@
 
 use super::group::{CgroupError, Group};
 use crate::owner::PREFIX;
+use crate::owner::own_name;
 use sandbox::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,11 +44,13 @@ struct Hierarchy {
 }
 
 impl Cgroups {
-    /// What [`Cgroups::detect`] found when it was first asked in this process, or in the one that this one was forked from.
+    /// What [`Cgroups::detect`] found when it was first asked in this process, or in the one that this one was forked from. The groups are this
+    /// process's own.
     #[must_use]
-    pub fn of_this_machine() -> &'static Self {
+    pub fn of_this_machine() -> Self {
         static FOUND: OnceLock<Cgroups> = OnceLock::new();
-        FOUND.get_or_init(Self::detect)
+        let found = FOUND.get_or_init(Self::detect).clone();
+        Self { owner: own_name(&found.proc_root), ..found }
     }
 
     /// Finds out what this host offers. Never fails: what is missing is told by [`Group::isolation`].

@@ -113,7 +113,7 @@ impl Namespaces {
         let failed = |error| io_error(format!("make the state directory {}", state.display()), error);
         std::fs::create_dir_all(state).map_err(failed)?;
         let pool = Pool::open(&state.join("disks")).map_err(|error| SandboxError::Invalid(error.to_string()))?;
-        let cgroups = Cgroups::of_this_machine().clone();
+        let cgroups = Cgroups::of_this_machine();
         cgroups.sweep();
         let is_root = rustix::process::geteuid().is_root();
         let outside = match (mask::is_shown(state), is_root) {

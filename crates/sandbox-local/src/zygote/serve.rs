@@ -78,7 +78,7 @@ fn serve() -> io::Result<()> {
         socket,
         parent,
         children,
-        cgroups: Cgroups::of_this_machine().clone(),
+        cgroups: Cgroups::of_this_machine(),
         filters: Filters::ready().clone(),
         mapper: Mapper::default(),
         entries: HashMap::new(),

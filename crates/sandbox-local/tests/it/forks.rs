@@ -2,7 +2,6 @@
 
 use crate::bench_support::{Machine, sh, trial};
 use libtest_mimic::Trial;
-use sandbox::SandboxSpec;
 use sandbox_local::{ForkServer, Forked, Served};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -42,8 +41,7 @@ pub(crate) fn serve() -> i32 {
         Some(("sandbox", line)) => {
             let machine = Machine::new(zygote);
             let text = machine.runtime.block_on(async {
-                let spec = SandboxSpec { name: format!("it-fork-{}", std::process::id()), ..machine.spec() };
-                let sandbox = machine.prepare(spec).await.unwrap();
+                let sandbox = machine.prepare(machine.spec()).await.unwrap();
                 let text = sh(&*sandbox, line).await.text;
                 sandbox.destroy(false).await.unwrap();
                 text
