@@ -164,9 +164,19 @@ impl<'a> Call<'a> {
     /// Gets the head of an answer; what it was for comes back for later faults.
     pub(super) async fn send(self) -> Result<(String, Response), ClientError> {
         let Call { client, did, request } = self;
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(source) => return Err(ClientError::Unreachable { did, url: client.url.clone(), source }),
+        let again = request.try_clone().filter(asks_only);
+        let answer = match (request.send().await, again) {
+            (Ok(answer), _) => answer,
+            // A connection that rested was closed as the question left: nobody heard it.
+            (Err(source), Some(again)) if source.is_request() && !source.is_connect() && !source.is_timeout() => {
+                let answer = again.send().await;
+                answer.map_err(|source| ClientError::Unreachable {
+                    did: did.clone(),
+                    url: client.url.clone(),
+                    source,
+                })?
+            }
+            (Err(source), _) => return Err(ClientError::Unreachable { did, url: client.url.clone(), source }),
         };
         let status = answer.status();
         if status.is_success() {
@@ -178,6 +188,12 @@ impl<'a> Call<'a> {
     fn shape(&self, source: serde_json::Error) -> ClientError {
         ClientError::Shape { did: self.did.clone(), url: self.client.url.clone(), source }
     }
+}
+
+/// Whether a request may be sent twice.
+fn asks_only(request: &RequestBuilder) -> bool {
+    let built = request.try_clone().and_then(|request| request.build().ok());
+    built.is_some_and(|request| *request.method() == Method::GET)
 }
 
 /// What the server said; where it is not ours to read, the status.

@@ -35,7 +35,7 @@ pub(crate) fn serve() -> i32 {
             let pid = std::process::id();
             let environment = std::fs::read_to_string(format!("/proc/{}/environ", zygote.pid())).unwrap();
             print!("{pid} {:?} {}", std::env::var("WORD").unwrap(), environment.trim_matches('\0').is_empty());
-            eprint!("talk");
+            std::io::stderr().write_all(b"talk").unwrap();
             code.parse().unwrap()
         }
         Some(("sandbox", line)) => {
