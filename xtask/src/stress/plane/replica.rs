@@ -100,7 +100,7 @@ impl Drop for Server {
 
 /// How much of one core processes use, over a time.
 pub(super) fn share_of_core(processes: &[u32], time: Duration) -> f64 {
-    let used = || -> f64 { processes.iter().map(|id| ticks(&format!("/proc/{id}/stat"))).sum() };
+    let used = || -> f64 { processes.iter().map(|id| ticks(format!("/proc/{id}/stat"))).sum() };
     let before = used();
     std::thread::sleep(time);
     // A tick is a hundredth of a second.
