@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const ARGUMENT: &str = "fork-server";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,8 +33,17 @@ pub(crate) fn serve() -> i32 {
     match line.trim_end().split_once(' ') {
         Some(("exit", code)) => {
             let pid = std::process::id();
-            let environment = std::fs::read_to_string(format!("/proc/{}/environ", zygote.pid())).unwrap();
-            print!("{pid} {:?} {}", std::env::var("WORD").unwrap(), environment.trim_matches('\0').is_empty());
+            let end = Instant::now() + PATIENCE;
+            let path = format!("/proc/{}/environ", zygote.pid());
+            // It has only just been forked.
+            let is_empty = loop {
+                let is_empty = std::fs::read(&path).unwrap().iter().all(|byte| *byte == 0);
+                if is_empty || Instant::now() > end {
+                    break is_empty;
+                }
+                std::thread::yield_now();
+            };
+            print!("{pid} {:?} {is_empty}", std::env::var("WORD").unwrap());
             std::io::stderr().write_all(b"talk").unwrap();
             code.parse().unwrap()
         }
