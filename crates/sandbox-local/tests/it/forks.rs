@@ -73,7 +73,8 @@ struct Run {
 }
 
 fn start() -> ForkServer {
-    let env = [("WORD".into(), "of the agent".into()), ("PATH".into(), std::env::var_os("PATH").unwrap())];
+    let mut env = vec![("WORD".into(), "of the agent".into())];
+    env.extend(["PATH", "HOME"].iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))));
     ForkServer::start(&std::env::current_exe().unwrap(), &[ARGUMENT.into()], &env).unwrap()
 }
 
