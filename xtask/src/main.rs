@@ -20,13 +20,16 @@ const USAGE: &str = "usage: cargo xtask <task>
   test [ARGS…]      install what tests need, run all tests, sum them up; ARGS go to `cargo test`
   codegen [--check] make the protocol's types from its .proto files (`cargo run -p xtask --features codegen -- codegen`)
   bench [NAME…]     run the benches (all, or those whose name holds NAME), medians and ratios
+  bench [waiting|begin|queue…] --ekiden BIN [--runners N] [--queued N,N…] [--times N] [--seconds N]
+                    the whole server: thousands of runners that wait (10000), from queued to the first instruction, assignment
+                    behind many queued jobs (1000,10000,100000)
   compare-logs [--gitea BIN --assets DIR] [--act-runner BIN] [--ekiden BIN] [--label lab|lab:host]
                     the same workflows with Gitea's own runner and with ours, logs line by line
   record --forge BIN [--assets DIR] --runner BIN [--version V] [--out DIR]
                     what a runner (ours, act_runner, forgejo-runner) and a real forge say, as fixtures of crates/protocol
   stress --gitea BIN --assets DIR --ekiden BIN [--label lab|lab:host] [--jobs N]
                     a real Gitea, and an agent and jobs that are killed at every change of state (1000 jobs)
-  stress --ekiden BIN [--jobs N] [--replicas N] [--database sqlite|postgres] [--agents N] [--seed N] [--fault database-away]
+  stress --ekiden BIN [--jobs N] [--replicas N] [--database sqlite|postgres] [--agents N] [--seed N] [--fault database-away|clock-jumps]
                     our own server; servers, agents and jobs that are killed at random (2000 jobs)";
 
 fn main() -> ExitCode {

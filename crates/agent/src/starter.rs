@@ -1,5 +1,6 @@
 //! How the processes of jobs come to be, where the composition root knows a quicker way than to start the program anew. Called by `supervise`.
 
+use crate::job::Ahead;
 use std::fmt::Debug;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -22,8 +23,8 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>
 
 /// Starts processes of jobs: like [`crate::JobProgram`], only quicker. Where it fails, the program is started.
 pub trait JobStarter: Debug + Send + Sync {
-    /// Starts one.
-    fn start(&self, pipes: JobPipes) -> Later<'_, Box<dyn JobProcess>>;
+    /// Starts one; `ahead` is what its order will probably want, where that is known.
+    fn start(&self, pipes: JobPipes, ahead: Option<&Ahead>) -> Later<'_, Box<dyn JobProcess>>;
 }
 
 /// A started process of a job. Dropping it kills it.

@@ -31,7 +31,7 @@ pub use holding::{CreateVariable, Secret, SetSecret, UpdateVariable, Variable};
 pub use job::{Job, JobList, Step, Task, TaskList};
 pub use page::{Page, PageQuery};
 pub use place::{InvalidPlace, Place, ProjectName};
-pub use project::{Hook, MadeHook, NewProject, Project, ProjectForge, ProjectList, SetForge};
+pub use project::{Hook, MadeHook, NewProject, Project, ProjectForge, ProjectList, Readers, SetForge, SetReaders};
 pub use queue::{Estimate, Position, Queue, QueuedJob, ReasonCount, Why};
 pub use run::{Run, RunList, RunQuery};
 pub use runner::{Admission, EditRunner, NewRunnerKey, RegistrationToken, Runner, RunnerKey, RunnerLabel, RunnerList};

@@ -28,6 +28,30 @@ pub struct Project {
     /// The forge that hears of its runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forge: Option<ProjectForge>,
+    /// Who may clone it from the server.
+    #[serde(default)]
+    pub readers: Readers,
+}
+
+/// Who may clone a project from the server. People whose token may read its code always may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Readers {
+    /// Its own jobs.
+    #[default]
+    Own,
+    /// Jobs of all projects: it holds actions.
+    Jobs,
+    /// Whoever reaches the server, also without a token.
+    Anyone,
+}
+
+/// Who is to be able to clone a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetReaders {
+    /// From now on.
+    pub readers: Readers,
 }
 
 /// The forge that hears of a project's runs.

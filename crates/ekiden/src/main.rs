@@ -23,8 +23,8 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // First of all, before any thread and before anything secret is read: sandboxes are forked from this process. The zygote itself
-    // comes here too, with no argument, and does not go on.
+    // First of all, before any thread and before anything secret is read: jobs' processes and sandboxes are forked from this process. The
+    // zygote itself comes here too, with no argument, and does not go on.
     if std::env::args_os().skip(1).eq(commands::agent::FORK_SERVER) {
         return ended(commands::agent::serve_forks());
     }

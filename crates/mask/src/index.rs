@@ -162,19 +162,23 @@ impl Class {
         }
     }
 
-    /// The distance of the places that it looks at. Every needle of the class covers one block at such a place.
-    const fn stride(self) -> usize {
+    /// The distance of the places that it looks at, where no needle is shorter than that. Every needle covers one block at such a place.
+    fn stride(self, shortest: usize) -> usize {
         match self {
             Self::Tiny | Self::Short => 1,
-            Self::Long => 5,
+            Self::Long => (shortest + 1).saturating_sub(self.block()).clamp(5, LONGEST_STRIDE),
         }
     }
 }
+
+/// The filter grows with the distance, and is quick while it fits into a cache.
+const LONGEST_STRIDE: usize = 13;
 
 /// A bitmap of the hashes of all blocks that stand at one of the first `stride` places of a needle.
 #[derive(Debug)]
 struct Filter {
     class: Class,
+    stride: usize,
     shift: u32,
     bits: Vec<u64>,
 }
@@ -187,38 +191,46 @@ struct Suspect {
 
 impl Filter {
     fn new(class: Class, needles: &[Arc<[u8]>]) -> Self {
+        let stride = class.stride(needles.iter().map(|needle| needle.len()).min().unwrap_or(0));
         // 64 bits for each block keep suspicion on clean text near 1 %; 4 KiB at least, 2 MiB at most.
-        let wanted = (needles.len() * class.stride() * 64).clamp(1 << 15, 1 << 24).next_power_of_two();
-        let mut filter = Self { class, shift: 32 - wanted.trailing_zeros(), bits: vec![0; wanted / 64] };
+        let wanted = (needles.len() * stride * 64).clamp(1 << 15, 1 << 24).next_power_of_two();
+        let mut filter = Self { class, stride, shift: 32 - wanted.trailing_zeros(), bits: vec![0; wanted / 64] };
         for needle in needles {
-            for place in 0..class.stride() {
-                if let Some(hash) = filter.hash(needle, place) {
-                    filter.bits[hash / 64] |= 1 << (hash % 64);
-                }
+            for block in needle.windows(class.block()).take(stride) {
+                let hash = filter.hash(block);
+                filter.bits[hash / 64] |= 1 << (hash % 64);
             }
         }
         filter
     }
 
+    /// Where the bit of a block is.
     #[inline(always)]
-    fn hash(&self, text: &[u8], at: usize) -> Option<usize> {
-        let block = match self.class {
-            Class::Tiny => u32::from(u16::from_le_bytes(*text.get(at..)?.first_chunk()?)),
-            Class::Short | Class::Long => u32::from_le_bytes(*text.get(at..)?.first_chunk()?),
+    fn hash(&self, block: &[u8]) -> usize {
+        let block = match *block {
+            [a, b] => u32::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+            _ => 0,
         };
-        Some((block.wrapping_mul(0x9E37_79B1) >> self.shift) as usize)
+        (block.wrapping_mul(0x9E37_79B1) >> self.shift) as usize
     }
 
     /// The next place from `at` on where a needle may be.
     fn next(&self, text: &[u8], at: usize) -> Option<Suspect> {
-        let stride = self.class.stride();
-        let mut at = at + stride - 1;
-        while let Some(hash) = self.hash(text, at) {
-            if self.bits[hash / 64] >> (hash % 64) & 1 == 1 {
-                return Some(Suspect { from: (at + 1).saturating_sub(stride), past: at + self.class.block() });
-            }
-            at += stride;
-        }
-        None
+        let at = match self.class {
+            Class::Tiny => self.scan::<2>(text, at),
+            Class::Short | Class::Long => self.scan::<4>(text, at),
+        }?;
+        Some(Suspect { from: (at + 1).saturating_sub(self.stride), past: at + self.class.block() })
+    }
+
+    /// The next place at which a block is that a needle may have there.
+    fn scan<const BLOCK: usize>(&self, text: &[u8], from: usize) -> Option<usize> {
+        let first = from + self.stride - 1;
+        let blocks = text.get(first..)?.windows(BLOCK).step_by(self.stride);
+        let found = blocks
+            .map(|block| self.hash(block))
+            .position(|hash| self.bits.get(hash / 64).is_some_and(|bits| bits >> (hash % 64) & 1 == 1));
+        found.map(|found| first + found * self.stride)
     }
 }

@@ -108,6 +108,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()
             .tcp_nodelay(true)
+            .pool_idle_timeout(crate::RESTS)
             .connect_timeout(settings.timeout);
         let http = match &settings.authority {
             Authority::System => http,

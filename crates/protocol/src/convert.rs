@@ -16,7 +16,7 @@ use domain::{
 };
 
 pub(crate) use task::{state_from_wire, state_to_wire, task_from_wire, task_to_wire};
-pub(crate) use value::moment_to_wire;
+pub(crate) use value::{moment_of, moment_to_wire, unsigned};
 
 fn life_from_wire(ephemeral: bool) -> RunnerLife {
     if ephemeral { RunnerLife::Ephemeral } else { RunnerLife::Lasting }

@@ -4,9 +4,10 @@
 use crate::error::{Code, Refusal};
 use crate::server::{Caller, RunnerService};
 use crate::{MESSAGE_MAX, SMALL_MAX};
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use connectrpc::ConnectError;
@@ -19,6 +20,9 @@ use tokio::sync::Semaphore;
 const ROOM: u32 = 512 * 1024;
 /// A message takes so many times its length while it is read: rows and their texts are things of their own.
 const GROWS: usize = 4;
+
+/// What is copied rather than shared: the question for a task is some bytes.
+const SHORT: usize = 1024;
 
 /// Whom anybody may call: what they bring is small, and its own key.
 const OPEN: [&str; 2] = ["/ping.v1.PingService/Ping", "/runner.v1.RunnerService/Register"];
@@ -65,9 +69,26 @@ pub(crate) async fn gate<S: RunnerService>(State(gate): State<Gate<S>>, request:
     let _room = if takes > SMALL_MAX { gate.room.acquire_many(room).await.ok() } else { None };
     let (head, body) = request.into_parts();
     match to_bytes(body, most).await {
-        Ok(body) => next.run(Request::from_parts(head, Body::from(body))).await,
+        Ok(body) => next.run(own(head, body)).await,
         Err(error) => refused(cut(&error, most)),
     }
+}
+
+/// A small call in memory of its own. What is read from a connection is shared with its buffer, 8 KiB that a question that is left open would keep.
+fn own(mut head: Parts, body: Bytes) -> Request {
+    if body.len() > SHORT {
+        return Request::from_parts(head, Body::from(body));
+    }
+    for value in head.headers.values_mut() {
+        if let Ok(copied) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copied;
+        }
+    }
+    if let Ok(uri) = head.uri.to_string().parse() {
+        head.uri = uri;
+    }
+    head.extensions.remove::<OriginalUri>();
+    Request::from_parts(head, Body::from(Bytes::copy_from_slice(&body)))
 }
 
 /// Why a body did not come whole, in the caller's words: the server did not fail.

@@ -19,7 +19,7 @@ mod transport;
 pub use call::{Declaration, Declared, Fetch, Fetched, Pong, Registration, Report, Reported, RequestKey, Runner, Want};
 pub use client::{Authority, Client, ClientSettings, Codec, Compression};
 pub use error::{Advice, CallError, ClientError, Code, Refusal};
-pub use packed::{BatchWriter, PackedBatch};
+pub use packed::{BatchWriter, PackedBatch, PackedRows, Rows, both_readings};
 pub use quirks::Dialect;
 pub use rest::{InvalidScope, Removal, RemovalError, Scope};
 pub use server::{Caller, RunnerService, router};
@@ -29,6 +29,9 @@ pub const BASE_PATH: &str = "/api/actions";
 
 /// What a forge that holds fetches says of itself when a runner declares itself ([`Declared::capabilities`]).
 pub const HOLDS: &str = "ekiden-wait";
+
+/// So long a client keeps a connection that rests. Servers close it later (ours after 30 s): a call that meets the end of its connection is lost.
+pub const RESTS: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// Headers that both sides know.
 pub(crate) mod header {

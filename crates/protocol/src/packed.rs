@@ -1,7 +1,11 @@
-//! Rows of a log, written for the wire as they come: one buffer for a batch, nothing else allocated for a row. Called by who sends much.
+//! Rows of a log, written for the wire as they come: one buffer for a batch, nothing else allocated for a row. Called by who sends much;
+//! who takes much reads them with `rows`.
 //!
 //! The generated message holds a text and a boxed moment for every row, which is most of the cost of a log at full speed. A
 //! [`PackedBatch`] is the same message as bytes.
+
+mod rows;
+mod view;
 
 use crate::convert;
 use crate::pb::runner as pb;
@@ -9,6 +13,9 @@ use buffa::{DecodeContext, DecodeError, EncodeSink, Message, SizeCache};
 use bytes::Bytes;
 use domain::{LogEnd, TaskId, Timestamp};
 use serde::{Serialize, Serializer};
+
+pub use rows::{PackedRows, Rows, both_readings};
+pub(crate) use view::RowsView;
 
 /// Tags of `UpdateLogRequest`: field number and wire type.
 mod tag {
@@ -18,6 +25,8 @@ mod tag {
     pub(super) const NO_MORE: u8 = 4 << 3;
     pub(super) const ROW_TIME: u8 = 1 << 3 | 2;
     pub(super) const ROW_CONTENT: u8 = 2 << 3 | 2;
+    pub(super) const SECONDS: u8 = 1 << 3;
+    pub(super) const NANOS: u8 = 2 << 3;
 }
 
 /// Writes a batch row by row.

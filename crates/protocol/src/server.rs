@@ -3,13 +3,16 @@
 use crate::call::{Declaration, Declared, Fetch, Fetched, Registration, Report, Reported, RequestKey, Runner, Want};
 use crate::error::{Code, Refusal};
 use crate::gate::{Gate, LARGE, gate};
+use crate::packed::{PackedRows, RowsView};
 use crate::pb::{ping, runner as pb};
 use crate::{ELEMENTS_MAX, MESSAGE_MAX, SMALL_MAX, convert, header, quirks};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use axum::middleware::from_fn_with_state;
+use buffa::view::OwnedView;
 use connectrpc::{
     ConnectError, ConnectRpcService, Encodable, Limits, RequestContext, Response, ServiceRequest, ServiceResult,
+    view_handler_fn,
 };
 use domain::{LogBatch, RunnerKey, RunnerUuid, Secret, TasksVersion};
 use std::net::SocketAddr;
@@ -61,6 +64,11 @@ pub trait RunnerService: Send + Sync + 'static {
 
     /// Keeps rows of a log; answers how many rows there are now.
     async fn log(&self, caller: Caller, batch: LogBatch) -> Result<u64, Refusal>;
+
+    /// The same, with rows that lie in the body which brought them: what most calls bring.
+    async fn log_packed(&self, caller: Caller, rows: PackedRows) -> Result<u64, Refusal> {
+        self.log(caller, rows.to_batch()).await
+    }
 }
 
 /// The routes of both services, to be nested below [`crate::BASE_PATH`].
@@ -69,7 +77,7 @@ pub fn router<S: RunnerService>(service: Arc<S>) -> axum::Router {
     let adapter = Arc::new(Adapter(service));
     let within = |most: usize| {
         let routes = ping::PingServiceExt::register(Arc::clone(&adapter), connectrpc::Router::new());
-        let routes = pb::RunnerServiceExt::register(Arc::clone(&adapter), routes);
+        let routes = rows_route(&adapter, pb::RunnerServiceExt::register(Arc::clone(&adapter), routes));
         let limits = Limits::default()
             .with_max_request_body_size(most)
             .with_max_message_size(most)
@@ -81,6 +89,30 @@ pub fn router<S: RunnerService>(service: Arc<S>) -> axum::Router {
         all = all.route_service(path, within(MESSAGE_MAX));
     }
     all.layer(from_fn_with_state(gate, self::gate::<S>))
+}
+
+/// Mounts the call that brings most anew: its rows are read where they lie.
+fn rows_route<S: RunnerService>(adapter: &Arc<Adapter<S>>, routes: connectrpc::Router) -> connectrpc::Router {
+    let adapter = Arc::clone(adapter);
+    let take = view_handler_fn(move |context: RequestContext, request: OwnedView<RowsView<'static>>, format| {
+        let adapter = Arc::clone(&adapter);
+        async move {
+            let caller = Caller::within(&context);
+            let kept = match request.reborrow() {
+                RowsView::Packed(head, _) => {
+                    let rows = PackedRows::new(request.bytes().clone(), *head);
+                    adapter.0.log_packed(caller, rows).await
+                }
+                RowsView::Generated(view) => adapter.0.log(caller, convert::batch_from_wire(view)).await,
+            };
+            let answer = convert::acknowledged_to_wire(kept.map_err(refused)?);
+            Response::new(answer).encode::<pb::UpdateLogResponse>(format)
+        }
+    });
+    routes
+        .allow_overrides()
+        .route_view(pb::RUNNER_SERVICE_SERVICE_NAME, "UpdateLog", take)
+        .with_spec(pb::RUNNER_SERVICE_UPDATE_LOG_SPEC)
 }
 
 /// Translates between the generated service and ours.

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use tokio::io::unix::AsyncFd;
 
 /// Payload of one packet.
 const PACKET: usize = 32 * 1024;
@@ -180,6 +181,19 @@ impl Receiver {
             return Ok(Received::Part);
         }
         Ok(Received::Message(Message { number, body, fds: all_fds }))
+    }
+
+    /// The next whole message of a non-blocking socket; `None` when the other side is gone.
+    pub(crate) async fn next(&mut self, socket: &AsyncFd<OwnedFd>) -> io::Result<Option<Message>> {
+        loop {
+            let mut ready = socket.readable().await?;
+            match ready.try_io(|socket| self.receive(socket.get_ref())) {
+                Ok(Ok(Received::Message(message))) => return Ok(Some(message)),
+                Ok(Ok(Received::Part)) | Err(_) => {}
+                Ok(Ok(Received::Closed)) => return Ok(None),
+                Ok(Err(error)) => return Err(error),
+            }
+        }
     }
 
     /// Waits for a whole message; `None` when the other side is gone.

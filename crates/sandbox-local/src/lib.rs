@@ -28,6 +28,8 @@ pub use fork_server::{ForkServer, Forked, Served, serve as serve_forks};
 pub use hash::hash_files;
 pub use host::Host;
 pub use mapped::{RootError, remove_root, unpack_root};
-pub use namespaces::{HostVariables, Kept, Namespaces, Options, default_limits, kept, one_id_only, remove_kept};
+pub use namespaces::{
+    HostVariables, Kept, Namespaces, Options, Ready, Wanted, default_limits, kept, one_id_only, remove_kept,
+};
 pub use wire::Protection;
 pub use zygote::{Zygote, ZygoteError};

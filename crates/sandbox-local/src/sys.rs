@@ -346,10 +346,10 @@ const TERMINAL: [libc::c_int; 5] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, 
 
 /// Gives a process that is about to exec the signals of a fresh one: nothing blocked, nothing ignored.
 pub(crate) fn fresh_signals() {
-    let none = set_of(&[]);
-    // SAFETY: the set is initialised and SIG_DFL is a valid disposition. SIGPIPE is the one that Rust's start-up changes.
+    // It cannot fail with a set that is initialised.
+    let _ = unblock_signals();
+    // SAFETY: SIG_DFL is a valid disposition. SIGPIPE is the one that Rust's start-up changes.
     unsafe {
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
         for signal in TERMINAL.into_iter().chain([libc::SIGPIPE]) {
             libc::signal(signal, libc::SIG_DFL);
         }

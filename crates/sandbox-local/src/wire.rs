@@ -27,6 +27,8 @@ pub(crate) enum ToZygote {
         /// Where it was put.
         at: PathBuf,
     },
+    /// The parent has given everything back that it began, and begins nothing more.
+    Over,
     /// The parent has given everything of this sandbox back; there is nothing left to clean up for it.
     Forget {
         /// The sandbox's name.
@@ -298,6 +300,8 @@ pub(crate) enum Request {
     Exec(ExecRequest),
     /// Reads a file.
     Read { path: PathBuf, limit: u64 },
+    /// Looks which of these is there first.
+    First { paths: Vec<PathBuf> },
     /// Writes files.
     Write { files: Vec<InsideFile> },
     /// Removes files and directories.
@@ -339,6 +343,8 @@ pub(crate) enum Reply {
     Ended { end: End, collected: Vec<Collected>, micros: u64 },
     /// A file, if there is one.
     Content(Option<Vec<u8>>),
+    /// Which of those that were asked for, by its place among them.
+    First(Option<usize>),
     /// A digest.
     Digest(String),
     /// Done.

@@ -16,7 +16,7 @@ pub use spec::{
 
 use async_trait::async_trait;
 use domain::Receipt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes sandboxes of one kind.
 #[async_trait]
@@ -58,6 +58,17 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the file is larger than `limit` or cannot be read.
     async fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SandboxError>;
+
+    /// The first of these that is there, as the job's user sees it: what [`Sandbox::read`] finds, however large.
+    async fn first_of(&self, paths: &[PathBuf]) -> Option<PathBuf> {
+        for path in paths {
+            // Too large to read is there.
+            if let Ok(Some(_)) | Err(SandboxError::Invalid(_)) = self.read(path, 0).await {
+                return Some(path.clone());
+            }
+        }
+        None
+    }
 
     /// Writes files as the job's user, making parent directories.
     ///

@@ -55,6 +55,7 @@ async fn open(data: &Path, repository: &TempRepository, database: Option<String>
         pace: server::serve::Pace::default(),
         sweep: server::sweep::SweepSettings::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
+        actions: server::serve::ActionsFrom::default(),
         version: "0.0.0",
     };
     let server = start(settings).await.unwrap();

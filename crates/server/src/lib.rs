@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod event;
 pub mod git;
 pub mod keys;
+mod lead;
 pub mod logs;
 pub mod page;
 pub mod plane;

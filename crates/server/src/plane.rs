@@ -46,6 +46,8 @@ pub struct Parts {
 pub struct Site {
     /// The public address, without a slash at its end: `https://ci.example.org/ekiden`.
     pub url: String,
+    /// Where actions come from that name no server: an address without a slash at its end.
+    pub actions: String,
     /// This program's version.
     pub version: &'static str,
     /// Folders of workflows, the first that a commit has counts.

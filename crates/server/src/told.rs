@@ -1,4 +1,4 @@
-//! What the server is told about a project beyond its repository: the secret of its webhook, and the forge that hears of its runs. Kept as JSON with the project
+//! What the server is told about a project beyond its repository: the secret of its webhook, the forge that hears of its runs, and who may clone it. Kept as JSON with the project
 //! ([`store::Project::settings`]), each thing under a key of its own; secrets in it are drawn or sealed by the keys, so that the database alone tells none.
 
 use crate::keys::{KeyRing, NoRandom, SealError, Sealed, UnsealError, random};
@@ -14,6 +14,8 @@ use store::Project;
 pub const HOOK: &str = "hook";
 /// Under which the forge is kept.
 pub const FORGE: &str = "forge";
+/// Under which is kept who may clone it.
+pub const READERS: &str = "readers";
 /// What the seal of a forge's token covers beside the project. No secret of a job can have this name.
 const TOKEN: &str = "token of the forge";
 
@@ -40,6 +42,12 @@ pub struct ToldForge {
 /// A thing that the server is told; none where it was not, or cannot be read.
 fn told<T: DeserializeOwned>(project: &Project, key: &str) -> Option<T> {
     serde_json::from_value(project.settings.get(key)?.clone()).ok()
+}
+
+/// Who may clone a project: its own jobs, unless the server was told otherwise.
+#[must_use]
+pub fn readers(project: &Project) -> api::Readers {
+    told(project, READERS).unwrap_or_default()
 }
 
 impl HookSeed {

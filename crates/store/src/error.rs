@@ -67,6 +67,9 @@ pub enum StoreError {
         /// What was seen.
         fact: String,
     },
+    /// Another program holds the file of a SQLite database: for as long nothing can be written.
+    #[error("another program holds the database, so that nothing can be written; end what writes to it")]
+    Held(#[source] sqlx::Error),
     /// The database refused, is full, or is away.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -77,6 +80,7 @@ impl StoreError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
+            Self::Held(_) => true,
             Self::Database(error) | Self::Open { source: error, .. } => match error {
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
                 // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping. SQLite, in the low byte: 5 busy, 6 locked, 10 the disk
@@ -89,6 +93,12 @@ impl StoreError {
             },
             _ => false,
         }
+    }
+
+    /// Whether another program holds the file of a SQLite database.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self, Self::Held(_))
     }
 
     /// Whether the database took the transaction back because of others: it was no fault of its own.

@@ -93,7 +93,17 @@ impl ChangedJob {
     }
 }
 
-/// Which jobs to list, the newest first.
+/// In which order things are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ListOrder {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The oldest first.
+    Oldest,
+}
+
+/// Which jobs to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobFilter {
     /// Those of a project.
@@ -106,10 +116,19 @@ pub struct JobFilter {
     pub standings: Vec<JobStanding>,
     /// Those older than this one.
     pub before: Option<JobNumber>,
-    /// So many of the newest are left out.
+    /// Which come first.
+    pub order: ListOrder,
+    /// So many of the first are left out.
     pub offset: u32,
     /// How many at most.
     pub limit: u32,
+}
+
+impl JobFilter {
+    /// Whether it asks for jobs alone that are over.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.standings.is_empty() && self.standings.iter().all(|one| matches!(one, JobStanding::Ended(_)))
+    }
 }
 
 impl Store {

@@ -9,6 +9,9 @@ use domain::control::{RunnerChange, RunnerPhase, Scope, TokenId};
 use domain::{RunnerCapability, RunnerId, RunnerUuid, Timestamp};
 use std::time::Duration;
 
+/// So many are noted by one write.
+const HEARD: usize = 500;
+
 /// A runner to be. Where it belongs, and to which pool, is the registration token's to say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewRunner {
@@ -135,6 +138,17 @@ impl Store {
             if is_news { vec![Change::Runner(id)] } else { Vec::new() }
         });
         Ok(phase)
+    }
+
+    /// Notes when runners were last heard of, all in few writes. A runner that is none any more is nothing to note.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hear(&self, heard: &[(RunnerId, Timestamp)]) -> Result<(), StoreError> {
+        for heard in heard.chunks(HEARD) {
+            change!(self, runners::hear(heard), |others| others.iter().copied().map(Change::Runner).collect());
+        }
+        Ok(())
     }
 
     /// Gives a runner a new key; those it has open for `grace` still.

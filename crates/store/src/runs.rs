@@ -7,6 +7,7 @@ use crate::following::Seen;
 use crate::jobs::{ChangedJob, NewJob};
 use crate::news::Change;
 use crate::pushes::PushId;
+use crate::workflows::Schedule;
 use crate::{Store, StoreError};
 use domain::Timestamp;
 use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, OwnerId, ProjectId, RunId, RunPhase};
@@ -41,6 +42,22 @@ pub struct ReservedRun {
     pub id: RunId,
     /// Its number within the project, from 1.
     pub number: i64,
+}
+
+/// What asks for a run, and is done with it: both are written, or neither.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunCause {
+    /// A call, which hears of it.
+    Call,
+    /// A push: it makes one run of a workflow.
+    Push(PushId),
+    /// A schedule that is due: it makes one run then.
+    Time {
+        /// As it was found.
+        due: Schedule,
+        /// When it is due next.
+        next: Timestamp,
+    },
 }
 
 /// A run as it is kept.
@@ -170,6 +187,13 @@ pub struct RunFilter {
     pub limit: u32,
 }
 
+impl RunFilter {
+    /// Whether it asks for runs alone that are over.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.phases.is_empty() && self.phases.iter().all(|phase| matches!(phase, RunPhase::Finished(_)))
+    }
+}
+
 impl Store {
     /// Makes a run with its first jobs. One that can have none is over at once, and failed.
     ///
@@ -196,18 +220,18 @@ impl Store {
         Ok(change!(self, runs::reserve(project)))
     }
 
-    /// As [`Self::create_run`], under numbers that were taken before, for a push where one caused it.
+    /// As [`Self::create_run`], under numbers that were taken before, for what asks for it.
     ///
     /// # Errors
-    /// When there is no such project any more, two jobs have one id, or the push has a run of this workflow already.
+    /// When there is no such project any more, two jobs have one id, or the cause has its run of this workflow already.
     pub async fn create_reserved_run(
         &self,
         reserved: ReservedRun,
         run: &NewRun,
-        push: Option<PushId>,
+        cause: &RunCause,
         now: Timestamp,
     ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
-        Ok(change!(self, runs::create_reserved(reserved, run, push, now), |made| vec![Change::Run(made.0.id)]))
+        Ok(change!(self, runs::create_reserved(reserved, run, cause, now), |made| vec![Change::Run(made.0.id)]))
     }
 
     /// The run of a number.

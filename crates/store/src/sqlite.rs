@@ -59,8 +59,10 @@ pub(crate) mod workflows;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// How long a writer waits for another program that holds the file, such as a backup.
+/// How long a writer waits for another program that holds the file. Those that come behind one who waited for nothing do not wait.
 const BUSY: Duration = Duration::from_secs(5);
+/// What SQLite says then, in the low byte.
+const IS_BUSY: u32 = 5;
 /// There are fewer statements than this: none is prepared twice.
 const STATEMENTS: usize = 512;
 /// Long lists must not keep short looks waiting.
@@ -74,6 +76,8 @@ pub(crate) struct Database {
     readers: SqlitePool,
     /// The writer's connection is to be made anew before it is used again.
     is_in_doubt: Arc<AtomicBool>,
+    /// Another program held the file when it was wanted last.
+    is_held: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -90,13 +94,20 @@ impl Database {
             .pragma("temp_store", "memory")
             .optimize_on_close(true, None);
         let is_in_doubt = Arc::new(AtomicBool::new(false));
-        let doubted = Arc::clone(&is_in_doubt);
+        let is_held = Arc::new(AtomicBool::new(false));
+        let (doubted, held) = (Arc::clone(&is_in_doubt), Arc::clone(&is_held));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
-            .before_acquire(move |_, _| {
+            .before_acquire(move |conn, _| {
                 let is_good = !doubted.swap(false, Ordering::SeqCst);
-                Box::pin(async move { Ok(is_good) })
+                let waits = !held.load(Ordering::SeqCst);
+                Box::pin(async move {
+                    if is_good && !waits {
+                        patience(conn, Duration::ZERO).await?;
+                    }
+                    Ok(is_good)
+                })
             })
             .connect_with(options.clone())
             .await
@@ -108,12 +119,24 @@ impl Database {
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(failed)?;
-        Ok(Self { writer, readers, is_in_doubt })
+        Ok(Self { writer, readers, is_in_doubt, is_held })
     }
 
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         // A transaction that reads first and writes later would fail where another wrote in between.
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            Ok(mut transaction) => {
+                if self.is_held.swap(false, Ordering::SeqCst) {
+                    patience(&mut transaction, BUSY).await?;
+                }
+                Ok(transaction)
+            }
+            Err(error) if is_busy(&error) => {
+                self.is_held.store(true, Ordering::SeqCst);
+                Err(StoreError::Held(error))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
@@ -129,4 +152,16 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// How long the connection waits for other programs from now on.
+async fn patience(conn: &mut SqliteConnection, time: Duration) -> Result<(), sqlx::Error> {
+    let pragma = format!("PRAGMA busy_timeout = {}", time.as_millis());
+    sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(conn).await?;
+    Ok(())
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == IS_BUSY)
 }

@@ -108,6 +108,14 @@ impl Store {
         Ok(read!(self, tasks::of_job(job)))
     }
 
+    /// The newest task of each of these jobs that has one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn newest_tasks(&self, jobs: &[JobNumber]) -> Result<Vec<StoredTask>, StoreError> {
+        Ok(read!(self, tasks::newest_of(jobs)))
+    }
+
     /// Notes what a runner says of its task: it was heard of, its steps, and what happens to its job; the runner is free of it when that ends it. What
     /// changes nothing is not written, but that the task was heard of every few seconds. A change that has no place any more changes nothing, and is told
     /// in the answer: reports may come twice and late.

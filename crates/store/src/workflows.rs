@@ -102,7 +102,8 @@ impl Store {
         Ok(read!(self, workflows::due(now, limit)))
     }
 
-    /// Takes a schedule that is due, and writes when it is due next; `false` where another server took it, or it is gone or another one now.
+    /// Takes a schedule that is due without a run, and writes when it is due next; `false` where another server took it, or it is gone or another one now.
+    /// What makes a run takes it with that ([`crate::RunCause`]).
     ///
     /// # Errors
     /// When the database fails.

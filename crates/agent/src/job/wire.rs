@@ -1,13 +1,13 @@
-//! What passes between the agent and a job's process, one JSON object a line. The agent writes [`ToJob`] to the process's standard
+//! What passes between the agent and a job's process, one JSON value a line, its kind outermost: what a line holds is read as it comes. The agent writes [`ToJob`] to the process's standard
 //! input: perhaps what will be wanted, then the order, then at most a cancellation. The process writes [`FromJob`] to its standard output, in the order in which
-//! things happened and in big chunks; its own talk goes to standard error. The end of its input means that the agent is gone: the
+//! things happened and in big chunks; what a step says follows a line of its own as it is. Its own talk goes to standard error. The end of its input means that the agent is gone: the
 //! process ends at once, and its sandbox with it.
 
 use super::JobSettings;
 use super::child::Where;
 use super::task_form;
 use crate::Label;
-use domain::{Conclusion, JobEvent, Task};
+use domain::{Conclusion, JobEvent, JobEventKind, JobId, StepRef, Task, Timestamp};
 use protocol::Dialect;
 use sandbox::Expected;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// From the agent to a job's process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "to_job", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ToJob {
     /// What the order will probably want; before it, at most once.
     Ahead(Box<Ahead>),
@@ -74,7 +74,7 @@ pub(crate) enum DialectForm {
 
 /// From a job's process to the agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "from_job", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "all but the last are events, one at a time")]
 pub enum FromJob {
     /// The order is read; nothing of the job has run before this line is in the pipe. A process that ends without it has run nothing.
@@ -82,6 +82,18 @@ pub enum FromJob {
     /// Something happened. Events of a step of the file carry its place there (`index` of `StepStarted` and `StepFinished`), which is
     /// the number that forges know it by.
     Event(JobEvent),
+    /// The same as an event of output: so many bytes of its text follow this line, as they are. Most of what is ever said is text, and takes
+    /// this way ([`write_event`]).
+    Output {
+        /// Which job.
+        job: JobId,
+        /// When.
+        at: Timestamp,
+        /// Which step.
+        step: StepRef,
+        /// How long the text is.
+        bytes: usize,
+    },
     /// The last line, after the event `JobFinished` or `JobSkipped`. A process that ends without it did not end well.
     Ended(Ended),
 }
@@ -104,6 +116,23 @@ pub fn line(of: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut line = serde_json::to_vec(of)?;
     line.push(b'\n');
     Ok(line)
+}
+
+/// Writes an event into a buffer, as a job's process says it.
+///
+/// # Errors
+/// As [`line()`].
+pub fn write_event(event: JobEvent, to: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    let (said, text) = match event.kind {
+        JobEventKind::Output { step, text } => {
+            (FromJob::Output { job: event.job, at: event.at, step, bytes: text.len() }, Some(text))
+        }
+        kind => (FromJob::Event(JobEvent { kind, ..event }), None),
+    };
+    serde_json::to_writer(&mut *to, &said)?;
+    to.push(b'\n');
+    to.extend_from_slice(text.as_deref().unwrap_or_default().as_bytes());
+    Ok(())
 }
 
 /// Reads a line of the pipe, with or without its newline.

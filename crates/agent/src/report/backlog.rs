@@ -123,6 +123,11 @@ impl Backlog {
         (self.bytes - self.kept).saturating_add(usize::try_from(self.spool.bytes()).unwrap_or(usize::MAX))
     }
 
+    /// Whether there is no room in memory for more.
+    pub(super) fn is_full(&self) -> bool {
+        !self.spool.is_empty() || self.bytes - self.kept >= self.limits.window
+    }
+
     /// Whether rows can be taken: in memory or in the spool.
     pub(super) fn has_room(&self) -> bool {
         self.spool.size() < self.limits.spool
@@ -142,7 +147,7 @@ impl Backlog {
 
     fn put(&mut self, chunk: Chunk) {
         let rows = chunk.rows();
-        if self.spool.is_empty() && self.bytes - self.kept < self.limits.window {
+        if !self.is_full() {
             self.remember(self.end, chunk);
             self.end += rows;
             self.spooled_from = self.end;

@@ -68,6 +68,15 @@ pub(super) struct RowsLink {
     /// When the oldest row came that was not sent.
     oldest: Option<Instant>,
     sent: Option<Instant>,
+    call: RowsCall,
+}
+
+/// Whether rows are on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum RowsCall {
+    #[default]
+    Over,
+    UnderWay,
 }
 
 /// What is there to be sent.
@@ -90,8 +99,19 @@ impl RowsLink {
     /// A call starts.
     pub(super) fn starts(&mut self, now: Instant) {
         self.sent = Some(now);
+        self.call = RowsCall::UnderWay;
         // What it does not carry waits from now on.
         self.oldest = self.oldest.map(|_| now);
+    }
+
+    /// The call that started last is over.
+    pub(super) fn ends(&mut self) {
+        self.call = RowsCall::Over;
+    }
+
+    /// When the call started that is under way.
+    pub(super) fn under_way(&self) -> Option<Instant> {
+        self.sent.filter(|_| self.call == RowsCall::UnderWay)
     }
 
     /// The forge has every row.

@@ -186,9 +186,9 @@ impl Actor {
                 rows_call.is_none().then(|| self.rows_due(now)).flatten(),
                 state_call.is_none().then(|| self.state_due(now)),
             ];
-            let wake = wake.into_iter().flatten().min();
+            let wake = wake.into_iter().flatten().chain(self.waits_until(now)).min();
             let is_running = matches!(self.stage, Stage::Running);
-            let takes = source == Source::Open && self.takes_rows();
+            let takes = source == Source::Open && self.takes_rows(now);
             let heard = tokio::select! {
                 biased;
                 result = under_way(&mut rows_call) => Heard::Rows(result),
@@ -221,6 +221,7 @@ impl Actor {
                 }
                 Heard::Rows(result) => {
                     rows_call = None;
+                    self.rows.ends();
                     self.heard_of_rows(result)
                 }
                 Heard::State(result) => {

@@ -20,8 +20,16 @@ const OUTPUTS_AT_ONCE: usize = 512 * 1024;
 
 impl Actor {
     /// Whether events are taken: there is room for rows, or the job must not wait for a forge that is away.
-    pub(super) fn takes_rows(&self) -> bool {
-        self.intake.backlog.has_room() || self.rows.backoff.calls() >= AWAY
+    pub(super) fn takes_rows(&self, now: Instant) -> bool {
+        self.waits_until(now).is_none() && (self.intake.backlog.has_room() || self.rows.backoff.calls() >= AWAY)
+    }
+
+    /// How long the job waits for the answer to rows that are under way rather than fill the disk: a forge that is quick answers within a moment, so
+    /// its logs never touch the disk; one that is slow is not waited for.
+    pub(super) fn waits_until(&self, now: Instant) -> Option<Instant> {
+        let is_quick = self.rows.backoff.until().is_none() && matches!(self.stage, Stage::Running);
+        let until = self.rows.under_way()? + self.settings.timing.quick;
+        (is_quick && until > now && self.intake.backlog.is_full()).then_some(until)
     }
 
     /// The job ended.

@@ -43,6 +43,8 @@ pub struct Timing {
     pub first_rows: Duration,
     /// How long rows may wait for others while a log flows.
     pub rows: Duration,
+    /// The same at a control plane whose pages show rows as they come ([`Timing::live`]).
+    pub live_rows: Duration,
     /// So many unsent bytes are sent at once.
     pub flush_bytes: usize,
     /// The largest body of rows at first. Reverse proxies often take 1 MiB; after a 413 or a call that broke off it shrinks by itself.
@@ -53,6 +55,8 @@ pub struct Timing {
     pub state_timeout: Duration,
     /// The most unsent bytes in memory; more go to the spool.
     pub window_bytes: usize,
+    /// So long at most, for each call, the job waits for room in memory before its rows go to the spool.
+    pub quick: Duration,
     /// The most bytes in the spool. When there are more and the forge does not answer, rows are left out and the log says how many.
     pub spool_bytes: u64,
     /// The pause after the first failed call; it doubles from one to the next, up to `pause_most`, with jitter.
@@ -65,6 +69,15 @@ pub struct Timing {
     pub rows_patience: Duration,
 }
 
+impl Timing {
+    /// For a control plane whose pages show rows as they come: people look on. The first rows of a job wait a little longer, so that a short job makes
+    /// one call.
+    #[must_use]
+    pub fn live(self) -> Self {
+        Self { first_rows: self.first_rows.min(self.live_rows * 2), rows: self.live_rows, ..self }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
@@ -72,11 +85,13 @@ impl Default for Timing {
             gap: Duration::from_millis(100),
             first_rows: Duration::from_millis(200),
             rows: Duration::from_millis(1000),
+            live_rows: Duration::from_millis(50),
             flush_bytes: 256 * 1024,
             body_bytes: 960 * 1024,
             body_bytes_most: 1920 * 1024,
             state_timeout: Duration::from_secs(20),
-            window_bytes: 3 * 1024 * 1024,
+            window_bytes: 4 * 1024 * 1024,
+            quick: Duration::from_millis(50),
             spool_bytes: 1024 * 1024 * 1024,
             pause: Duration::from_millis(200),
             pause_most: Duration::from_secs(15),

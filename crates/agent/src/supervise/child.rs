@@ -5,12 +5,12 @@ use super::Supervisor;
 use super::lines::Lines;
 use super::process::{self, Started};
 use super::voice::Voice;
-use crate::job::JobOrder;
 use crate::job::child::ahead_of;
 use crate::job::payload::Outline;
 use crate::job::wire::{self, Ended, FromJob, ToJob};
+use crate::job::{Ahead, JobOrder};
 use crate::stop::{Stop, Stopper};
-use domain::{AttemptChange, Clock, Conclusion, JobEvent, StopCause, SystemClock, TaskId};
+use domain::{AttemptChange, Clock, Conclusion, JobEvent, JobEventKind, StopCause, SystemClock, TaskId};
 use std::pin::Pin;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -89,7 +89,7 @@ pub(super) async fn run(
 ) -> ChildEnd {
     let task = order.task.id;
     let latest = Instant::now() + order.settings.timeout + supervisor.grace + OVERTIME;
-    let next = supervisor.standby.as_ref().and_then(|_| ahead_of(&order, &outline));
+    let ahead = ahead_of(&order, &outline);
     let line = match wire::line(&ToJob::Order(Box::new(order))) {
         Ok(line) => line,
         Err(error) => return ChildEnd::Fault(format!("the job's order cannot be written: {error}")),
@@ -101,7 +101,7 @@ pub(super) async fn run(
     let has_waited = waiting.is_some();
     let started = match waiting {
         Some(waiting) => Ok(waiting),
-        None => start(supervisor).await,
+        None => start(supervisor, ahead.as_ref()).await,
     };
     let started = match started {
         Ok(started) => started,
@@ -111,15 +111,15 @@ pub(super) async fn run(
     voice.notes(AttemptChange::Started { at: SystemClock.now() }).await;
     let mut halted = std::pin::pin!(halted);
     let work = Work { task, line, events, latest };
-    if let (Some(standby), Some(next)) = (&supervisor.standby, next) {
-        standby.expect(next);
+    if let (Some(standby), Some(next)) = (&supervisor.standby, &ahead) {
+        standby.expect(next.clone());
     }
     match serve(supervisor, started, &work, halted.as_mut(), voice, stop).await {
         Served::Ended(end) => end,
         // It died as it waited, unseen until now. A fresh one that cannot begin would not be the last.
         Served::NotBegun(_) if has_waited => {
             tracing::warn!(%task, "the process that waited was dead when its order came; another one is started");
-            let started = match start(supervisor).await {
+            let started = match start(supervisor, ahead.as_ref()).await {
                 Ok(started) => started,
                 Err(fault) => return fault,
             };
@@ -131,8 +131,8 @@ pub(super) async fn run(
     }
 }
 
-async fn start(supervisor: &Supervisor) -> Result<Started, ChildEnd> {
-    process::start(&supervisor.program).await.map_err(|error| {
+async fn start(supervisor: &Supervisor, ahead: Option<&Ahead>) -> Result<Started, ChildEnd> {
+    process::start(&supervisor.program, ahead).await.map_err(|error| {
         let program = supervisor.program.program.display();
         ChildEnd::Fault(format!("the job's process {program} cannot be started: {error}"))
     })
@@ -269,6 +269,13 @@ async fn read(from: impl AsyncRead + Unpin, events: &mpsc::Sender<JobEvent>) -> 
                 // The reporter may have given the task up; the process is told by `halted`.
                 let _ = events.send(event).await;
             }
+            Ok(FromJob::Output { job, at, step, bytes }) => match lines.text(bytes).await {
+                Ok(Some(text)) => {
+                    let _ = events.send(JobEvent { job, at, kind: JobEventKind::Output { step, text } }).await;
+                }
+                Ok(None) => return end,
+                Err(error) => return Reading::Nonsense(error.to_string()),
+            },
             Ok(FromJob::Ended(ended)) => return Reading::Ended(ended),
             Err(error) => return Reading::Nonsense(error.to_string()),
         }

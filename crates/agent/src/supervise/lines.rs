@@ -1,6 +1,7 @@
-//! Lines of a pipe, read in big pieces, none longer than is sane. Used by `child`; safe to stop between two polls.
+//! Lines of a pipe, and texts between them, read in big pieces, none longer than is sane. Used by `child`.
 
 use std::io;
+use std::sync::Arc;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 /// Longest line. An event of output holds at most some ten kilobytes of text; a summary may hold a megabyte, and JSON may double it.
@@ -32,7 +33,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             if piece.is_empty() {
                 return Ok(None);
             }
-            let (take, is_whole) = match piece.iter().position(|byte| *byte == b'\n') {
+            let (take, is_whole) = match memchr::memchr(b'\n', piece) {
                 Some(at) => (at, true),
                 None => (piece.len(), false),
             };
@@ -46,6 +47,27 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
                 return Ok(Some(&self.line));
             }
         }
+    }
+
+    /// The next so many bytes, which are text; `None`: the end came before.
+    pub(super) async fn text(&mut self, bytes: usize) -> io::Result<Option<Arc<str>>> {
+        let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        if bytes > LINE_MAX {
+            return Err(bad("a text of more than 16 MiB"));
+        }
+        self.line.clear();
+        self.is_whole = false;
+        while self.line.len() < bytes {
+            let piece = self.from.fill_buf().await?;
+            if piece.is_empty() {
+                return Ok(None);
+            }
+            let take = piece.len().min(bytes - self.line.len());
+            self.line.extend_from_slice(&piece[..take]);
+            self.from.consume(take);
+        }
+        self.is_whole = true;
+        std::str::from_utf8(&self.line).map(|text| Some(text.into())).map_err(|_| bad("a text that is none"))
     }
 }
 
@@ -71,6 +93,20 @@ mod tests {
         for buffer in [1, 2, 3, 64] {
             let (lines, _) = all(b"one\n\nthree\ncut", buffer).await;
             assert_eq!(lines, [b"one".to_vec(), Vec::new(), b"three".to_vec()]);
+        }
+    }
+
+    #[tokio::test]
+    async fn texts_come_as_they_are_between_lines() {
+        for buffer in [1, 3, 64] {
+            let mut lines = Lines::new(BufReader::with_capacity(buffer, &b"a\nx\n\xc3\xa9b\nc\xff"[..]));
+            assert_eq!(lines.next().await.unwrap().unwrap(), b"a");
+            assert_eq!(lines.text(4).await.unwrap().unwrap().as_ref(), "x\n\u{e9}");
+            assert_eq!(lines.text(0).await.unwrap().unwrap().as_ref(), "");
+            assert_eq!(lines.next().await.unwrap().unwrap(), b"b");
+            assert!(lines.text(2).await.is_err(), "no text");
+            assert!(lines.text(1).await.unwrap().is_none(), "cut off");
+            assert!(lines.text(super::LINE_MAX + 1).await.is_err(), "too long");
         }
     }
 

@@ -74,8 +74,13 @@ impl Supervisor {
             dialect,
             spool: self.spools.join(task.to_string()),
             clock: Arc::new(SystemClock),
-            timing: self.timing,
+            timing: if self.is_ours() { self.timing.live() } else { self.timing },
         }
+    }
+
+    /// Whether the forge is a control plane of ours, by what it said that it can do.
+    fn is_ours(&self) -> bool {
+        self.capabilities.iter().any(|capability| capability == protocol::HOLDS)
     }
 
     fn order(&self, task: Task, dialect: Dialect) -> JobOrder {

@@ -1,6 +1,7 @@
 //! A job's process as the system sees it: started with a clean environment in a process group of its own, spoken to by pipes. Called by
 //! `child` and `standby`.
 
+use crate::job::Ahead;
 use crate::settings::JobProgram;
 use crate::starter::{JobPipes, JobProcess};
 use std::io;
@@ -23,11 +24,11 @@ pub(super) struct Started {
     pub(super) stderr: Receiver,
 }
 
-/// Starts a process that waits for its order.
-pub(super) async fn start(program: &JobProgram) -> io::Result<Started> {
+/// Starts a process that waits for its order, which will probably want this.
+pub(super) async fn start(program: &JobProgram, ahead: Option<&Ahead>) -> io::Result<Started> {
     if let Some(starter) = &program.starter {
         let (ours, theirs) = pipes()?;
-        match starter.start(theirs).await {
+        match starter.start(theirs, ahead).await {
             Ok(process) => return ours.of(process),
             Err(error) => tracing::warn!("a job's process cannot be forked and is started anew: {error}"),
         }

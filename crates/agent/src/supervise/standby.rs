@@ -118,7 +118,7 @@ async fn serve(program: JobProgram, times: StandbyTimes, stop: Stopper, mut aske
 
 async fn make_ready(program: &JobProgram, ahead: &Ahead) -> std::io::Result<Started> {
     let line = wire::line(&ToJob::Ahead(Box::new(ahead.clone())))?;
-    let mut started = process::start(program).await?;
+    let mut started = process::start(program, Some(ahead)).await?;
     started.tell(&line).await?;
     Ok(started)
 }

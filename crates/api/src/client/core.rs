@@ -15,6 +15,8 @@ use std::time::Duration;
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// A fault longer than this is none of ours.
 const FAULT_MAX: usize = 64 * 1024;
+/// So long a connection rests and is used again.
+const RESTS: Duration = Duration::from_secs(20);
 
 /// Whose certificates are believed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -82,6 +84,8 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()
             .tcp_nodelay(true)
+            // Servers close what rests for longer (ours after 30 s), and a call that is on its way then is lost.
+            .pool_idle_timeout(RESTS)
             .connect_timeout(settings.timeout);
         let http = match &settings.authority {
             Authority::System => http,

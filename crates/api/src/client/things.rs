@@ -5,7 +5,7 @@ use super::error::ClientError;
 use crate::audit::{Audit, AuditQuery};
 use crate::page::PageQuery;
 use crate::place::ProjectName;
-use crate::project::{Hook, MadeHook, NewProject, Project, ProjectList, SetForge};
+use crate::project::{Hook, MadeHook, NewProject, Project, ProjectList, Readers, SetForge, SetReaders};
 use crate::token::{MadeToken, NewToken, RotateToken, Token, TokenKind, TokenList};
 use crate::user::User;
 use crate::version::Version;
@@ -74,6 +74,15 @@ impl Client {
     /// See [`ClientError`].
     pub async fn remove_forge(&self, name: &ProjectName) -> Result<(), ClientError> {
         self.delete(format!("remove the forge of {name}"), &format!("/projects/{name}/forge")).done().await.map(drop)
+    }
+
+    /// Says who may clone a project from the server.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_readers(&self, name: &ProjectName, readers: Readers) -> Result<Project, ClientError> {
+        let path = format!("/projects/{name}/readers");
+        self.put(format!("set who reads {name}"), &path).body(&SetReaders { readers })?.read().await
     }
 
     /// Where a forge sends its pushes to a project.

@@ -141,8 +141,7 @@ impl TokenPhase {
             }
             (state @ (Self::Live { .. } | Self::Grace { .. }), TokenChange::Used) => state,
             (Self::Live { expires, .. }, TokenChange::Rotated { grace }) => {
-                let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-                let until = Timestamp(now.0.saturating_add(grace));
+                let until = now.after(grace);
                 let until = match expires {
                     Expiry::Never => until,
                     Expiry::At(end) => until.min(end),

@@ -163,7 +163,7 @@ pub(crate) struct PollingArgs {
     /// The longest to wait for one answer [default: 30s].
     #[arg(long, value_name = "TIME", env = "EKIDEN_AGENT_FETCH_TIMEOUT")]
     pub(crate) fetch_timeout: Option<Duration>,
-    /// Send log and state at least this often [default: 1s].
+    /// Send log and state at least this often [default: 1s, 50ms to a server of ekiden].
     #[arg(long, value_name = "TIME", env = "EKIDEN_AGENT_REPORT_INTERVAL")]
     pub(crate) report_interval: Option<Duration>,
     /// The longest that jobs may go on after SIGTERM or `drain` before they are cancelled [default: as long as they take].

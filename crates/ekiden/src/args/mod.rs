@@ -28,7 +28,7 @@ pub(crate) use manage::{
     SecretCommand, VarCommand, VarSetArgs,
 };
 pub(crate) use project::{
-    ForgeArgs, ForgeKind, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs,
+    ForgeArgs, ForgeKind, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs, Readers,
 };
 pub(crate) use server::{BackupArgs, DatabaseArgs, ReachArgs, RestoreArgs, ServerArgs, ServerCommand};
 pub(crate) use token::{

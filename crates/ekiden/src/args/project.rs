@@ -12,7 +12,7 @@ pub(crate) enum ProjectCommand {
     Add(ProjectAddArgs),
     /// List the projects.
     List(ListArgs),
-    /// Name the forge that hears of a project's runs, or none.
+    /// Name the forge that hears of a project's runs, or none; say who may clone it.
     Set(ProjectSetArgs),
     /// Show where a forge sends its pushes to a project, and make the secret that it signs them with.
     Hook(ProjectHookArgs),
@@ -25,6 +25,7 @@ pub(crate) enum ProjectCommand {
 #[command(after_help = "Examples:
   ekiden project add acme/shop --git /srv/git/shop.git
   ekiden project add acme/shop --git https://git.example.org/acme/shop.git
+  ekiden project add actions/checkout --git https://git.example.org/actions/checkout.git --readers jobs    every job may use it
   ekiden project add acme/shop --git https://git.example.org/acme/shop.git \\
       --forge https://git.example.org/acme/shop --forge-token-file token    its commits show how their runs ended")]
 pub(crate) struct ProjectAddArgs {
@@ -36,8 +37,22 @@ pub(crate) struct ProjectAddArgs {
     pub(crate) git: String,
     #[command(flatten)]
     pub(crate) forge: ForgeArgs,
+    /// Who may clone it from the server, beside people who may read its code [default: own].
+    #[arg(long, value_enum, value_name = "WHO")]
+    pub(crate) readers: Option<Readers>,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
+}
+
+/// Who may clone a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Readers {
+    /// Its own jobs.
+    Own,
+    /// Jobs of all projects: it holds actions.
+    Jobs,
+    /// Whoever reaches the server, also without a token.
+    Anyone,
 }
 
 /// The forge that hears of a project's runs.
@@ -70,6 +85,7 @@ pub(crate) enum ForgeKind {
 #[command(after_help = "Examples:
   ekiden project set acme/shop --forge https://git.example.org/acme/shop --forge-token-file token
   ekiden project set acme/shop --no-forge
+  ekiden project set actions/checkout --readers jobs
 The token needs to see the repository and to write statuses of commits: with Gitea and Forgejo the scope write:repository,
 with GitHub a fine-grained token with \"Commit statuses: read and write\".")]
 pub(crate) struct ProjectSetArgs {
@@ -79,8 +95,11 @@ pub(crate) struct ProjectSetArgs {
     #[command(flatten)]
     pub(crate) forge: ForgeArgs,
     /// Tell no forge any more; its token is forgotten.
-    #[arg(long, conflicts_with = "forge", required_unless_present = "forge")]
+    #[arg(long, conflicts_with = "forge", required_unless_present_any = ["forge", "readers"])]
     pub(crate) no_forge: bool,
+    /// Who may clone it from the server, beside people who may read its code.
+    #[arg(long, value_enum, value_name = "WHO")]
+    pub(crate) readers: Option<Readers>,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
 }

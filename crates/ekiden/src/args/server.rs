@@ -16,7 +16,7 @@ pub(crate) struct ServerArgs {
     pub(crate) house: HouseArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
-    /// A PEM file with the server's certificate, and those between it and its CA: TLS of its own, read at the start.
+    /// A PEM file with the server's certificate, and those between it and its CA: TLS of its own. A renewed one is taken within seconds.
     #[arg(long, value_name = "FILE", env = "EKIDEN_SERVER_TLS_CERT", value_hint = ValueHint::FilePath)]
     pub(crate) tls_cert: Option<PathBuf>,
     /// A PEM file with the private key of that certificate.
@@ -25,12 +25,15 @@ pub(crate) struct ServerArgs {
     /// Runs go so long after their end, with all that is theirs: a time such as `90d`, or `none` [default: none].
     #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_RUNS")]
     pub(crate) keep_runs: Option<Keep>,
-    /// Logs go so long after their run's end; the run stays [default: 365d].
+    /// Logs go so long after their run's end, and the run stays: a time such as `90d`, or `none` [default: 365d].
     #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_LOGS")]
     pub(crate) keep_logs: Option<Keep>,
     /// Folders of workflows; the first that a commit has counts [default: .forgejo/workflows,.gitea/workflows,.github/workflows].
     #[arg(long, value_name = "FOLDER,…", env = "EKIDEN_SERVER_WORKFLOWS", value_delimiter = ',')]
     pub(crate) workflows: Option<Vec<String>>,
+    /// Where actions come from that name no server: an address, or `self` for projects here that all jobs may clone [default: github.com].
+    #[arg(long, value_name = "URL|self", env = "EKIDEN_SERVER_ACTIONS_URL", value_hint = ValueHint::Url)]
+    pub(crate) actions_url: Option<String>,
 }
 
 /// What else there is to do with a server's folder.
@@ -107,7 +110,7 @@ pub(crate) struct ReachArgs {
     /// Where to listen; port 0 is any that is free [default: 127.0.0.1:4600].
     #[arg(long, value_name = "HOST:PORT", env = "EKIDEN_SERVER_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
-    /// The public address, as people and runners reach it [default: where it listens].
+    /// The public address, as people and runners reach it [default: where it listens; needed where that is every address, as 0.0.0.0].
     #[arg(long, value_name = "URL", env = "EKIDEN_SERVER_URL", value_hint = ValueHint::Url)]
     pub(crate) url: Option<String>,
     /// A proxy stands before it, ends TLS and says who calls (`X-Forwarded-For`). Without one, and without TLS of its own, it listens on loopback alone.

@@ -77,6 +77,7 @@ pub(super) const KEYS: &[Key] = &[
     key("server.keep_runs", "keep-runs"),
     key("server.keep_logs", "keep-logs"),
     key("server.workflows", "workflows"),
+    key("server.actions_url", "actions-url"),
 ];
 
 /// Whether `path` is a key, or a table that holds keys.

@@ -32,6 +32,8 @@ pub(crate) struct ServerTable {
     pub(crate) keep_logs: Option<String>,
     /// Folders of workflows.
     pub(crate) workflows: Option<Vec<String>>,
+    /// Where actions come from that name no server: an address, or `self`.
+    pub(crate) actions_url: Option<String>,
 }
 
 /// Reads the file that was asked for, else the one in the server's folder; the defaults where that is not there.

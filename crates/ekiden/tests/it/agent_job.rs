@@ -10,7 +10,7 @@ use protocol::Dialect;
 use sandbox::{Limits, Network, Profile, Root};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::{GitHttp, TempRepository};
@@ -149,9 +149,13 @@ impl Running {
                 assert!(!said.has_begun && said.log.is_empty());
                 said.has_begun = true;
             }
+            FromJob::Output { bytes, .. } => {
+                let mut text = vec![0; bytes];
+                self.output.read_exact(&mut text).unwrap();
+                said.log.push_str(std::str::from_utf8(&text).unwrap());
+            }
             FromJob::Ended(ended) => said.ended = Some(ended),
             FromJob::Event(event) => match event.kind {
-                JobEventKind::Output { text, .. } => said.log.push_str(&text),
                 JobEventKind::StepFinished { index: Some(index), conclusion, phase, .. } => {
                     assert_eq!(phase, StepPhase::Main);
                     said.steps.push((index, conclusion));

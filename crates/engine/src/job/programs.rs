@@ -2,9 +2,8 @@
 
 use super::node::Node;
 use super::running::Job;
-use sandbox::SandboxError;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
@@ -23,34 +22,25 @@ impl Programs {
         if name.contains('/') {
             return None;
         }
-        for folder in job.state.path() {
-            // A step may have put it there a moment ago, so this is asked each time.
-            if let Some(path) = there(job, &folder, name).await {
-                return Some(path);
-            }
+        // A step may have put it there a moment ago, so this is asked each time.
+        if let Some(path) = first(job, job.state.path().iter().map(String::as_str), name).await {
+            return Some(path);
         }
         let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         if known.is_some() {
             return known;
         }
-        for folder in job.sandbox.layout().path.split(':') {
-            if let Some(path) = there(job, folder, name).await {
-                self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), path.clone());
-                return Some(path);
-            }
-        }
-        None
+        let found = first(job, job.sandbox.layout().path.split(':'), name).await?;
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), found.clone());
+        Some(found)
     }
 }
 
-async fn there(job: &Job, folder: &str, name: &str) -> Option<String> {
-    if !folder.starts_with('/') {
+async fn first(job: &Job, folders: impl Iterator<Item = &str>, name: &str) -> Option<String> {
+    let places = folders.filter(|folder| folder.starts_with('/'));
+    let paths: Vec<PathBuf> = places.map(|folder| format!("{}/{name}", folder.trim_end_matches('/')).into()).collect();
+    if paths.is_empty() {
         return None;
     }
-    let path = format!("{}/{name}", folder.trim_end_matches('/'));
-    match job.sandbox.read(Path::new(&path), 0).await {
-        // Too large to read is there.
-        Ok(Some(_)) | Err(SandboxError::Invalid(_)) => Some(path),
-        Ok(None) | Err(_) => None,
-    }
+    job.sandbox.first_of(&paths).await.and_then(|path| path.into_os_string().into_string().ok())
 }

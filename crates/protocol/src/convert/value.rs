@@ -9,7 +9,7 @@ use wkt::__buffa::oneof::value::Kind;
 /// The greatest whole number up to which every whole number is a `f64`.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-pub(super) fn unsigned(number: i64) -> u64 {
+pub(crate) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
@@ -26,7 +26,7 @@ pub(super) fn moment_from_wire(at: &wkt::Timestamp) -> Timestamp {
     moment_of(at.seconds, at.nanos)
 }
 
-pub(super) fn moment_of(seconds: i64, nanos: i32) -> Timestamp {
+pub(crate) fn moment_of(seconds: i64, nanos: i32) -> Timestamp {
     Timestamp(unsigned(seconds).saturating_mul(1000).saturating_add(unsigned(i64::from(nanos / 1_000_000))))
 }
 

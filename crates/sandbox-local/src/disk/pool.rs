@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How much a job may put on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DiskLimit {
     /// Bytes, what the file system keeps for itself included.
     pub bytes: u64,
@@ -59,7 +59,7 @@ impl DiskError {
     }
 }
 
-/// How many emptied images wait for the next jobs.
+/// How many emptied images wait for the next jobs, where there are next jobs.
 const KEPT: usize = 8;
 /// What the kernel says of a file system whose checksums are wrong (`EUCLEAN`).
 const DAMAGED: i32 = 117;
@@ -76,11 +76,13 @@ struct Shared {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     template: Option<Template>,
     /// Images that were hardly used, made as new.
     emptied: Vec<Image>,
+    /// How many of them may wait.
+    room: usize,
     /// Why images cannot be had here, once that is known.
     no_images: Option<String>,
 }
@@ -122,8 +124,25 @@ impl Pool {
         } else {
             None
         };
-        let state = Mutex::new(State { no_images, ..State::default() });
+        let state = Mutex::new(State { template: None, emptied: Vec::new(), room: KEPT, no_images });
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), state }) })
+    }
+
+    /// Has at hand what an image of this limit is made from. Where there is none, [`Pool::take`] will tell.
+    pub(crate) fn prepare(&self, limit: DiskLimit, job: u32) {
+        let is_wanted = {
+            let state = self.state();
+            let is_there = state.template.as_ref().is_some_and(|template| template.is_for(limit, job));
+            !is_there && state.no_images.is_none() && limit.bytes >= template::SMALLEST
+        };
+        if let Some(template) = is_wanted.then(|| Template::get(&self.shared.folder, limit, job).ok()).flatten() {
+            self.state().template = Some(template);
+        }
+    }
+
+    /// Removes the directories of dead processes.
+    pub(crate) fn sweep(&self) {
+        super::directory::sweep(&self.shared.folder);
     }
 
     /// A disk for one job; `name` is the sandbox's, `job` its user by the number inside. An image has the directories of the first
@@ -152,13 +171,22 @@ impl Pool {
             Disk::Image(image) => image,
             Disk::Directory(directory, _) => return directory.discard(),
         };
-        if let Some(image) = image.emptied() {
+        if self.state().room == 0 {
+            image.discard();
+        } else if let Some(image) = image.emptied() {
             let mut state = self.state();
-            if state.emptied.len() < KEPT {
+            if state.emptied.len() < state.room {
                 state.emptied.push(image);
             }
         }
         Ok(())
+    }
+
+    /// No image is emptied for a next job: there is none.
+    pub(crate) fn serve_one(&self) {
+        let mut state = self.state();
+        state.room = 0;
+        state.emptied.clear();
     }
 
     fn image(&self, limit: DiskLimit, job: u32) -> Result<Image, String> {

@@ -1,12 +1,13 @@
 //! The agent's end: asks for processes, hears how they ended.
 
 use super::{Fork, Said};
-use crate::channel::{self, Message, Received, Receiver};
+use crate::channel::{self, Message, Receiver};
+use crate::namespaces::Wanted;
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -19,7 +20,8 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub struct ForkServer {
     socket: Arc<AsyncFd<OwnedFd>>,
-    known: Arc<Mutex<Known>>,
+    /// `None` once it is gone.
+    known: Arc<Mutex<Option<Known>>>,
     reader: tokio::task::JoinHandle<()>,
     /// Reaped by the runtime when it has ended.
     process: Child,
@@ -52,6 +54,8 @@ impl ForkServer {
             .args(arguments)
             .env_clear()
             .envs(env.iter().map(|(name, value)| (name, value)))
+            // What glibc gives each thread of its own to allocate from costs each process more than it gains: most live for milliseconds.
+            .env("MALLOC_ARENA_MAX", "1")
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::from(theirs))
@@ -59,7 +63,7 @@ impl ForkServer {
             .spawn()?;
         rustix::io::ioctl_fionbio(&ours, true)?;
         let socket = Arc::new(crate::sys::watched(ours)?);
-        let known = Arc::new(Mutex::new(Known { next: 1, ..Known::default() }));
+        let known = Arc::new(Mutex::new(Some(Known { next: 1, ..Known::default() })));
         let reader = tokio::spawn(read(Arc::clone(&socket), Arc::clone(&known)));
         Ok(Self { socket, known, reader, process })
     }
@@ -73,27 +77,25 @@ impl ForkServer {
     /// Whether it can still be asked.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        !self.reader.is_finished()
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Forks a process with this stdin, stdout and stderr.
+    /// Forks a process with this stdin, stdout and stderr, and with what it shall have ready.
     ///
     /// # Errors
     /// When the fork fails, or the fork server is gone.
-    pub async fn fork(&self, stdin: OwnedFd, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Forked> {
+    pub async fn fork(&self, [stdin, stdout, stderr]: [OwnedFd; 3], wanted: Option<Wanted>) -> io::Result<Forked> {
         let (to, forked) = oneshot::channel();
         let number = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = known.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
             let number = known.next;
             known.next += 1;
             known.asked.insert(number, to);
             number
         };
         // One small packet: an idle socket always takes it.
-        Message::new(number, &Fork, vec![stdin, stdout, stderr])?.send(self.socket.get_ref())?;
-        if !self.is_there() {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
+        Message::new(number, &Fork { wanted }, vec![stdin, stdout, stderr])?.send(self.socket.get_ref())?;
         forked.await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?
     }
 }
@@ -152,20 +154,21 @@ impl Drop for Forked {
     }
 }
 
-async fn read(socket: Arc<AsyncFd<OwnedFd>>, known: Arc<Mutex<Known>>) {
+async fn read(socket: Arc<AsyncFd<OwnedFd>>, known: Arc<Mutex<Option<Known>>>) {
     let mut receiver = Receiver::default();
-    while let Ok(Some(message)) = next(&socket, &mut receiver).await {
+    while let Ok(Some(message)) = receiver.next(&socket).await {
         if take(message, &known).is_err() {
             break;
         }
     }
-    // Whoever waits hears that nothing comes.
-    *known.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
+    // Whoever waits hears that nothing comes, and nobody waits any more.
+    known.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
 
-fn take(mut message: Message, known: &Mutex<Known>) -> io::Result<()> {
+fn take(mut message: Message, known: &Mutex<Option<Known>>) -> io::Result<()> {
     let said = message.decode()?;
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(known) = known.as_mut() else { return Ok(()) };
     match said {
         Said::Forked { pid } => {
             let pidfd = message.fds.pop().ok_or(io::ErrorKind::InvalidData)?;
@@ -189,16 +192,4 @@ fn take(mut message: Message, known: &Mutex<Known>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-async fn next(socket: &AsyncFd<OwnedFd>, receiver: &mut Receiver) -> io::Result<Option<Message>> {
-    loop {
-        let mut ready = socket.readable().await?;
-        match ready.try_io(|socket| receiver.receive(socket.get_ref().as_fd())) {
-            Ok(Ok(Received::Message(message))) => return Ok(Some(message)),
-            Ok(Ok(Received::Part)) | Err(_) => {}
-            Ok(Ok(Received::Closed)) => return Ok(None),
-            Ok(Err(error)) => return Err(error),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::{Fork, Said};
 use crate::channel::{self, Message, Received, Receiver};
+use crate::namespaces::Ready;
 use crate::sys::{self, Forked};
 use crate::zygote::{Zygote, ZygoteError};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,8 +19,13 @@ const SOCKET_FD: i32 = 0;
 pub enum Served {
     /// In the fork server: the agent is gone.
     Over,
-    /// In a forked process, whose stdin, stdout and stderr are those that the agent gave: with its own zygote.
-    Job(Result<Zygote, ZygoteError>),
+    /// In a forked process, whose stdin, stdout and stderr are those that the agent gave.
+    Job {
+        /// Its own.
+        zygote: Result<Zygote, ZygoteError>,
+        /// What the agent wanted it to have.
+        ready: Option<Ready>,
+    },
 }
 
 /// What became of a request.
@@ -32,6 +38,8 @@ enum Handled {
 struct Server {
     socket: OwnedFd,
     children: OwnedFd,
+    /// For the next process.
+    ready: Option<Ready>,
 }
 
 /// Serves the agent whose socket is stdin. Returns once here, and once in every process that it forks. To be called first thing in `main`.
@@ -39,7 +47,7 @@ struct Server {
 /// # Errors
 /// When stdin is no agent's socket, or it fails.
 pub fn serve() -> io::Result<Served> {
-    let mut server = Server { socket: sys::inherited(SOCKET_FD)?, children: sys::child_signals()? };
+    let mut server = Server { socket: sys::inherited(SOCKET_FD)?, children: sys::child_signals()?, ready: None };
     if !rustix::net::sockopt::socket_type(&server.socket).is_ok_and(|kind| kind == rustix::net::SocketType::SEQPACKET) {
         return Err(io::Error::other("stdin is no socket of an agent: the agent starts this by itself"));
     }
@@ -50,9 +58,10 @@ pub fn serve() -> io::Result<Served> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Served::Over),
         Err(error) => Err(error),
         Ok(Handled::Job) => {
-            // Its descriptors are closed already, and their numbers may be others' now.
+            let ready = server.ready.take();
+            // Its other descriptors are closed already, and their numbers may be others' now.
             std::mem::forget(server);
-            Ok(Served::Job(Zygote::fork()))
+            Ok(Served::Job { zygote: Zygote::fork(), ready })
         }
     }
 }
@@ -85,14 +94,17 @@ impl Server {
         }
     }
 
-    fn handle(&self, mut message: Message) -> io::Result<Handled> {
-        let Fork = message.decode()?;
+    fn handle(&mut self, mut message: Message) -> io::Result<Handled> {
+        let Fork { wanted } = message.decode()?;
         let number = message.number;
         let fds = std::mem::take(&mut message.fds);
+        if let Some(wanted) = wanted {
+            self.ready = Ready::for_next(self.ready.take(), &wanted);
+        }
         let forked = match sys::fork() {
             Ok(Forked::Child) => {
                 // Nobody hears of a failure here but by the end of the pipes.
-                if become_job(&fds).is_err() {
+                if become_job(&fds, self.ready.as_ref()).is_err() {
                     sys::exit_now(127);
                 }
                 std::mem::forget(fds);
@@ -114,11 +126,14 @@ impl Server {
         Ok(Handled::Answered)
     }
 
-    fn reap(&self) -> io::Result<()> {
+    fn reap(&mut self) -> io::Result<()> {
         let mut signals = [0; 1024];
         // It only says that there is somebody; who, `wait` says.
         while rustix::io::read(&self.children, &mut signals).is_ok_and(|read| read > 0) {}
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if status.exit_status() != Some(0) {
+                self.ready.iter_mut().for_each(Ready::expect_leftovers);
+            }
             let said = Said::Gone { pid: number_of(pid), status: status.as_raw() };
             channel::send_value(self.socket.as_fd(), 0, &said, &[])?;
         }
@@ -135,13 +150,13 @@ fn number_of(pid: Pid) -> u32 {
 }
 
 /// Makes the forked process what a started one would be.
-fn become_job(fds: &[OwnedFd]) -> io::Result<()> {
+fn become_job(fds: &[OwnedFd], ready: Option<&Ready>) -> io::Result<()> {
     let [stdin, stdout, stderr] = fds else { return Err(io::ErrorKind::InvalidInput.into()) };
     for (fd, number) in [(stdin, 0), (stdout, 1), (stderr, 2)] {
         debug_assert!(fd.as_raw_fd() > 2, "what the agent sends comes above its own");
         sys::put_at(fd.as_fd(), number)?;
     }
-    sys::close_from(3)?;
+    sys::close_all_but(&ready.map(Ready::fds).unwrap_or_default())?;
     sys::unblock_signals()?;
     rustix::process::setpgid(None, None)?;
     Ok(())

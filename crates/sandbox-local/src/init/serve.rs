@@ -80,6 +80,9 @@ impl Init<'_> {
                 Ok(content) => Reply::Content(content),
                 Err(fault) => Reply::Failed(fault),
             },
+            Request::First { paths } => Reply::First(
+                paths.iter().position(|path| matches!(files::read(path, 0), Ok(Some(_)) | Err(Fault::Invalid(_)))),
+            ),
             Request::Write { files } => done(files.iter().try_for_each(files::write)),
             Request::Signal { exec, signal } => {
                 let leader = self.leaders.get(&exec).copied();

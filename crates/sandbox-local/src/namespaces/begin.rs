@@ -20,24 +20,14 @@ impl Namespaces {
     ) -> Result<sandbox::NamespaceSandbox, SandboxError> {
         let asked = Instant::now();
         let spares = self.spares.spares().clone();
-        let begun = match self.blocking(move |shared| shared.begin(spec, kept, &spares)).await?? {
+        let begun = match self.shared.work(move |shared| shared.begin(spec, kept, &spares)).await?? {
             Start::Now(begun) => *begun,
             Start::Ahead(begun, spec) => match begun.finish(self.shared.clone(), asked).await {
                 Ok(sandbox) => return Ok(sandbox),
-                Err(_) => self.blocking(move |shared| shared.begin_now(*spec, None)).await??,
+                Err(_) => self.shared.work(move |shared| shared.begin_now(*spec, None)).await??,
             },
         };
         begun.finish(self.shared.clone(), asked).await
-    }
-
-    /// Away from the runtime's threads.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Arc<Shared>) -> T + Send + 'static,
-    ) -> Result<T, SandboxError> {
-        let shared = self.shared.clone();
-        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
-        done.map_err(|error| SandboxError::Invalid(error.to_string()))
     }
 }
 

@@ -93,6 +93,11 @@ pub(super) struct Ids {
     _range: Option<Range>,
 }
 
+/// The job's user by the number inside, where its ids are a range.
+pub(super) fn job_of(profile: Profile) -> u32 {
+    if profile == Profile::Root { ROOT.uid } else { JOB.uid }
+}
+
 const ROOT: Identity = Identity { uid: 0, gid: 0 };
 const JOB: Identity = Identity { uid: RUNNER, gid: RUNNER };
 

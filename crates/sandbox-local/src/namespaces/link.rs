@@ -1,6 +1,6 @@
 //! The parent's end of an init's socket: many requests at a time, answers by number.
 
-use crate::channel::{Message, Received, Receiver};
+use crate::channel::{Message, Receiver};
 use crate::wire::{Fault, Reply, Request};
 use sandbox::SandboxError;
 use std::collections::HashMap;
@@ -37,7 +37,8 @@ impl Link {
         rustix::io::ioctl_fionbio(&socket, true).map_err(|error| io_error("talk to the sandbox", error.into()))?;
         let socket = crate::sys::watched(socket).map_err(|error| io_error("talk to the sandbox", error))?;
         let mut receiver = Receiver::default();
-        let mut message = next(&socket, &mut receiver).await?.ok_or(SandboxError::Gone)?;
+        let next = receiver.next(&socket).await.map_err(|error| io_error("talk to the sandbox", error))?;
+        let mut message = next.ok_or(SandboxError::Gone)?;
         let ready = match message.decode().map_err(|error| io_error("understand the sandbox", error))? {
             Reply::Ready { protections, sockets } => {
                 let mut fds = std::mem::take(&mut message.fds).into_iter();
@@ -108,7 +109,7 @@ pub(super) async fn answer(answers: &mut mpsc::UnboundedReceiver<Reply>) -> Resu
 }
 
 async fn read(socket: Arc<AsyncFd<OwnedFd>>, answers: Arc<Answers>, mut receiver: Receiver) {
-    while let Ok(Some(message)) = next(&socket, &mut receiver).await {
+    while let Ok(Some(message)) = receiver.next(&socket).await {
         let Ok(reply) = message.decode::<Reply>() else { break };
         let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(answers) = &mut *answers else { break };
@@ -123,18 +124,6 @@ async fn read(socket: Arc<AsyncFd<OwnedFd>>, answers: Arc<Answers>, mut receiver
     }
     // Ends every wait.
     answers.lock().unwrap_or_else(PoisonError::into_inner).take();
-}
-
-async fn next(socket: &AsyncFd<OwnedFd>, receiver: &mut Receiver) -> Result<Option<Message>, SandboxError> {
-    loop {
-        let mut ready = socket.readable().await.map_err(|error| io_error("talk to the sandbox", error))?;
-        match ready.try_io(|socket| receiver.receive(socket.get_ref())) {
-            Ok(Ok(Received::Message(message))) => return Ok(Some(message)),
-            Ok(Ok(Received::Part)) | Err(_) => {}
-            Ok(Ok(Received::Closed)) => return Ok(None),
-            Ok(Err(error)) => return Err(io_error("talk to the sandbox", error)),
-        }
-    }
 }
 
 /// Waits until the process of a pidfd is gone.

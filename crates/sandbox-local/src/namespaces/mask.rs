@@ -7,6 +7,7 @@ use super::layer::{Cover, Entry, Made, directory, mount};
 use super::lists::{FRESH, PRIVATE_ETC, PRIVATE_VAR};
 use super::{apt, sudo};
 use crate::wire::{Net, Owner, Profile};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -39,7 +40,7 @@ pub(super) fn is_hidden(path: &Path) -> bool {
 }
 
 /// What the layer is for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Kind {
     /// The root below: `/`, or a directory.
     pub(super) base: PathBuf,
@@ -54,7 +55,7 @@ pub(super) struct Kind {
 }
 
 /// What of the root below is hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Hiding {
     /// Everything private.
     Private,
@@ -78,10 +79,17 @@ impl Stamp {
 }
 
 /// Who makes sandboxes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Caller {
     Root,
     User,
+}
+
+impl Caller {
+    /// Who this process is.
+    pub(super) fn own() -> Self {
+        if rustix::process::geteuid().is_root() { Self::Root } else { Self::User }
+    }
 }
 
 /// The layer's entries by path; parents come before what they hold.

@@ -12,6 +12,7 @@ mod link;
 mod lists;
 mod mask;
 mod process;
+mod ready;
 mod receipt;
 mod sandbox;
 mod spare;
@@ -27,6 +28,7 @@ pub(crate) use ids::subordinate;
 pub use kept::{Kept, kept, remove_kept};
 pub(crate) use link::error_of;
 pub(crate) use process::number_of;
+pub use ready::{Ready, Wanted};
 pub(crate) use receipt::machine;
 
 use crate::cgroup::{Cgroups, Group};
@@ -40,8 +42,8 @@ use egress::Policy;
 use ids::Ranges;
 use link::io_error;
 use mask::{Caller, Kind};
+use ready::Layers;
 use spare::{Fit, Hold};
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,9 +100,18 @@ struct Shared {
     caller: Caller,
     environment: environment::Caller,
     masks: PathBuf,
-    /// Masks made, with what they depend on.
-    known_masks: Mutex<HashMap<Kind, (mask::Stamp, layer::Made)>>,
+    layers: Mutex<Layers>,
+    serves: Serves,
     off: Vec<Protection>,
+}
+
+/// Whom a maker of sandboxes works for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Serves {
+    /// Jobs that run at the same time: what takes time is done by other threads than theirs.
+    Many,
+    /// One job, whose process has nothing else to do, and no use for another thread.
+    One,
 }
 
 impl Namespaces {
@@ -109,40 +120,43 @@ impl Namespaces {
     /// # Errors
     /// When the state directory cannot be made.
     pub fn new(zygote: Zygote, options: &Options) -> Result<Self, SandboxError> {
-        let state = &options.state;
-        let failed = |error| io_error(format!("make the state directory {}", state.display()), error);
-        std::fs::create_dir_all(state).map_err(failed)?;
-        let pool = Pool::open(&state.join("disks")).map_err(|error| SandboxError::Invalid(error.to_string()))?;
-        let cgroups = Cgroups::of_this_machine();
-        cgroups.sweep();
-        let is_root = rustix::process::geteuid().is_root();
-        let outside = match (mask::is_shown(state), is_root) {
-            (false, _) => None,
-            (true, true) => Some(outside_pool()?),
-            (true, false) => {
-                let text = format!(
-                    "the state directory {} lies in a directory that jobs are shown; set XDG_DATA_HOME to one in your home",
-                    state.display()
-                );
-                return Err(SandboxError::Invalid(text));
+        Ready::make(&options.state).map(|ready| Self::of_ready(zygote, options, ready, Serves::Many))
+    }
+
+    /// The same in a process that a fork server forked for one job, and had something ready for it.
+    ///
+    /// # Errors
+    /// As [`Namespaces::new`], where what was ready is for another state directory.
+    pub fn with(zygote: Zygote, options: &Options, ready: Option<Ready>) -> Result<Self, SandboxError> {
+        match ready {
+            Some(ready) if ready.is_for(options) => {
+                ready.pool.serve_one();
+                Ok(Self::of_ready(zygote, options, ready, Serves::One))
             }
-        };
-        Ok(Self {
+            _ => Self::new(zygote, options),
+        }
+    }
+
+    fn of_ready(zygote: Zygote, options: &Options, ready: Ready, serves: Serves) -> Self {
+        let Ready { state, pool, outside, masks, layers, .. } = ready;
+        Self {
             shared: Arc::new(Shared {
                 zygote: Arc::new(zygote),
                 messages: Arc::new(AtomicU64::new(1)),
-                cgroups,
+                cgroups: Cgroups::of_this_machine(),
                 pool,
                 outside,
-                ranges: Arc::new(Ranges::open(&[Path::new("/run/ekiden"), state])),
-                caller: if is_root { Caller::Root } else { Caller::User },
+                // Opened by each process: what is locked by a descriptor is locked for all that inherited it.
+                ranges: Arc::new(Ranges::open(&[Path::new("/run/ekiden"), &state])),
+                caller: Caller::own(),
                 environment: environment::Caller::read(options.variables),
-                masks: state.join("masks"),
-                known_masks: Mutex::default(),
+                masks,
+                layers: Mutex::new(layers),
+                serves,
                 off: Vec::new(),
             }),
             spares: Arc::default(),
-        })
+        }
     }
 
     /// The same with protections switched off, so that a test sees that their attacks then succeed. For tests alone.
@@ -161,7 +175,8 @@ impl Namespaces {
                 caller: shared.caller,
                 environment: shared.environment.clone(),
                 masks: shared.masks.clone(),
-                known_masks: Mutex::default(),
+                layers: Mutex::default(),
+                serves: shared.serves,
                 off,
             }),
             spares: Arc::default(),
@@ -242,6 +257,21 @@ struct Held {
 }
 
 impl Shared {
+    /// Does what takes time.
+    async fn work<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> T + Send + 'static,
+    ) -> Result<T, SandboxError> {
+        match self.serves {
+            Serves::One => Ok(work(self)),
+            Serves::Many => {
+                let shared = self.clone();
+                let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+                done.map_err(|error| SandboxError::Invalid(error.to_string()))
+            }
+        }
+    }
+
     /// What a sandbox needs that can be made before its job is known; and the policy of its way out, if it has one.
     fn fit(&self, expected: &Expected, env: &[(String, String)]) -> Result<(Fit, Option<Policy>), SandboxError> {
         let (allow, policy) = match &expected.network {
@@ -279,7 +309,7 @@ impl Shared {
     fn mask(&self, kind: &Kind) -> Result<(mask::Stamp, layer::Made), SandboxError> {
         let failed = |error| io_error(format!("make a layer in {}", self.masks.display()), error);
         let stamp = mask::Stamp::of(kind);
-        let mut known = self.known_masks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
         let made = match known.remove(kind) {
             Some((made_at, made)) if made_at == stamp && !made.is_gone() => made,
             _ => mask::layer(kind, &self.masks).map_err(failed)?,

@@ -215,6 +215,13 @@ impl Sandbox for NamespaceSandbox {
         }
     }
 
+    async fn first_of(&self, paths: &[PathBuf]) -> Option<PathBuf> {
+        match self.link.ask(&Request::First { paths: paths.to_vec() }, Vec::new()).await {
+            Ok(Reply::First(Some(place))) => paths.get(place).cloned(),
+            _ => None,
+        }
+    }
+
     async fn write(&self, files: Vec<InsideFile>) -> Result<(), SandboxError> {
         self.done(Request::Write { files }).await
     }
@@ -267,9 +274,7 @@ impl Sandbox for NamespaceSandbox {
             let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone();
             kept::Record::new(&self.spec, entrance, placed)
         });
-        let used = tokio::task::spawn_blocking(move || life.end(keeping))
-            .await
-            .map_err(|error| SandboxError::Invalid(error.to_string()))??;
+        let used = self.shared.work(move |_| life.end(keeping)).await??;
         let refused = refused.into_iter().map(|refusal| refusal.target).collect();
         let receipt = Receipt { refused, ..self.facts.receipt(used) };
         *end = Some(receipt.clone());

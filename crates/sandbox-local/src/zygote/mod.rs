@@ -13,6 +13,7 @@ pub(crate) use map::write as write_map;
 use crate::channel;
 use crate::mapped;
 use crate::sys::{self, Forked};
+use crate::wire::ToZygote;
 use rustix::process::Pid;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -94,6 +95,13 @@ impl Zygote {
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        // One that is gone needs no word.
+        let _gone = channel::send_value(self.socket(), 0, &ToZygote::Over, &[]);
     }
 }
 

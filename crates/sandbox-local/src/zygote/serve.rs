@@ -46,6 +46,16 @@ struct Server {
     filters: Filters,
     mapper: Mapper,
     entries: HashMap<String, Entry>,
+    parting: Parting,
+}
+
+/// How the parent left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parting {
+    /// Not at all, or without a word: what it had begun to make is still there.
+    Unsaid,
+    /// All that is left is known here.
+    Said,
 }
 
 /// Runs the zygote; ends the process.
@@ -82,6 +92,7 @@ fn serve() -> io::Result<()> {
         filters: Filters::ready().clone(),
         mapper: Mapper::default(),
         entries: HashMap::new(),
+        parting: Parting::Unsaid,
     };
     let outcome = server.serve();
     server.clean();
@@ -106,16 +117,19 @@ impl Server {
             if children {
                 self.reap();
             }
-            // A pidfd is readable when its process is gone.
-            if parent {
-                return Ok(());
-            }
+            // Its last words first.
             if control {
                 match receiver.receive(&self.socket)? {
                     Received::Message(message) => self.handle(message),
                     Received::Part => {}
                     Received::Closed => return Ok(()),
                 }
+            } else if parent {
+                // A pidfd is readable when its process is gone.
+                return Ok(());
+            }
+            if self.parting == Parting::Said {
+                return Ok(());
             }
         }
     }
@@ -158,6 +172,7 @@ impl Server {
                     }
                 }
             }
+            Ok(ToZygote::Over) => self.parting = Parting::Said,
             Ok(ToZygote::Forget { name }) => {
                 // One that never got a job waits still.
                 if let Some(pid) = self.entries.remove(&name).and_then(|entry| entry.init) {
@@ -285,8 +300,10 @@ impl Server {
                 let _ = remove_tree(&directory);
             }
         }
-        // What the parent had begun to make when it died.
-        self.cgroups.sweep();
+        if self.parting == Parting::Unsaid {
+            // What the parent had begun to make when it died.
+            self.cgroups.sweep();
+        }
     }
 }
 

@@ -33,26 +33,7 @@ impl Machine {
 
     /// A spec with everything on.
     pub(crate) fn spec(&self) -> SandboxSpec {
-        SandboxSpec {
-            name: format!("it-{}", self.next.fetch_add(1, Ordering::Relaxed)),
-            root: Root::Host,
-            profile: Profile::Hardened,
-            network: Network::Outbound { allow: Vec::new() },
-            limits: Limits {
-                memory: Some(512 << 20),
-                processes: Some(512),
-                cpu_millis: None,
-                disk: Some(512 << 20),
-                inodes: None,
-            },
-            repository_name: "repo".to_owned(),
-            workspace: Workspace::Empty,
-            expose: Vec::new(),
-            path: Vec::new(),
-            mounts: Vec::new(),
-            views: Vec::new(),
-            tool_cache: None,
-        }
+        spec(&format!("it-{}", self.next.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// Whether the kernel enforces a protection here; if not, says SKIP, what, and why.
@@ -76,6 +57,30 @@ impl Machine {
 
     pub(crate) async fn prepare(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
         self.backend.prepare(spec).await
+    }
+}
+
+/// A spec with everything on, of this name.
+pub(crate) fn spec(name: &str) -> SandboxSpec {
+    SandboxSpec {
+        name: name.to_owned(),
+        root: Root::Host,
+        profile: Profile::Hardened,
+        network: Network::Outbound { allow: Vec::new() },
+        limits: Limits {
+            memory: Some(512 << 20),
+            processes: Some(512),
+            cpu_millis: None,
+            disk: Some(512 << 20),
+            inodes: None,
+        },
+        repository_name: "repo".to_owned(),
+        workspace: Workspace::Empty,
+        expose: Vec::new(),
+        path: Vec::new(),
+        mounts: Vec::new(),
+        views: Vec::new(),
+        tool_cache: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Processes by a fork server: this test binary is the fork server, and each process that it forks.
 
-use crate::bench_support::{Machine, sh, trial};
+use crate::bench_support::{Machine, sh, spec, trial};
 use libtest_mimic::Trial;
-use sandbox_local::{ForkServer, Forked, Served};
+use sandbox::{Backend, Network, SandboxSpec};
+use sandbox_local::{ForkServer, Forked, HostVariables, Namespaces, Options, Served, Wanted};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
@@ -17,6 +18,7 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
     vec![
         trial(machine, "forks::each_has_its_pipes_and_its_end", each_has_its_pipes_and_its_end),
         trial(machine, "forks::each_makes_sandboxes_of_its_own", each_makes_sandboxes_of_its_own),
+        trial(machine, "forks::what_is_ready_is_shared_and_nothing_else", what_is_ready_is_shared_and_nothing_else),
         trial(machine, "forks::one_is_killed_and_by_dropping_too", one_is_killed_and_by_dropping_too),
         trial(machine, "forks::a_dead_fork_server_is_noticed", a_dead_fork_server_is_noticed),
     ]
@@ -24,9 +26,9 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
 
 /// The fork server, and what it forks: that does what a line on its stdin says.
 pub(crate) fn serve() -> i32 {
-    let zygote = match sandbox_local::serve_forks().unwrap() {
+    let (zygote, ready) = match sandbox_local::serve_forks().unwrap() {
         Served::Over => return 0,
-        Served::Job(zygote) => zygote.unwrap(),
+        Served::Job { zygote, ready } => (zygote.unwrap(), ready),
     };
     let mut line = String::new();
     BufReader::new(std::io::stdin()).read_line(&mut line).unwrap();
@@ -46,6 +48,21 @@ pub(crate) fn serve() -> i32 {
             print!("{pid} {:?} {is_empty}", std::env::var("WORD").unwrap());
             std::io::stderr().write_all(b"talk").unwrap();
             code.parse().unwrap()
+        }
+        Some(("ready", rest)) => {
+            let [state, network, line] = rest.splitn(3, ' ').collect::<Vec<_>>()[..] else { return 1 };
+            let options = Options { state: state.into(), variables: HostVariables::Listed };
+            assert!(ready.is_some());
+            let backend = Namespaces::with(zygote, &options, ready).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let text = runtime.block_on(async {
+                let sandbox = backend.prepare(SandboxSpec { network: of(network), ..spec("ready") }).await.unwrap();
+                let text = sh(&*sandbox, line).await.text;
+                sandbox.destroy(false).await.unwrap();
+                text
+            });
+            print!("{text}");
+            0
         }
         Some(("sandbox", line)) => {
             let machine = Machine::new(zygote);
@@ -78,10 +95,22 @@ fn start() -> ForkServer {
     ForkServer::start(&std::env::current_exe().unwrap(), &[ARGUMENT.into()], &env).unwrap()
 }
 
+/// A network by a word.
+fn of(word: &str) -> Network {
+    match word {
+        "none" => Network::None,
+        _ => Network::Outbound { allow: Vec::new() },
+    }
+}
+
 async fn fork(server: &ForkServer, line: &str) -> Run {
+    fork_with(server, line, None).await
+}
+
+async fn fork_with(server: &ForkServer, line: &str, wanted: Option<Wanted>) -> Run {
     let pipe = || std::io::pipe().map(|(read, write)| (OwnedFd::from(read), OwnedFd::from(write))).unwrap();
     let ((orders, stdin), (stdout, out), (stderr, err)) = (pipe(), pipe(), pipe());
-    let forked = server.fork(orders, out, err).await.unwrap();
+    let forked = server.fork([orders, out, err], wanted).await.unwrap();
     let mut stdin = File::from(stdin);
     stdin.write_all(line.as_bytes()).unwrap();
     Run { forked, stdin: Some(stdin), stdout: stdout.into(), stderr: stderr.into() }
@@ -119,6 +148,28 @@ async fn each_makes_sandboxes_of_its_own(_machine: Arc<Machine>) {
     }
 }
 
+async fn what_is_ready_is_shared_and_nothing_else(machine: Arc<Machine>) {
+    let server = start();
+    let state = machine.state.path().join("ready");
+    let run = async |network: &str, line: &str| {
+        let expected = SandboxSpec { network: of(network), ..spec("ready") }.expected();
+        let line = format!("ready {} {network} {line}\n", state.display());
+        let run = fork_with(&server, &line, Some(Wanted::new(&state, &expected))).await;
+        let (status, out, err) = run.end().await;
+        assert_eq!(status.unwrap().code(), Some(0), "{err}");
+        out
+    };
+    let look = "ls -A ~ /tmp /opt/hostedtoolcache; id -un; test -s /etc/resolv.conf && echo names";
+    let empty = run("some", look).await;
+    assert!(empty.ends_with("runner\nnames\n"), "{empty}");
+    let full = run("some", &format!("touch ~/mine /tmp/mine /opt/hostedtoolcache/mine; {look}")).await;
+    assert_eq!(full.matches("mine").count(), 3, "{full}");
+    // The next one is born with the same layer, and finds it as it was.
+    assert_eq!(run("some", look).await, empty);
+    // And another kind of sandbox has another one.
+    assert_eq!(run("none", look).await, empty.replace("names\n", ""));
+}
+
 async fn one_is_killed_and_by_dropping_too(_machine: Arc<Machine>) {
     use std::os::unix::process::ExitStatusExt;
     let server = start();
@@ -148,7 +199,7 @@ async fn a_dead_fork_server_is_noticed(_machine: Arc<Machine>) {
     .await
     .unwrap();
     let pipe = || std::io::pipe().map(|(read, _)| OwnedFd::from(read)).unwrap();
-    assert!(server.fork(pipe(), pipe(), pipe()).await.is_err());
+    assert!(server.fork([pipe(), pipe(), pipe()], None).await.is_err());
     // What it forked goes on, until it is killed; how it ended nobody knows.
     assert!(run.forked.is_there());
     run.forked.kill().unwrap();

@@ -95,7 +95,7 @@ pub async fn issue_user(
     within(maker, order.reach)?;
     let expires = match order.life {
         Lifetime::Usual => Expiry::Never,
-        Lifetime::For(time) => Expiry::At(later(plane.now(), time)),
+        Lifetime::For(time) => Expiry::At(plane.now().after(time)),
     };
     let opens = UserOpens { rights: Rights::of(rights).list(), session: None };
     let phase = TokenPhase::live(Uses::Unlimited, expires);
@@ -123,7 +123,7 @@ pub async fn issue_registration(
         }
         Lifetime::For(time) => time,
     };
-    let phase = TokenPhase::live(uses, Expiry::At(later(plane.now(), time)));
+    let phase = TokenPhase::live(uses, Expiry::At(plane.now().after(time)));
     let opens = Registration { pool, labels, seed: None };
     make(plane, actor, TokenKind::Registration, &order, phase, &opens).await
 }
@@ -290,10 +290,6 @@ fn within(maker: &Person, reach: Reach) -> Result<(), IssueError> {
         return Ok(());
     }
     Err(IssueError::TooMuch { what: "a scope that reaches further".to_owned(), maker: maker.to_string() })
-}
-
-pub(super) fn later(now: Timestamp, time: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).min(i64::MAX.cast_unsigned()))
 }
 
 fn all_rights() -> String {

@@ -3,13 +3,15 @@
 //! A token is a text of `domain::control::TokenUse`; the store holds only what is left of it after hashing. What it opens beyond its kind is
 //! `opens`; who shows it is a [`Person`] with [`Rights`] in one scope. `gate` finds the person (and remembers for less than five seconds, so that
 //! a revocation works within that time on every replica), `issue` makes, rotates and revokes tokens, `registration` those that register runners,
-//! `session` the pages' own, `first` the first one of all. `origin` says from where a call comes.
+//! `session` the pages' own, `first` the first one of all. `origin` says from where a call comes, `label` what a
+//! label may be.
 
 mod error;
 mod first;
 mod gate;
 mod header;
 mod issue;
+mod label;
 mod last;
 mod opens;
 mod origin;
@@ -26,6 +28,7 @@ pub(crate) use issue::reach_of;
 pub use issue::{
     Lifetime, MadeToken, Order, RegistrationOrder, UserOrder, issue_registration, issue_user, revoke, rotate,
 };
+pub use label::{LONGEST_LABEL, LabelFault, sound_label};
 pub use opens::{Registration, TokenView, UserOpens};
 pub use origin::{Origin, Trust};
 pub use person::{Actor, Person, Reach, Rights};

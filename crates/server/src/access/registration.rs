@@ -4,7 +4,7 @@
 //! database alone registers nobody.
 
 use super::error::IssueError;
-use super::issue::{Lifetime, MadeToken, Order, keep, later};
+use super::issue::{Lifetime, MadeToken, Order, keep};
 use super::opens::{Registration, Seed};
 use super::person::{Actor, Person, Reach};
 use crate::keys;
@@ -30,7 +30,7 @@ pub async fn current_registration(
     actor: &Actor,
     reach: Reach,
 ) -> Result<MadeToken, IssueError> {
-    let least = later(plane.now(), LEFT);
+    let least = plane.now().after(LEFT);
     for stored in plane.store.tokens(TokenKind::Registration).await? {
         let TokenPhase::Live { uses: Uses::Unlimited, expires: Expiry::At(end) } = stored.phase else { continue };
         if stored.scope != reach.scope() || end < least {
@@ -47,7 +47,7 @@ pub async fn current_registration(
     let seed = Seed { key: plane.keys.number(), salt };
     let text = plane.keys.drawn(seed.key, seed.salt.as_bytes(), TokenUse::Registration).ok_or(IssueError::Random)?;
     let order = Order { name: format!("registration for {}", person.name), reach, life: Lifetime::Usual };
-    let phase = TokenPhase::live(Uses::Unlimited, Expiry::At(later(plane.now(), LIFE)));
+    let phase = TokenPhase::live(Uses::Unlimited, Expiry::At(plane.now().after(LIFE)));
     let opens = Registration { seed: Some(seed), ..Registration::default() };
     keep(plane, actor, TokenKind::Registration, &order, phase, &opens, text).await
 }

@@ -5,7 +5,7 @@
 
 use super::error::{Denied, IssueError};
 use super::gate::{find, note_use};
-use super::issue::{Lifetime, MadeToken, Order, later, make, reach_of};
+use super::issue::{Lifetime, MadeToken, Order, make, reach_of};
 use super::opens::{SessionUse, UserOpens};
 use super::person::{Actor, Person};
 use crate::plane::Plane;
@@ -112,7 +112,7 @@ async fn made(
 ) -> Result<MadeToken, IssueError> {
     let reach = reach_of(plane, person.scope).await?;
     let order = Order { name: format!("session of {}", person.name), reach, life: Lifetime::For(life) };
-    let phase = TokenPhase::live(uses, Expiry::At(later(plane.now(), life)));
+    let phase = TokenPhase::live(uses, Expiry::At(plane.now().after(life)));
     let opens = UserOpens { rights: Vec::new(), session: Some(session) };
     make(plane, actor, TokenKind::Session, &order, phase, &opens).await
 }

@@ -7,7 +7,7 @@ use super::spec;
 use crate::count::Counts;
 use crate::run::Advancer;
 use domain::control::{JobChange, JobNumber, JobPhase, PoolId, ProjectId, RunId, Scope};
-use domain::{Clock, RunnerId, Timestamp};
+use domain::{Clock, RunnerId};
 use scheduler::{
     Access, Assignment, Cancellation, Labels, Member, PoolDoor, PoolSpec, ProjectSpec, Queue, Settings, Supply,
 };
@@ -350,7 +350,7 @@ impl Dispatcher {
         self.count(None, Some(runner));
         let (store, now) = (self.store.clone(), self.clock.now());
         self.writing.spawn(async move {
-            let until = Timestamp(now.0 + u64::try_from(START.as_millis()).unwrap_or(u64::MAX));
+            let until = now.after(START);
             let groups = groups.map(|groups| groups.to_vec()).unwrap_or_default();
             let taker = Taker { runner, request: request.clone(), until, groups };
             let result = store.lease(job, &taker, now).await;

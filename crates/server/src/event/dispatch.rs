@@ -8,7 +8,7 @@ use crate::plane::Plane;
 use serde_json::{Map, Value as Json, json};
 use source::project::WorkflowText;
 use std::collections::BTreeMap;
-use store::{Project, StoredRun};
+use store::{Project, RunCause, StoredRun};
 use workflow::dispatch;
 use workflow::expr::Value;
 use workflow::model::{TriggerKind, Workflow};
@@ -81,7 +81,7 @@ pub async fn dispatch(
         changed_files: None,
         message: None,
     };
-    let started = Started { path: text.path.clone(), files: started, inputs: typed, push: None };
+    let started = Started { path: text.path.clone(), files: started, inputs: typed, cause: RunCause::Call };
     make(plane, project, &occasion, &commit, started).await
 }
 

@@ -7,7 +7,7 @@ use crate::run::{self, GroupFacts, RunFacts, StoredFile};
 use crate::task;
 use source::CommitId;
 use std::sync::Arc;
-use store::{NewRun, Project, PushId, StoredRun};
+use store::{NewRun, Project, RunCause, StoredRun};
 use workflow::diagnostic::{Diagnostic, Severity};
 use workflow::expr::Value;
 use workflow::plan::{Files, Parses, Plan, PlanOutcome};
@@ -25,8 +25,8 @@ pub(super) struct Started {
     pub(super) files: Result<(Files, Parses), String>,
     /// The `inputs` context.
     pub(super) inputs: Value,
-    /// The push that starts it, where it is one: it makes one run of a workflow.
-    pub(super) push: Option<PushId>,
+    /// What is done with its run.
+    pub(super) cause: RunCause,
 }
 
 /// Makes the run. A workflow that cannot be used makes one that has failed.
@@ -37,7 +37,7 @@ pub(super) async fn make(
     commit: &CommitId,
     started: Started,
 ) -> Result<StoredRun, EventError> {
-    let Started { path, files, inputs, push } = started;
+    let Started { path, files, inputs, cause } = started;
     let reserved = plane.store.reserve_run(project.id).await?;
     let planned = match files {
         Ok(files) => Ok(planned(plane, project, commit, &path, files).await?),
@@ -87,7 +87,7 @@ pub(super) async fn make(
         facts: serde_json::to_value(&facts).unwrap_or_default(),
         jobs,
     };
-    let (stored, numbers) = plane.store.create_reserved_run(reserved, &new, push, now).await?;
+    let (stored, numbers) = plane.store.create_reserved_run(reserved, &new, &cause, now).await?;
     plane.counts.run(&new.event);
     if let Some(live) = live {
         plane.runs.keep(&stored, live);

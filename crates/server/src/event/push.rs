@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use source::CommitId;
 use source::project::{ProjectError, WorkflowText};
 use std::sync::Arc;
-use store::{Project, PushId, RefChange, RefMove, StoreError, StoredRun};
+use store::{Project, PushId, RefChange, RefMove, RunCause, StoreError, StoredRun};
 use workflow::event::{Match, starts};
 use workflow::expr::Value;
 use workflow::plan::{FileReference, Files, Parses};
@@ -71,13 +71,14 @@ pub async fn push(
     }
     let event = occasion.event();
     let disabled = disabled(plane, project).await?;
+    let cause = noted.map_or(RunCause::Call, RunCause::Push);
     let made = match noted {
         Some(push) => plane.store.workflows_of_push(push).await?,
         None => Vec::new(),
     };
     let mut runs = Vec::new();
     for text in texts.iter().filter(|text| !disabled.contains(&text.path) && !made.contains(&text.path)) {
-        let Some(started) = started(text, &event, noted) else { continue };
+        let Some(started) = started(text, &event, &cause) else { continue };
         match make(plane, project, &occasion, &known.commit, started).await {
             Ok(run) => runs.push(run),
             // Another server makes the runs of this push too, and was faster with this one.
@@ -89,18 +90,18 @@ pub async fn push(
 }
 
 /// A workflow that the event starts. One that cannot be read is started, so that somebody sees why.
-fn started(text: &WorkflowText, event: &workflow::event::Event, push: Option<PushId>) -> Option<Started> {
-    let (path, inputs) = (text.path.clone(), Value::default());
+fn started(text: &WorkflowText, event: &workflow::event::Event, cause: &RunCause) -> Option<Started> {
+    let (path, inputs, cause) = (text.path.clone(), Value::default(), cause.clone());
     let source = match &text.text {
         Ok(source) => source,
-        Err(why) => return Some(Started { path, files: Err(why.to_string()), inputs, push }),
+        Err(why) => return Some(Started { path, files: Err(why.to_string()), inputs, cause }),
     };
     let (mut files, mut parses) = (Files::new(), Parses::default());
     let root = FileReference::Local(path.clone());
     files.insert(root.clone(), Arc::clone(source));
     let workflow = parses.parse(&files, &root).and_then(|parsed| parsed.value);
     let is_started = workflow.is_none_or(|workflow| starts(&workflow, event) == Match::Starts);
-    is_started.then(|| Started { path, files: Ok((files, parses)), inputs, push })
+    is_started.then(|| Started { path, files: Ok((files, parses)), inputs, cause })
 }
 
 fn facts(

@@ -6,6 +6,7 @@ use super::files::{blocking, workflow_texts};
 use super::make::{Started, make};
 use super::occasion::repository;
 use super::{EventError, Occasion};
+use crate::lead::Lead;
 use crate::plane::Plane;
 use domain::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,7 +15,7 @@ use source::CommitId;
 use source::project::WorkflowText;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{NewSchedule, Project, Schedule, StoreError};
+use store::{NewSchedule, Project, RunCause, Schedule, StoreError, StoredRun};
 use tokio::sync::watch;
 use workflow::expr::Value;
 use workflow::model::TriggerKind;
@@ -22,6 +23,9 @@ use workflow::plan::{FileReference, Files, Parses};
 
 /// What is due is looked for this often.
 const EVERY: Duration = Duration::from_secs(5);
+/// What failed is tried again after this, or at its next time where that comes first.
+const AGAIN: Duration = Duration::from_mins(5);
+const DAY: Duration = Duration::from_hours(24);
 /// So much is taken in one look.
 const MOST: u32 = 256;
 /// Who causes such runs.
@@ -57,10 +61,17 @@ pub async fn read_schedules(plane: &Plane, project: &Project) -> Result<(), Even
     Ok(plane.store.set_schedules(project.id, &schedules).await?)
 }
 
-/// Takes what is due until the server stops.
+/// Takes what is due until the server stops. Of several servers one does it: the others would read the same repositories for nothing.
 pub async fn schedules(plane: Plane, mut stopped: watch::Receiver<bool>) {
+    let mut lead = Lead::of("schedules");
     loop {
-        if let Err(error) = fire(&plane, plane.now()).await {
+        let looked = async {
+            if lead.is_ours(&plane.store).await? {
+                fire(&plane, plane.now()).await?;
+            }
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = looked.await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "schedules could not be looked at; they are in {EVERY:?}"
@@ -73,7 +84,7 @@ pub async fn schedules(plane: Plane, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Makes the runs that are due.
+/// Makes the runs that are due. A time is taken with its run, in one transaction: whoever is killed in between leaves both to the next look.
 ///
 /// # Errors
 /// When the database fails.
@@ -81,30 +92,36 @@ pub async fn fire(plane: &Plane, now: Timestamp) -> Result<Fired, StoreError> {
     let mut fired = Fired::default();
     for due in plane.store.due_schedules(now, MOST).await? {
         // A time that cannot be read any more is looked at again in a day.
-        let next = next(&due.new.cron, &due.new.zone, now).unwrap_or(Timestamp(now.0 + 86_400_000));
-        if !plane.store.take_schedule(&due, next).await? {
-            continue;
-        }
-        match run(plane, &due).await {
-            Ok(()) => fired.runs += 1,
+        let next = next(&due.new.cron, &due.new.zone, now).unwrap_or_else(|| now.after(DAY));
+        match run(plane, &due, next).await {
+            Ok(Some(_)) => fired.runs += 1,
+            Ok(None) => drop(plane.store.take_schedule(&due, next).await?),
+            // Another server was faster.
+            Err(EventError::Store(StoreError::Present { what: "run", .. })) => {}
             Err(error) => {
                 fired.failed += 1;
                 let path = &due.new.path;
-                tracing::warn!(error = &error as &dyn std::error::Error, path, "a workflow that is due made no run");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    path,
+                    "a workflow that is due made no run; it is tried again in {AGAIN:?}"
+                );
+                plane.store.take_schedule(&due, next.min(now.after(AGAIN))).await?;
             }
         }
     }
     Ok(fired)
 }
 
-async fn run(plane: &Plane, due: &Schedule) -> Result<(), EventError> {
+/// Makes the run of a time; none where the default branch has no such workflow any more, or it is switched off.
+async fn run(plane: &Plane, due: &Schedule, next: Timestamp) -> Result<Option<StoredRun>, EventError> {
     let project = plane.store.project_by_id(due.project).await?;
-    let Some(head) = head(plane, &project).await? else { return Ok(()) };
+    let Some(head) = head(plane, &project).await? else { return Ok(None) };
     if super::workflows::is_disabled(plane, &project, &due.new.path).await? {
-        return Ok(());
+        return Ok(None);
     }
     let texts = workflow_texts(plane, &project, &head.commit).await?;
-    let Some(text) = texts.iter().find(|text| text.path == due.new.path) else { return Ok(()) };
+    let Some(text) = texts.iter().find(|text| text.path == due.new.path) else { return Ok(None) };
     let mut files = Files::new();
     let files = match &text.text {
         Ok(source) => {
@@ -127,9 +144,9 @@ async fn run(plane: &Plane, due: &Schedule) -> Result<(), EventError> {
         changed_files: None,
         message: None,
     };
-    let started = Started { path: text.path.clone(), files, inputs: Value::default(), push: None };
-    make(plane, &project, &occasion, &head.commit, started).await?;
-    Ok(())
+    let cause = RunCause::Time { due: due.clone(), next };
+    let started = Started { path: text.path.clone(), files, inputs: Value::default(), cause };
+    make(plane, &project, &occasion, &head.commit, started).await.map(Some)
 }
 
 async fn head(plane: &Plane, project: &Project) -> Result<Option<Head>, EventError> {

@@ -3,6 +3,7 @@
 use super::EventError;
 use super::files::{blocking, workflow_texts};
 use crate::plane::Plane;
+use domain::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Project, WorkflowState};
@@ -25,6 +26,8 @@ pub struct WorkflowFile {
     pub inputs: Option<Vec<AskedInput>>,
     /// What is wrong with it, where something is.
     pub fault: Option<String>,
+    /// When the commit was written that it was read at.
+    pub written: Option<Timestamp>,
 }
 
 /// An input of a workflow that is started by hand.
@@ -68,17 +71,17 @@ pub async fn workflows(plane: &Plane, project: &Project) -> Result<Vec<WorkflowF
     let found = blocking(plane, move |projects| {
         let refs = projects.refs(&git)?;
         let commit = refs.default_branch.as_deref().and_then(|branch| refs.get(branch)).cloned();
-        if let Some(commit) = &commit {
-            projects.bring(&git, commit)?;
-        }
-        Ok(commit)
+        let Some(commit) = commit else { return Ok(None) };
+        projects.bring(&git, &commit)?;
+        let written = projects.commit(&git, &commit)?.author.at;
+        Ok(Some((commit, written)))
     })
     .await?;
-    let Some(commit) = found else { return Ok(Vec::new()) };
+    let Some((commit, written)) = found else { return Ok(Vec::new()) };
     let texts = workflow_texts(plane, project, &commit).await?;
     let disabled = disabled(plane, project).await?;
     let state = |path: &str| if disabled.contains(path) { WorkflowState::Disabled } else { WorkflowState::Enabled };
-    Ok(texts.iter().map(|text| read(text, state(&text.path))).collect())
+    Ok(texts.iter().map(|text| WorkflowFile { written, ..read(text, state(&text.path)) }).collect())
 }
 
 /// The short name of the default branch, where the repository has one.
@@ -100,6 +103,7 @@ fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowF
         state,
         inputs: None,
         fault: Some(fault),
+        written: None,
     };
     let source = match &text.text {
         Ok(source) => source,
@@ -119,7 +123,7 @@ fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowF
         TriggerKind::Dispatch(inputs) => Some(inputs.iter().map(AskedInput::of).collect()),
         _ => None,
     });
-    WorkflowFile { path, name, triggers, state, inputs, fault: None }
+    WorkflowFile { path, name, triggers, state, inputs, fault: None, written: None }
 }
 
 /// The paths of workflows that are not started.

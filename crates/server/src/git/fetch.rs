@@ -2,6 +2,7 @@
 
 use super::gate::{Asker, Gate, Refusal};
 use super::process::Output;
+use crate::access::{Origin, Trust};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Path, RawQuery, Request, State};
@@ -35,6 +36,7 @@ const CHUNK: usize = 64 << 10;
 pub struct GitHttp {
     projects: Arc<Projects>,
     gate: Arc<dyn Gate>,
+    trust: Trust,
     running: Arc<Semaphore>,
     reading: Arc<Semaphore>,
 }
@@ -42,10 +44,11 @@ pub struct GitHttp {
 impl GitHttp {
     /// Over these repositories, for those whom the gate lets in.
     #[must_use]
-    pub fn new(projects: Arc<Projects>, gate: Arc<dyn Gate>) -> Self {
+    pub fn new(projects: Arc<Projects>, gate: Arc<dyn Gate>, trust: Trust) -> Self {
         Self {
             projects,
             gate,
+            trust,
             running: Arc::new(Semaphore::new(AT_ONCE)),
             reading: Arc::new(Semaphore::new(READ_AT_ONCE)),
         }
@@ -72,7 +75,7 @@ async fn advertise(
         Some("git-receive-pack") => return refuse_push(),
         _ => return text(StatusCode::FORBIDDEN, "this git is too old: it must speak the smart protocol over HTTP"),
     }
-    let asker = asker(&request);
+    let asker = asker(&git, &request);
     match place(&git, (&owner, &name), &asker).await {
         Ok(place) => answer(git, place, request.headers(), GitService::Advertise, Vec::new()).await,
         Err(refused) => refused,
@@ -84,7 +87,7 @@ async fn upload_pack(
     Path((owner, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let asker = asker(&request);
+    let asker = asker(&git, &request);
     // Of a stranger nothing is read; of others only some at a time.
     let place = match place(&git, (&owner, &name), &asker).await {
         Ok(place) => place,
@@ -113,13 +116,9 @@ async fn place(git: &GitHttp, (owner, name): (&str, &str), asker: &Asker) -> Res
     git.gate.repository(owner, name, asker).await.map_err(|refusal| refused(&refusal))
 }
 
-fn asker(request: &Request) -> Asker {
-    let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back();
-    Asker {
-        password: password(request.headers()),
-        peer: request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
-        forwarded: forwarded.and_then(|value| value.to_str().ok()).map(str::to_owned),
-    }
+fn asker(git: &GitHttp, request: &Request) -> Asker {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    Asker { password: password(request.headers()), origin: Origin::of(git.trust, peer, request.headers()) }
 }
 
 async fn answer(git: GitHttp, place: String, headers: &HeaderMap, service: GitService, input: Vec<u8>) -> Response {

@@ -1,18 +1,16 @@
 //! Who may fetch what: the question that the git routes ask of the rooms that know tokens and projects.
 
+use crate::access::Origin;
 use async_trait::async_trait;
 use domain::Secret;
-use std::net::SocketAddr;
 
 /// Who asks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Asker {
     /// The token that is shown. The user name of a request says nothing.
     pub password: Option<Secret>,
-    /// The other side of the connection.
-    pub peer: Option<SocketAddr>,
-    /// What a proxy says of whom it speaks for.
-    pub forwarded: Option<String>,
+    /// From where.
+    pub origin: Origin,
 }
 
 /// Knows tokens and projects.

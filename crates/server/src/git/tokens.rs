@@ -1,16 +1,18 @@
-//! Jobs fetch the repository of their own project, for as long as they have their lease; persons those of projects whose code they may read.
+//! Jobs fetch the repository of their own project and of those that all jobs read, for as long as they have their lease; persons those of projects
+//! whose code they may read; without a token, those that anyone reads.
 
 use super::gate::{Asker, Gate, Refusal};
-use crate::access::{Denied, Origin, Reach};
+use crate::access::{Denied, Reach};
 use crate::plane::Plane;
 use crate::task::task_of_token;
-use api::Right;
+use crate::told::readers;
+use api::{Readers, Right};
 use async_trait::async_trait;
 use domain::Secret;
 use domain::control::{ProjectId, TokenUse};
 use store::{Project, StoreError};
 
-/// Lets a job's token fetch its own project, and a person's token the projects that it reaches.
+/// Lets a job's token fetch its own project, and a person's token the projects that it reaches; more where a project says so.
 #[derive(Debug)]
 pub struct TokenGate(Plane);
 
@@ -35,22 +37,31 @@ impl TokenGate {
 #[async_trait]
 impl Gate for TokenGate {
     async fn repository(&self, owner: &str, name: &str, asker: &Asker) -> Result<String, Refusal> {
-        let token = asker.password.as_ref().ok_or(Refusal::Unknown)?;
+        let Some(token) = asker.password.as_ref() else {
+            return match self.0.store.project(owner, name).await {
+                Ok(project) if readers(&project) == Readers::Anyone => Ok(project.git),
+                Ok(_) | Err(StoreError::Missing { .. }) => Err(Refusal::Unknown),
+                Err(error) => Err(away(&error)),
+            };
+        };
         let may: Box<dyn Fn(&Project) -> bool + Send> = match TokenUse::of(token.expose()) {
             Ok(TokenUse::Job) => {
                 let own = self.project_of(token).await?;
-                Box::new(move |project| project.id == own)
+                Box::new(move |project| project.id == own || readers(project) != Readers::Own)
             }
             Ok(TokenUse::User) => {
-                let origin = Origin::told(self.0.access.trust(), asker.peer, asker.forwarded.as_deref());
-                let person = self.0.access.person(&self.0, token, origin).await.map_err(|denied| match denied {
-                    Denied::Store(error) => away(&error),
-                    Denied::TooMany { seconds } => {
-                        Refusal::Failed(format!("too many wrong tokens came from there; try again in {seconds} s"))
-                    }
-                    _ => Refusal::Unknown,
-                })?;
-                Box::new(move |project| person.may(Right::ReadCode, Reach::Project(project.owner_id, project.id)))
+                let person =
+                    self.0.access.person(&self.0, token, asker.origin).await.map_err(|denied| match denied {
+                        Denied::Store(error) => away(&error),
+                        Denied::TooMany { seconds } => {
+                            Refusal::Failed(format!("too many wrong tokens came from there; try again in {seconds} s"))
+                        }
+                        _ => Refusal::Unknown,
+                    })?;
+                Box::new(move |project| {
+                    person.may(Right::ReadCode, Reach::Project(project.owner_id, project.id))
+                        || readers(project) == Readers::Anyone
+                })
             }
             _ => return Err(Refusal::Unknown),
         };

@@ -128,7 +128,7 @@ mod tests {
         for row in 0..5000_u64 {
             starts.push(text.len());
             let length = usize::try_from(row * 7919 % 300).unwrap();
-            stamps.write(Timestamp(1_000_000 + row), &"y".repeat(length), &mut text);
+            stamps.write(Timestamp(1_000_000 + row), "y".repeat(length).as_bytes(), &mut text);
         }
         let packed = pack(&text).unwrap();
         assert_eq!((packed.rows, packed.span), (5000, (Timestamp(1_000_000), Timestamp(1_004_999))));

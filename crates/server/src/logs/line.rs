@@ -6,9 +6,10 @@ use domain::Timestamp;
 pub(super) const MOST: usize = 64 * 1024;
 /// What stands before the content.
 pub(super) const HEAD: usize = 29;
+/// What stands around the content.
+pub(super) const AROUND: usize = HEAD + 1;
 /// `2006-01-02T15:04:05`.
 const SECOND: usize = 19;
-const REST: &[u8; 6] = b"0000Z ";
 
 /// Turns moments into text and back. Rows of one second come together, so the last second is remembered.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ fn last_second() -> i64 {
 }
 
 impl Stamps {
-    /// Adds a row as a line with its newline. Newlines inside become `\n`; what is longer than [`MOST`] is cut.
-    pub(super) fn write(&mut self, at: Timestamp, content: &str, out: &mut Vec<u8>) {
+    /// Adds a row, whose content is UTF-8, as a line with its newline. Newlines inside become `\n`; what is longer than [`MOST`] is cut.
+    pub(super) fn write(&mut self, at: Timestamp, content: &[u8], out: &mut Vec<u8>) {
         let (second, milli) = i64::try_from(at.0 / 1000)
             .ok()
             .filter(|second| *second <= last_second())
@@ -43,18 +44,18 @@ impl Stamps {
             }
             self.second = second;
         }
-        out.extend_from_slice(&self.text);
-        out.push(b'.');
-        for digit in [milli / 100, milli / 10 % 10, milli % 10] {
-            out.push(b'0' + u8::try_from(digit).unwrap_or_default());
+        let mut head = *b"2006-01-02T15:04:05.0000000Z ";
+        head[..SECOND].copy_from_slice(&self.text);
+        for (place, digit) in [milli / 100, milli / 10 % 10, milli % 10].into_iter().enumerate() {
+            head[SECOND + 1 + place] += u8::try_from(digit).unwrap_or_default();
         }
-        out.extend_from_slice(REST);
-        let content = content.get(..content.floor_char_boundary(MOST)).unwrap_or_default();
-        if memchr::memchr(b'\n', content.as_bytes()).is_some() {
-            let escaped = content.replace('\n', "\\n");
-            out.extend_from_slice(&escaped.as_bytes()[..escaped.floor_char_boundary(MOST)]);
+        out.extend_from_slice(&head);
+        let content = cut(content);
+        if memchr::memchr(b'\n', content).is_some() {
+            let lines: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
+            out.extend_from_slice(cut(&lines.join(&b"\\n"[..])));
         } else {
-            out.extend_from_slice(content.as_bytes());
+            out.extend_from_slice(content);
         }
         out.push(b'\n');
     }
@@ -78,6 +79,15 @@ impl Stamps {
     }
 }
 
+/// So much of a text as a row takes, and no half of a letter.
+fn cut(text: &[u8]) -> &[u8] {
+    if text.len() <= MOST {
+        return text;
+    }
+    let is_begin = |at: &usize| text[*at] & 0xC0 != 0x80;
+    &text[..(0..=MOST).rev().find(is_begin).unwrap_or(0)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::{MOST, Stamps};
@@ -85,7 +95,7 @@ mod tests {
 
     fn line(at: u64, content: &str) -> String {
         let mut out = Vec::new();
-        Stamps::default().write(Timestamp(at), content, &mut out);
+        Stamps::default().write(Timestamp(at), content.as_bytes(), &mut out);
         String::from_utf8(out).unwrap()
     }
 

@@ -2,16 +2,18 @@
 
 use super::error::LogError;
 use super::frame;
-use super::line::Stamps;
+use super::kept::{Kept, Shares};
+use super::line::{self, Stamps};
 use super::manifest::{Chunk, Filed};
+use super::new::NewRows;
 use super::part::{FRAME, FULL, Part};
-use domain::{LogEnd, LogRow, TaskId};
+use domain::{LogEnd, TaskId};
 use std::collections::VecDeque;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use tokio::sync::{Mutex, watch};
 
 /// How long a log is.
@@ -47,6 +49,8 @@ pub(super) struct State {
     pub(super) end: LogEnd,
     /// Whether the object store knows the end.
     pub(super) filed: Filed,
+    /// The lines of some of the parts.
+    pub(super) kept: Kept,
     /// The last part's file.
     file: Option<OpenFile>,
 }
@@ -55,12 +59,12 @@ pub(super) struct State {
 #[derive(Debug)]
 struct OpenFile {
     file: fs_err::File,
-    count: Arc<AtomicUsize>,
+    shares: Arc<Shares>,
 }
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.shares.files.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -81,8 +85,8 @@ pub(super) enum Due {
 }
 
 impl State {
-    pub(super) const fn new(chunks: Vec<Chunk>, parts: VecDeque<Part>, end: LogEnd, filed: Filed) -> Self {
-        Self { chunks, parts, end, filed, file: None }
+    pub(super) fn new(chunks: Vec<Chunk>, parts: VecDeque<Part>, end: LogEnd, filed: Filed) -> Self {
+        Self { chunks, parts, end, filed, kept: Kept::default(), file: None }
     }
 
     /// How many rows there are.
@@ -116,44 +120,46 @@ impl State {
         }
     }
 
-    /// Adds rows at the end, frame by frame: on a fault, those that were written before it stay. `folder`: of the parts; `files`: where open
-    /// files are counted.
+    /// Adds rows at the end, but for the first `known`, frame by frame: on a fault, those that were written before it stay. `folder`: of the
+    /// parts; `shares`: where open files and kept lines are counted.
     pub(super) fn add(
         &mut self,
         (task, folder): (TaskId, &Path),
-        files: &Arc<AtomicUsize>,
-        mut rows: &[LogRow],
-        end: LogEnd,
+        shares: &Arc<Shares>,
+        rows: &impl NewRows,
+        known: usize,
     ) -> Result<(), LogError> {
-        let (mut bytes, mut stamps) = (Vec::new(), Stamps::default());
+        let mut left = rows.count().saturating_sub(known);
+        let room = frame::HEAD + rows.bytes() + left * line::AROUND;
+        let (mut bytes, mut stamps) = (Vec::with_capacity(room.min(FRAME + FRAME / 8)), Stamps::default());
+        let mut new = rows.rows().skip(known);
         loop {
             frame::begin(&mut bytes);
             let mut count = 0;
-            while let Some((row, rest)) = rows.split_first() {
-                if bytes.len() >= FRAME {
-                    break;
-                }
-                stamps.write(row.at, &row.content, &mut bytes);
-                rows = rest;
+            while bytes.len() < FRAME
+                && let Some((at, text)) = new.next()
+            {
+                stamps.write(at, text, &mut bytes);
                 count += 1;
             }
-            let end = if rows.is_empty() { end } else { LogEnd::Open };
+            left = left.saturating_sub(count as usize);
+            let end = if left == 0 { rows.end() } else { LogEnd::Open };
             frame::close(&mut bytes, self.rows(), count, end);
-            self.put(folder, files, &bytes, u64::from(count)).map_err(|source| match source.kind() {
+            self.put(folder, shares, &bytes, u64::from(count)).map_err(|source| match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     LogError::Full { task, folder: folder.to_owned(), source }
                 }
                 _ => LogError::file(folder)(source),
             })?;
             self.end = end;
-            if rows.is_empty() {
+            if left == 0 || count == 0 {
                 return Ok(());
             }
         }
     }
 
     /// Puts a frame at the end.
-    fn put(&mut self, folder: &Path, files: &Arc<AtomicUsize>, frame: &[u8], rows: u64) -> io::Result<()> {
+    fn put(&mut self, folder: &Path, shares: &Arc<Shares>, frame: &[u8], rows: u64) -> io::Result<()> {
         if self.parts.back().is_none_or(|part| part.bytes >= FULL) {
             self.parts.push_back(Part::new(self.rows()));
             self.file = None;
@@ -166,8 +172,8 @@ impl State {
                 let mut options = std::fs::OpenOptions::new();
                 options.write(true).create(true).truncate(false).mode(0o600);
                 let file = fs_err::OpenOptions::from_options(options).open(part.path(folder))?;
-                files.fetch_add(1, Ordering::Relaxed);
-                none.insert(OpenFile { file, count: Arc::clone(files) })
+                shares.files.fetch_add(1, Ordering::Relaxed);
+                none.insert(OpenFile { file, shares: Arc::clone(shares) })
             }
         };
         let file = file.file.file();
@@ -176,6 +182,7 @@ impl State {
             let _unused = file.set_len(part.bytes);
             return Err(error);
         }
+        self.kept.add(part, frame.get(frame::HEAD..).unwrap_or_default(), shares);
         part.grow(rows, frame.len() - frame::HEAD);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Where the logs of tasks are kept. Called by the runner service (rows come in), by REST and by the pages (rows go out).
 //!
-//! Rows are kept as lines of text in the reference's form. New ones go to the end of a local file (`part`, in frames with a checksum: `frame`).
-//! A part that is full, or whose log has ended, is packed (`chunk`: zstd in blocks, with an index from lines to bytes and times) and put
+//! Rows are kept as lines of text in the reference's form. New ones (`new`) go to the end of a local file (`part`, in frames with a checksum: `frame`).
+//! A part that is full, or whose log has ended, is packed from memory or its file (`kept`; `chunk`: zstd in blocks, with an index from lines to bytes and times) and put
 //! into the object store in the background (`seal`); one object lists the chunks of a log (`manifest`). Nothing of a log is in the database,
 //! and nothing is known that is not on disk: after a crash all is found again (`recover`). One log in memory is `log`, all of them `store`;
 //! `read` walks through chunks and parts alike.
@@ -13,9 +13,11 @@
 mod chunk;
 mod error;
 mod frame;
+mod kept;
 mod line;
 mod log;
 mod manifest;
+mod new;
 mod objects;
 mod part;
 mod read;
@@ -26,6 +28,7 @@ mod store;
 
 pub use error::LogError;
 pub use log::LogFacts;
+pub use new::NewRows;
 pub use objects::LogObjects;
 pub use read::{LogPage, LogText};
 pub use share::Sharing;

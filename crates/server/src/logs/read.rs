@@ -8,6 +8,7 @@ use super::manifest::{Chunk, chain};
 use super::objects::{LogObjects, chunk_path};
 use super::part::Part;
 use super::recover::blocking;
+use super::share::Look;
 use super::store::LogSettings;
 use bytes::Bytes;
 use domain::LogRow;
@@ -121,7 +122,7 @@ impl Pieces {
                     }
                     Err(LogError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                         // Another server may have sealed it.
-                        self.settings.look(&self.log).await?;
+                        self.settings.look(&self.log, Look::All).await?;
                     }
                     Err(error) => return Err(error),
                 },

@@ -5,14 +5,16 @@
 
 use super::chunk::pack;
 use super::error::LogError;
-use super::log::{Due, Log};
+use super::kept::Lines;
+use super::log::{Due, Log, State};
 use super::manifest::{Chunk, Filed, Manifest, chain};
 use super::objects::{chunk_path, manifest_path};
 use super::part::Part;
 use super::recover::blocking;
-use super::share::{Held, Sharing};
+use super::share::{Held, Look, Sharing};
 use super::store::LogSettings;
 use domain::LogEnd;
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -42,6 +44,8 @@ struct Work {
     /// What the object store has.
     chunks: Vec<Chunk>,
     parts: Vec<Part>,
+    /// Of each part the lines, where they are kept.
+    kept: Vec<Option<Arc<Lines>>>,
     /// Whether they are the last.
     filed: Filed,
 }
@@ -54,7 +58,7 @@ pub(super) async fn seal(settings: &LogSettings, log: &Log, turns: &Turns) -> Re
             let _turn = turns.putting.acquire().await.map_err(|_| LogError::Ending { task: log.task })?;
             if let Err(error) = one(settings, log, turns, work).await {
                 // A part that another server sealed meanwhile is no fault.
-                settings.look(log).await?;
+                settings.look(log, Look::All).await?;
                 if settings.sharing == Sharing::Alone || log.state.lock().await.due() == Due::Seal {
                     return Err(error);
                 }
@@ -79,18 +83,19 @@ async fn next(log: &Log) -> Option<Work> {
         LogEnd::Last => state.parts.len(),
     };
     let filed = if state.end == LogEnd::Last && ready <= TOGETHER { Filed::Ended } else { Filed::Open };
-    let parts = state.parts.iter().take(ready.min(TOGETHER)).cloned().collect();
-    Some(Work { chunks: state.chunks.clone(), parts, filed })
+    let parts: Vec<Part> = state.parts.iter().take(ready.min(TOGETHER)).cloned().collect();
+    let kept = parts.iter().map(|part| state.kept.get(part)).collect();
+    Some(Work { chunks: state.chunks.clone(), parts, kept, filed })
 }
 
 async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Result<(), LogError> {
     let (task, objects) = (log.task, &settings.objects);
-    let Work { mut chunks, parts, filed } = work;
+    let Work { mut chunks, parts, kept, filed } = work;
     let mut puts = JoinSet::new();
-    for part in parts.iter().filter(|part| part.rows > 0) {
+    for (part, lines) in parts.iter().zip(kept).filter(|(part, _)| part.rows > 0) {
         let _turn = turns.packing.acquire().await.map_err(|_| LogError::Ending { task })?;
         let (folder, part, before) = (log.folder.clone(), part.clone(), chunks.last().cloned());
-        let (chunk, object) = blocking(task, move || chunk_of(&part, &folder, before.as_ref())).await?;
+        let (chunk, object) = blocking(task, move || chunk_of(&part, lines, &folder, before.as_ref())).await?;
         let (objects, path) = (objects.clone(), chunk_path(task, chunk.first));
         puts.spawn(async move { objects.put(&path, object).await });
         chunks.push(chunk);
@@ -116,9 +121,18 @@ async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Re
 }
 
 /// The chunk of a part, and its object.
-fn chunk_of(part: &Part, folder: &std::path::Path, before: Option<&Chunk>) -> Result<(Chunk, Vec<u8>), LogError> {
+fn chunk_of(
+    part: &Part,
+    lines: Option<Arc<Lines>>,
+    folder: &std::path::Path,
+    before: Option<&Chunk>,
+) -> Result<(Chunk, Vec<u8>), LogError> {
     let path = part.path(folder);
-    let packed = part.all(folder).and_then(|text| pack(&text)).map_err(LogError::file(&path))?;
+    let packed = match lines.as_ref().and_then(|lines| lines.of(part)) {
+        Some(text) => pack(text),
+        None => part.all(folder).and_then(|text| pack(&text)),
+    };
+    let packed = packed.map_err(LogError::file(&path))?;
     let chunk = Chunk {
         first: part.first,
         rows: packed.rows,
@@ -156,6 +170,8 @@ async fn list(settings: &LogSettings, log: &Log, manifest: Manifest, parts: &[Pa
     state.chunks = manifest.chunks;
     state.filed = filed;
     state.parts.drain(..parts.len());
+    let State { parts: left, kept, .. } = &mut *state;
+    kept.forget_before(left.front());
     if filed == Filed::Ended {
         state.close_file();
     }

@@ -27,6 +27,15 @@ pub enum Sharing {
 #[derive(Debug)]
 pub(super) struct Held(#[expect(dead_code, reason = "it is held, not read")] Option<fs_err::File>);
 
+/// How closely a log is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Its files: a log that has none and gets none costs a glance at its folder, without a lock.
+    Files,
+    /// The list of its chunks too, where it has no files.
+    All,
+}
+
 /// Between two tries to take a lock.
 const PAUSE: Duration = Duration::from_micros(300);
 const LONGEST: Duration = Duration::from_millis(10);
@@ -60,14 +69,21 @@ impl Sharing {
         Ok(())
     }
 
-    /// The same for a log that is about to be read.
-    pub(super) async fn look(self, objects: &LogObjects, root: &Path, log: &Log) -> Result<(), LogError> {
+    /// The same for a log that is about to be read, or is watched.
+    pub(super) async fn look(self, look: Look, objects: &LogObjects, root: &Path, log: &Log) -> Result<(), LogError> {
         if self == Self::Alone {
             return Ok(());
         }
         let mut state = log.state.lock().await;
         // What has ended and is in the object store is the same for everybody.
-        if state.filed == Filed::Ended || is_current(log.task, &log.folder, &state).await? {
+        if state.filed == Filed::Ended {
+            return Ok(());
+        }
+        let is_known = match look {
+            Look::Files => has_known_files(log.task, &log.folder, &state).await?,
+            Look::All => is_current(log.task, &log.folder, &state).await?,
+        };
+        if is_known {
             return Ok(());
         }
         let _held = self.hold(root, log.task).await?;
@@ -90,6 +106,11 @@ pub(super) async fn is_current(task: TaskId, folder: &Path, state: &State) -> Re
     if state.parts.is_empty() {
         return Ok(state.filed == Filed::Ended);
     }
+    has_known_files(task, folder, state).await
+}
+
+/// Whether the files are those that are known, none among them.
+async fn has_known_files(task: TaskId, folder: &Path, state: &State) -> Result<bool, LogError> {
     let place = folder.to_owned();
     let found = blocking(task, move || sizes(&place).map_err(LogError::file(&place))).await?;
     Ok(state.parts.iter().map(Part::size).eq(found))

@@ -1,19 +1,21 @@
 //! All logs: the verbs, and which logs are in memory. Called by the runner service, REST and the pages.
 
 use super::error::LogError;
+use super::kept::Shares;
 use super::log::{Due, Log, LogFacts, State};
 use super::manifest::Filed;
+use super::new::NewRows;
 use super::objects::{LogObjects, manifest_path, spread};
 use super::read::{LogPage, LogText, Pieces, page, tail};
 use super::recover::{blocking, recover};
 use super::seal::{Turns, seal};
-use super::share::{Held, Sharing};
+use super::share::{Held, Look, Sharing};
 use domain::{LogBatch, LogEnd, LogRow, TaskId};
 use std::collections::{HashMap, VecDeque};
 use std::fs::TryLockError;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, watch};
@@ -27,6 +29,8 @@ const ROOM: usize = 64 * 1024;
 const LOGS: usize = 4096;
 /// So many files are open before idle ones are closed.
 const FILES: usize = 256;
+/// The lists of chunks of logs that are watched are looked at no more often.
+const LISTS: Duration = Duration::from_secs(1);
 /// So many logs are settled at a time.
 const SETTLERS: usize = 16;
 
@@ -53,7 +57,7 @@ struct Logs {
     logs: Mutex<HashMap<TaskId, Arc<Entry>>>,
     /// Counts uses; the lowest number is the longest unused.
     uses: AtomicU64,
-    files: Arc<AtomicUsize>,
+    shares: Arc<Shares>,
     turns: Turns,
 }
 
@@ -92,7 +96,7 @@ impl LogStore {
             _lock: lock,
             logs: Mutex::default(),
             uses: AtomicU64::new(0),
-            files: Arc::default(),
+            shares: Arc::default(),
             turns: Turns::default(),
         })))
     }
@@ -103,13 +107,9 @@ impl LogStore {
     /// # Errors
     /// [`LogError::Ended`] for new rows after the end; [`LogError::Full`] when there is no room. The rows before the fault may be there;
     /// who sends them all again does no harm.
-    pub async fn append(&self, batch: LogBatch) -> Result<u64, LogError> {
-        let LogBatch { task, index, rows, end } = batch;
-        self.add(task, move |facts| {
-            let known = usize::try_from(facts.rows.checked_sub(index)?).unwrap_or(usize::MAX);
-            Some((known, rows, end))
-        })
-        .await
+    pub async fn append(&self, rows: impl NewRows) -> Result<u64, LogError> {
+        let index = rows.index();
+        self.add(rows, move |facts| Some(usize::try_from(facts.rows.checked_sub(index)?).unwrap_or(usize::MAX))).await
     }
 
     /// Ends a log that nobody else ends: `why` are its last rows. One that has ended stays as it is. Answers the number of rows.
@@ -117,33 +117,30 @@ impl LogStore {
     /// # Errors
     /// As [`Self::append`].
     pub async fn finish(&self, task: TaskId, why: Vec<LogRow>) -> Result<u64, LogError> {
-        self.add(task, move |facts| (facts.end == LogEnd::Open).then_some((0, why, LogEnd::Last))).await
+        let last = LogBatch { task, index: 0, rows: why, end: LogEnd::Last };
+        self.add(last, |facts| (facts.end == LogEnd::Open).then_some(0)).await
     }
 
-    /// Adds what `choose` says at the end: how many rows are left out, the rows, whether they are the last.
-    async fn add(
-        &self,
-        task: TaskId,
-        choose: impl FnOnce(LogFacts) -> Option<(usize, Vec<LogRow>, LogEnd)>,
-    ) -> Result<u64, LogError> {
+    /// Adds rows at the end, but for so many of the first as `known` says; none when it does not say.
+    async fn add(&self, rows: impl NewRows, known: impl FnOnce(LogFacts) -> Option<usize>) -> Result<u64, LogError> {
+        let (task, end) = (rows.task(), rows.end());
         let log = self.log(task).await?;
         let mut state = Arc::clone(&log.state).lock_owned().await;
         let Logs { settings: LogSettings { folder, sharing, objects }, .. } = &*self.0;
         let held = sharing.hold(folder, task).await?;
         sharing.refresh(objects, &log, &mut state).await?;
         let facts = state.facts();
-        let Some((known, rows, end)) = choose(facts) else { return Ok(facts.rows) };
-        match (facts.end, rows.len() > known) {
+        let Some(known) = known(facts) else { return Ok(facts.rows) };
+        match (facts.end, rows.count() > known) {
             (LogEnd::Last, true) => return Err(LogError::Ended { task, rows: facts.rows }),
             (LogEnd::Last, false) => return Ok(facts.rows),
             (LogEnd::Open, false) if end == LogEnd::Open => return Ok(facts.rows),
             (LogEnd::Open, _) => {}
         }
-        let files = Arc::clone(&self.0.files);
+        let shares = Arc::clone(&self.0.shares);
         let writing = Arc::clone(&log);
         let (due, rows) = blocking(task, move || {
-            let new = rows.get(known..).unwrap_or_default();
-            let done = state.add((task, &writing.folder), &files, new, end);
+            let done = state.add((task, &writing.folder), &shares, &rows, known);
             drop(held);
             let facts = state.facts();
             writing.facts.send_if_modified(|known| std::mem::replace(known, facts) != facts);
@@ -201,11 +198,11 @@ impl LogStore {
     /// # Errors
     /// When it does not.
     pub async fn check(&self) -> Result<(), LogError> {
-        let path = self.0.settings.folder.join(format!("room-{}", std::process::id()));
+        let folder = self.0.settings.folder.clone();
         blocking(TaskId(0), move || {
-            let written = fs_err::write(&path, [0; ROOM]).map_err(LogError::file(&path));
-            let removed = fs_err::remove_file(&path).map_err(LogError::file(&path));
-            written.and(removed)
+            // A file without a name: a kill leaves nothing of it.
+            let written = tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(&[0; ROOM]));
+            written.map_err(LogError::file(&folder))
         })
         .await
     }
@@ -220,10 +217,15 @@ impl LogStore {
 
     /// Looks now and then whether other servers added to logs that are watched here, until it is dropped. For servers that share the folder.
     pub async fn follow(&self, every: Duration) {
+        let mut last = Instant::now();
         loop {
             tokio::time::sleep(every).await;
+            let look = if last.elapsed() < LISTS { Look::Files } else { Look::All };
+            if look == Look::All {
+                last = Instant::now();
+            }
             for log in self.0.watched() {
-                if let Err(error) = self.0.settings.look(&log).await {
+                if let Err(error) = self.0.settings.look(&log, look).await {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, task = %log.task, "a log that is watched cannot be looked at");
                 }
@@ -315,7 +317,7 @@ impl LogStore {
     /// The same, with what other servers did to it.
     async fn current(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
         let log = self.log(task).await?;
-        self.0.settings.look(&log).await?;
+        self.0.settings.look(&log, Look::All).await?;
         Ok(log)
     }
 
@@ -323,7 +325,7 @@ impl LogStore {
     fn entry(&self, task: TaskId) -> Arc<Entry> {
         let logs = &self.0;
         let mut map = logs.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        if map.len() > LOGS || logs.files.load(Ordering::Relaxed) > FILES {
+        if map.len() > LOGS || logs.shares.files.load(Ordering::Relaxed) > FILES {
             logs.trim(&mut map);
         }
         let entry = Arc::clone(map.entry(task).or_default());
@@ -356,8 +358,8 @@ impl LogSettings {
     }
 
     /// Makes true what is known of a log that is about to be read.
-    pub(super) async fn look(&self, log: &Log) -> Result<(), LogError> {
-        self.sharing.look(&self.objects, &self.folder, log).await
+    pub(super) async fn look(&self, log: &Log, look: Look) -> Result<(), LogError> {
+        self.sharing.look(look, &self.objects, &self.folder, log).await
     }
 }
 
@@ -376,7 +378,7 @@ impl Logs {
         tasks.sort_unstable();
         for (_, task) in tasks {
             let crowded = map.len() > LOGS / 4 * 3;
-            if !crowded && self.files.load(Ordering::Relaxed) <= FILES / 4 * 3 {
+            if !crowded && self.shares.files.load(Ordering::Relaxed) <= FILES / 4 * 3 {
                 break;
             }
             let Some(entry) = map.get(&task) else { continue };

@@ -75,7 +75,8 @@ fn form<T: DeserializeOwned>(text: &[u8]) -> Result<Body<T>, RestFault> {
 fn read_fault(error: &serde_json::Error) -> RestFault {
     let text = error.to_string();
     if error.is_syntax() || error.is_eof() {
-        return RestFault::bad(format!("the body is no JSON: {text}"));
+        // Gitea's status.
+        return RestFault::invalid(format!("the body is no JSON: {text}"));
     }
     let fault = RestFault::invalid(format!("the body is not in its shape: {text}"));
     match nearest(&text) {
@@ -107,7 +108,8 @@ mod tests {
         assert!(fault.contains("did you mean `name`?") && fault.contains("422"), "{fault}");
         assert_eq!(nearest("unknown field `zzzzzzzz`, expected one of `owner`, `name`"), None);
         let broken = serde_json::from_str::<api::NewProject>("{").unwrap_err();
-        assert!(format!("{:?}", read_fault(&broken)).contains("400"));
+        let fault = format!("{:?}", read_fault(&broken));
+        assert!(fault.contains("422") && fault.contains("no JSON"), "{fault}");
     }
 
     #[test]

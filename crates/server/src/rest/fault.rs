@@ -8,7 +8,7 @@ use crate::run::RunError;
 use api::Fault;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::control::RunnerRefusal;
+use domain::control::{RunRefusal, RunnerRefusal};
 use std::error::Error;
 use store::StoreError;
 
@@ -59,11 +59,17 @@ impl RestFault {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
     }
 
-    fn passing(error: &(dyn Error + 'static)) -> Self {
-        tracing::warn!(error, "a call failed for now");
-        let fault =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is away or busy").fix("try again in a moment");
-        Self { again: Some(2), ..fault }
+    fn passing(error: &StoreError) -> Self {
+        tracing::warn!(error = error as &dyn Error, "a call failed for now");
+        let (why, fix) = if error.is_held() {
+            (
+                "another program holds the server's database; nothing was changed",
+                "end what writes to it (a shell of sqlite3, a copy), and try again",
+            )
+        } else {
+            ("the database is away or busy", "try again in a moment")
+        };
+        Self { again: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, why).fix(fix) }
     }
 }
 
@@ -165,9 +171,10 @@ impl From<EventError> for RestFault {
 impl From<RunError> for RestFault {
     fn from(error: RunError) -> Self {
         let status = match error {
+            // Gitea's status.
+            RunError::GoesOn(_) | RunError::Store(StoreError::Run(RunRefusal::GoesOn)) => StatusCode::BAD_REQUEST,
             RunError::Store(error) => return error.into(),
             RunError::Facts(_) => return Self::inner(&error),
-            RunError::GoesOn(_) => StatusCode::CONFLICT,
             RunError::NothingFailed(_) | RunError::NoJobs(_) => StatusCode::BAD_REQUEST,
             RunError::NotItsJob { .. } => StatusCode::NOT_FOUND,
         };

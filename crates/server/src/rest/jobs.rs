@@ -16,7 +16,7 @@ use axum::response::Response;
 use domain::control::{AttemptNumber, JobNumber};
 use scheduler::Wait;
 use std::collections::HashMap;
-use store::{JobFilter, StoredJob, StoredRun};
+use store::{JobFilter, ListOrder, StoredJob, StoredRun};
 
 pub(super) fn routes() -> Vec<Route> {
     let read = Right::ReadRuns;
@@ -76,14 +76,10 @@ async fn list(State(plane): State<Plane>, caller: Caller, query: Query) -> Resul
     let mut filter = filter(&caller.place);
     filter.standings = standings;
     let total = plane.store.count_jobs(&filter).await?;
-    // Gitea lists the oldest first, the store the newest: the page is counted from the other end.
-    let left = total.saturating_sub(page.skip() as u64);
-    let here = left.min(u64::from(page.size));
-    filter.offset = u32::try_from(left - here).unwrap_or(u32::MAX);
-    filter.limit = u32::try_from(here).unwrap_or(page.size);
-    let mut jobs = if here == 0 { Vec::new() } else { plane.store.jobs_list(&filter).await? };
-    jobs.reverse();
-    let jobs = shapes(&plane, &caller, &jobs).await?;
+    filter.order = ListOrder::Oldest;
+    filter.offset = u32::try_from(page.skip()).unwrap_or(u32::MAX);
+    filter.limit = page.size;
+    let jobs = shapes(&plane, &caller, &plane.store.jobs_list(&filter).await?).await?;
     let list = api::JobList { jobs, total_count: total.cast_signed() };
     Ok(reply::page(&list, total, page, &plane.site.url, &query.uri))
 }
@@ -148,11 +144,7 @@ async fn shapes(plane: &Plane, caller: &Caller, jobs: &[StoredJob]) -> Result<Ve
         Place::Project(project) => Known::with(plane, project),
         Place::Instance | Place::Owner(..) => Known::new(plane),
     };
-    let mut shapes = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        shapes.push(known.job(job).await?);
-    }
-    Ok(shapes)
+    known.jobs(jobs).await
 }
 
 async fn show_any(State(plane): State<Plane>, caller: Caller, Path(params): Params) -> Result<Response, RestFault> {

@@ -1,4 +1,4 @@
-//! What joins a project to a forge: the webhook by which it says that something moved, and the forge that hears of its runs. Ours.
+//! What joins a project to what is outside: the webhook by which a forge says that something moved, the forge that hears of its runs, and who may clone it. Ours.
 
 use super::body::Body;
 use super::caller::Caller;
@@ -7,7 +7,7 @@ use super::reply;
 use super::route::{Route, delete, get, post, put};
 use super::shape;
 use crate::plane::Plane;
-use crate::told::{FORGE, HOOK, HookSeed, ToldForge};
+use crate::told::{FORGE, HOOK, HookSeed, READERS, ToldForge};
 use crate::watch::hook_address;
 use api::Right;
 use axum::extract::State;
@@ -37,6 +37,10 @@ pub(super) fn routes() -> Vec<Route> {
         delete("/projects/{owner}/{repo}/forge", write, "Tell no forge of the project's runs (ours)")
             .gives_nothing(204)
             .by(remove_forge),
+        put("/projects/{owner}/{repo}/readers", write, "Say who may clone the project from the server (ours)")
+            .takes::<api::SetReaders>()
+            .gives::<api::Project>(200)
+            .by(set_readers),
     ]
 }
 
@@ -102,6 +106,17 @@ async fn set_forge(
 async fn remove_forge(State(plane): State<Plane>, caller: Caller) -> Result<Response, RestFault> {
     set(&plane, &caller, (FORGE, &Value::Null), "project.forge.remove", Value::Null).await?;
     Ok(reply::nothing(StatusCode::NO_CONTENT))
+}
+
+async fn set_readers(
+    State(plane): State<Plane>,
+    caller: Caller,
+    Body(order): Body<api::SetReaders>,
+) -> Result<Response, RestFault> {
+    let readers = json!(order.readers);
+    set(&plane, &caller, (READERS, &readers), "project.readers", json!({"readers": readers})).await?;
+    let project = plane.store.project_by_id(caller.project()?.id).await?;
+    Ok(reply::ok(&shape::project(&plane.site.url, &project)))
 }
 
 async fn set(

@@ -10,15 +10,13 @@ use super::route::{Route, delete, get, post};
 use super::shape;
 use crate::access::Reach;
 use crate::plane::Plane;
+use crate::serve::is_reserved;
 use api::{PageQuery, ProjectName, Right};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use store::{NewProject, StoreError};
 
-/// Addresses of the server's own: an owner of such a name would have none.
-const RESERVED: [&str; 10] =
-    ["api", "assets", "changes", "healthz", "login", "logout", "metrics", "queue", "readyz", "runners"];
 /// A path or URL longer than this is none.
 const GIT: usize = 4096;
 
@@ -59,7 +57,7 @@ async fn add(
 ) -> Result<Response, RestFault> {
     let api::NewProject { owner, name, git } = order;
     ProjectName::new(&owner, &name).map_err(|error| RestFault::invalid(error.to_string()))?;
-    if RESERVED.contains(&owner.to_ascii_lowercase().as_str()) {
+    if is_reserved(&owner) {
         let fault =
             RestFault::invalid(format!("the owner '{owner}' would have the address of a page of the server's own"));
         return Err(fault.fix("take another word"));

@@ -13,7 +13,7 @@ use api::{PageQuery, Right};
 use axum::extract::State;
 use axum::response::Response;
 use domain::control::{JobPhase, JobStanding, Scope};
-use store::{JobFilter, Project};
+use store::{JobFilter, ListOrder, Project};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -29,13 +29,10 @@ async fn show(State(plane): State<Plane>, caller: Caller, query: Query) -> Resul
     let mut filter = within(&plane, &caller).await?;
     filter.standings = vec![JobStanding::Held, JobStanding::Queued];
     let total = plane.store.count_jobs(&filter).await?;
-    // The oldest first: the page is counted from the other end.
-    let left = total.saturating_sub(page.skip() as u64);
-    let here = left.min(u64::from(page.size));
-    filter.offset = u32::try_from(left - here).unwrap_or(u32::MAX);
-    filter.limit = u32::try_from(here).unwrap_or(page.size);
-    let mut stored = if here == 0 { Vec::new() } else { plane.store.jobs_list(&filter).await? };
-    stored.reverse();
+    filter.order = ListOrder::Oldest;
+    filter.offset = u32::try_from(page.skip()).unwrap_or(u32::MAX);
+    filter.limit = page.size;
+    let stored = plane.store.jobs_list(&filter).await?;
     let mut known = Known::new(&plane);
     let mut jobs = Vec::with_capacity(stored.len());
     for job in stored {

@@ -16,11 +16,10 @@ use domain::Conclusion;
 use domain::control::{AttemptNumber, CancelCause, JobStanding, RunId, RunPhase};
 use std::collections::HashMap;
 use std::time::Duration;
-use store::{RunFilter, StoredJob, StoredRun};
+use store::{Change, Changes, RunFilter, StoredJob, StoredRun};
 
-/// How often, and how long after each other, it is looked for the first rows of a new try.
-const LOOKS: u32 = 100;
-const LOOK: Duration = Duration::from_millis(10);
+/// The first rows of a new try are waited for so long.
+const FIRST_ROWS: Duration = Duration::from_secs(1);
 
 pub(super) type Params = Path<HashMap<String, String>>;
 
@@ -278,21 +277,35 @@ async fn rerun_job(State(plane): State<Plane>, caller: Caller, Path(params): Par
     if params.contains_key("run") && number(&params, "run")? != job.run.0 {
         return Err(RestFault::missing("job", &job.number.to_string()));
     }
+    // From before the new try: nothing of it is missed.
+    let changes = plane.store.changes().await?;
     let run = again(&plane, &caller, job.run, Rerun::Job(job.number)).await?;
-    let shown = made_again(&plane, &run, &job).await?.unwrap_or(job);
+    let made = tokio::time::timeout(FIRST_ROWS, made_again(&plane, changes, &run, &job)).await;
+    let shown = made.unwrap_or(Ok(None))?.unwrap_or(job);
     Ok(reply::created(&Known::with(&plane, caller.project()?).job(&shown).await?))
 }
 
-/// The job of a new try that is the one of before. The first rows of a try are written a moment after it.
-async fn made_again(plane: &Plane, run: &StoredRun, job: &StoredJob) -> Result<Option<StoredJob>, RestFault> {
-    for _ in 0..LOOKS {
+/// The job of a new try that is the one of before. The first rows of a try are written a moment after it, and the news tell.
+async fn made_again(
+    plane: &Plane,
+    mut changes: Changes,
+    run: &StoredRun,
+    job: &StoredJob,
+) -> Result<Option<StoredJob>, RestFault> {
+    loop {
         let jobs = plane.store.jobs(run.id, run.attempt).await?;
         if let Some(made) = jobs.into_iter().find(|made| made.id == job.id) {
             return Ok(Some(made));
         }
-        tokio::time::sleep(LOOK).await;
+        loop {
+            match changes.next().await {
+                None => return Ok(None),
+                Some(Change::Run(of) | Change::Job { run: of, .. }) if of == run.id => break,
+                Some(Change::Missed) => break,
+                Some(_) => {}
+            }
+        }
     }
-    Ok(None)
 }
 
 async fn remove(State(plane): State<Plane>, caller: Caller, Path(params): Params) -> Result<Response, RestFault> {

@@ -12,7 +12,7 @@ use super::runs::{Params, number};
 use super::shape;
 use crate::access::{
     Lifetime, MadeToken, Order, Reach, RegistrationOrder, UserOrder, issue_registration, issue_user, reach_of, revoke,
-    rotate,
+    rotate, sound_label,
 };
 use crate::plane::Plane;
 use api::{PageQuery, Place, Right};
@@ -22,9 +22,6 @@ use domain::control::{TokenId, Uses};
 use std::num::NonZeroU32;
 use std::time::Duration;
 use store::{StoreError, TokenKind};
-
-/// Pools and labels longer than this are none.
-const LONGEST_WORD: usize = 255;
 
 pub(super) fn routes() -> Vec<Route> {
     let own = Need::Own(Right::WriteTokens);
@@ -148,14 +145,7 @@ async fn make(
                 .map_or(Uses::Left(NonZeroU32::MIN), |uses| NonZeroU32::new(uses).map_or(Uses::Unlimited, Uses::Left));
             let words = pool.iter().map(|pool| ("pool", pool)).chain(labels.iter().map(|label| ("label", label)));
             for (what, word) in words {
-                if word.is_empty()
-                    || word.len() > LONGEST_WORD
-                    || word.chars().any(|c| c.is_control() || c.is_whitespace())
-                {
-                    return Err(RestFault::invalid(format!(
-                        "'{word}' is no {what}: one word of at most {LONGEST_WORD} bytes is"
-                    )));
-                }
+                sound_label(word).map_err(|fault| RestFault::invalid(format!("a {what} {fault}")))?;
             }
             let order = RegistrationOrder { order, uses, pool, labels };
             (TokenKind::Registration, issue_registration(&plane, &caller.person, &caller.actor, order).await?)

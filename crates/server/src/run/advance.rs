@@ -278,9 +278,7 @@ impl Worker {
             let open = jobs.into_iter().filter(|job| job.phase.end().is_none()).collect();
             self.queue.jobs(open);
         }
-        if !calls_ended.is_empty() {
-            self.queue.calls_left(run.id, calls_ended);
-        }
+        self.queue.calls_left(run.id, calls_ended);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use super::service::{Runners, refused};
 use crate::access::{Origin, Showing};
-use domain::control::{Admission, RunnerChange, TokenPhase, TokenUse};
+use domain::control::{Admission, Contact, RunnerChange, TokenPhase, TokenUse};
 use domain::{RunnerId, Timestamp};
 use protocol::{Caller, Code, Refusal};
 use std::collections::HashMap;
@@ -123,6 +123,11 @@ impl Runners {
 
     async fn known(&self, hash: TokenHash, runner: StoredRunner, now: Timestamp) -> Result<StoredRunner, Refusal> {
         if !self.callers.put(hash, &runner, now) {
+            return Ok(runner);
+        }
+        if let Contact::Online(_) = runner.phase.contact() {
+            // Nobody waits to hear that it is there still.
+            self.heard.note(&self.plane.store, runner.id, now);
             return Ok(runner);
         }
         let phase = self.plane.store.change_runner(runner.id, RunnerChange::Heard(now), now, None).await;

@@ -32,14 +32,15 @@ impl Drop for Open<'_> {
 
 impl Runners {
     pub(super) async fn fetch_tasks(&self, caller: Caller, fetch: Fetch) -> Result<Fetched, Refusal> {
-        let runner = self.caller(&caller).await?;
+        // What is on the heap here does not lie in each of thousands of open questions.
+        let runner = Box::pin(self.caller(&caller)).await?;
         let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };
         let request = fetch.key.map(|key| key.0);
         if let Some(request) = &request {
-            let given = self.plane.store.given_for(runner.id, request).await.map_err(refused)?;
+            let given = Box::pin(self.plane.store.given_for(runner.id, request)).await.map_err(refused)?;
             if !given.is_empty() {
                 let given = given.into_iter().map(|(task, job)| Given { task, job }).collect();
-                return Ok(Fetched { tasks: self.tasks(given).await, ..nothing });
+                return Ok(Fetched { tasks: Box::pin(self.tasks(given)).await, ..nothing });
             }
         }
         if runner.phase.admission() != Admission::Open {
@@ -58,22 +59,25 @@ impl Runners {
         // Its key may have been taken back while the question was open (`security` R10).
         if !given.is_empty()
             && asked.elapsed() >= BELIEVED
-            && let Err(refusal) = self.anew(&caller).await
+            && let Err(refusal) = Box::pin(self.anew(&caller)).await
         {
             for given in given {
-                self.give_back(&given).await;
+                Box::pin(self.give_back(&given)).await;
             }
             return Err(refusal);
         }
-        Ok(Fetched { tasks: self.tasks(given).await, ..nothing })
+        Ok(Fetched { tasks: Box::pin(self.tasks(given)).await, ..nothing })
     }
 
     /// A job that its runner is not to have after all waits again.
     async fn give_back(&self, given: &Given) {
         let (now, task) = (self.plane.now(), given.task.id);
         let change = JobChange::Expired { task, at: now };
-        if let Err(error) = self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, %task, "a job waits again only when its lease is over");
+        match self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
+            Ok(_) => self.plane.queue.requeued(given.job.number),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, %task, "a job waits again only when its lease is over");
+            }
         }
     }
 

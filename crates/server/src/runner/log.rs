@@ -1,8 +1,8 @@
 //! A runner sends rows of a log: straight to the log store. Whose task it is is asked once.
 
 use super::service::Runners;
-use crate::logs::LogError;
-use domain::{LogBatch, RunnerId, TaskId};
+use crate::logs::{LogError, NewRows};
+use domain::{RunnerId, TaskId};
 use protocol::{Caller, Code, Refusal};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -33,13 +33,14 @@ impl LogOwners {
 }
 
 impl Runners {
-    pub(super) async fn take_rows(&self, caller: Caller, batch: LogBatch) -> Result<u64, Refusal> {
+    pub(super) async fn take_rows(&self, caller: Caller, batch: impl NewRows) -> Result<u64, Refusal> {
         let runner = self.caller(&caller).await?;
-        if !self.logs.is(batch.task, runner.id) {
-            let (task, _) = self.own_task(&runner, batch.task).await?;
+        let task = batch.task();
+        if !self.logs.is(task, runner.id) {
+            let (task, _) = self.own_task(&runner, task).await?;
             self.logs.put(task.id, runner.id);
         }
-        self.plane.counts.rows(batch.rows.len() as u64);
+        self.plane.counts.rows(batch.count() as u64);
         self.plane.logs.append(batch).await.map_err(|error| {
             let code = match &error {
                 // The words that agents of both forges know as final.

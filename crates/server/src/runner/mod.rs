@@ -3,6 +3,7 @@
 
 mod caller;
 mod fetch;
+mod heard;
 mod log;
 mod register;
 mod report;

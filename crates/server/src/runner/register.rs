@@ -1,7 +1,7 @@
 //! A runner comes: `Register` with a registration token, `Declare` at each start.
 
 use super::service::{Runners, refused};
-use crate::access::{self, Showing};
+use crate::access::{self, LabelFault, Showing};
 use crate::keys;
 use domain::control::{RunnerPhase, RunnerStanding, TokenPhase, TokenUse, Work};
 use domain::{RunnerLife, RunnerStatus, RunnerUuid, Secret};
@@ -12,7 +12,6 @@ use store::{AuditEntry, NewRunner, RunnerFacts, StoredRunner, StoredToken, Token
 /// A runner that lasts takes at most so many jobs at a time; how many it takes it says by asking.
 const CAPACITY: NonZeroU32 = NonZeroU32::new(4096).expect("more than none");
 /// What people and databases can hold (`runner-protocol` 3.2).
-const NAME: usize = 255;
 const LABELS: usize = 256;
 
 /// What the server can do beyond the first protocol, for agents that look.
@@ -121,17 +120,14 @@ fn sound(name: &str, version: &str, labels: &[String]) -> Result<(), Refusal> {
     if labels.len() > LABELS {
         return bad("there are more than 256 labels");
     }
-    let mut words = labels.iter().map(String::as_str).chain([name, version]);
-    if words.clone().any(|word| word.len() > NAME) {
-        return bad("the name, the version or a label is longer than 255 bytes");
+    for (what, word) in [("name", name), ("version", version)] {
+        match access::sound_label(word) {
+            // Gitea takes a runner that says no version.
+            Ok(()) | Err(LabelFault::Empty) => {}
+            Err(fault) => return bad(&format!("the {what} {fault}")),
+        }
     }
-    if words.any(|word| word.contains(char::is_control)) {
-        return bad("the name, the version or a label holds a control character");
-    }
-    if labels.iter().any(|label| label.trim().is_empty()) {
-        return bad("a label is empty");
-    }
-    Ok(())
+    labels.iter().try_for_each(|label| access::sound_label(label).or_else(|fault| bad(&format!("a label {fault}"))))
 }
 
 /// Whether a runner may have these labels: a registration token may be for some alone (`security` R16).

@@ -1,11 +1,13 @@
 //! The service as the protocol mounts it.
 
 use super::caller::Callers;
+use super::heard::Heard;
 use super::log::LogOwners;
 use super::report::Tasks;
 use crate::plane::Plane;
 use protocol::{
-    Caller, Code, Declaration, Declared, Fetch, Fetched, Refusal, Registration, Report, Reported, Runner, RunnerService,
+    Caller, Code, Declaration, Declared, Fetch, Fetched, PackedRows, Refusal, Registration, Report, Reported, Runner,
+    RunnerService,
 };
 use store::StoreError;
 use tokio::sync::Semaphore;
@@ -18,6 +20,7 @@ const STRANGERS: usize = 4;
 pub struct Runners {
     pub(super) plane: Plane,
     pub(super) callers: Callers,
+    pub(super) heard: Heard,
     pub(super) logs: LogOwners,
     pub(super) tasks: Tasks,
     /// Keys and tokens that are not known yet are looked up so many at a time: the database is there for others too.
@@ -31,6 +34,7 @@ impl Runners {
         Self {
             plane,
             callers: Callers::default(),
+            heard: Heard::default(),
             logs: LogOwners::default(),
             tasks: Tasks::default(),
             strangers: Semaphore::new(STRANGERS),
@@ -62,6 +66,10 @@ impl RunnerService for Runners {
 
     async fn log(&self, caller: Caller, batch: domain::LogBatch) -> Result<u64, Refusal> {
         self.take_rows(caller, batch).await
+    }
+
+    async fn log_packed(&self, caller: Caller, rows: PackedRows) -> Result<u64, Refusal> {
+        self.take_rows(caller, rows).await
     }
 }
 

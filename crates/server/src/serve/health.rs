@@ -60,10 +60,13 @@ async fn look(plane: &Plane) -> Readiness {
     };
     match tokio::time::timeout(PATIENCE, plane.store.check()).await {
         Ok(Ok(())) => {}
+        Ok(Err(error)) if error.is_held() => {
+            return not(&error, "another program holds the database: nothing can be written\n");
+        }
         Ok(Err(error)) => {
             return not(&error, "the database does not take what is written: it is away, or its disk is full\n");
         }
-        Err(error) => return not(&error, "the database does not answer\n"),
+        Err(error) => return not(&error, "the database does not answer: it is away, or another program holds it\n"),
     }
     match plane.logs.check().await {
         Ok(()) => (StatusCode::OK, "ready\n"),

@@ -161,6 +161,8 @@ impl Addresses {
 
     /// A place for one more of this address. This machine's own programs are not counted: a proxy may be one of them.
     fn seat(&self, address: IpAddr) -> Option<Seat> {
+        // A socket of both families writes IPv4's addresses as IPv6.
+        let address = address.to_canonical();
         if let Some(most) = self.most.filter(|_| !address.is_loopback()) {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
             let taken = taken.entry(address).or_insert(0);
@@ -199,7 +201,7 @@ mod tests {
     fn one_address_has_half_of_the_places() {
         let all = door(4, false);
         let one = "192.0.2.1".parse().unwrap();
-        let seats = [all.seat(one).unwrap(), all.seat(one).unwrap()];
+        let seats = [all.seat(one).unwrap(), all.seat("::ffff:192.0.2.1".parse().unwrap()).unwrap()];
         assert!(all.seat(one).is_none());
         assert!(all.seat("192.0.2.2".parse().unwrap()).is_some());
         drop(seats);
@@ -211,7 +213,9 @@ mod tests {
     fn a_proxy_and_this_machine_have_all() {
         let (proxied, own) = (door(2, true), door(2, false));
         let seats: Vec<_> = (0..3).map(|_| proxied.seat("192.0.2.1".parse().unwrap()).unwrap()).collect();
-        let more: Vec<_> = (0..3).map(|_| own.seat("127.0.0.1".parse().unwrap()).unwrap()).collect();
+        let own_addresses = ["127.0.0.1", "::1", "::ffff:127.0.0.1"];
+        let more: Vec<_> = own_addresses.iter().map(|address| own.seat(address.parse().unwrap()).unwrap()).collect();
         assert_eq!(seats.len() + more.len(), 6);
+        assert!(own.taken.lock().unwrap().is_empty());
     }
 }

@@ -5,12 +5,14 @@
 mod health;
 mod listen;
 mod pace;
+mod reserved;
 mod routes;
 mod settings;
 mod start;
 mod tls;
 
 pub use pace::Pace;
-pub use settings::{CONNECTIONS, FOLDERS, ServeError, ServerSettings};
+pub use reserved::is_reserved;
+pub use settings::{ActionsFrom, CONNECTIONS, FOLDERS, ServeError, ServerSettings};
 pub use start::{Running, start};
-pub use tls::{Tls, TlsError};
+pub use tls::{Renewal, Tls, TlsError};

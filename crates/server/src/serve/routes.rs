@@ -18,7 +18,7 @@ pub(super) fn routes(plane: &Plane, hints: Hints) -> Router {
 
 fn rooms(plane: &Plane, hints: Hints) -> Router {
     let runners = Arc::new(Runners::new(plane.clone()));
-    let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(TokenGate::new(plane.clone())));
+    let git = GitHttp::new(Arc::clone(&plane.projects), Arc::new(TokenGate::new(plane.clone())), plane.access.trust());
     Router::new()
         .merge(super::health::routes(plane))
         .nest(protocol::BASE_PATH, protocol::router(runners))

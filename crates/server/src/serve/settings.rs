@@ -25,6 +25,8 @@ pub struct ServerSettings {
     pub trust: Trust,
     /// Folders of workflows, the first that a commit has counts.
     pub folders: Vec<String>,
+    /// Where actions come from that name no server.
+    pub actions: ActionsFrom,
     /// What ends TLS, where the server itself does.
     pub tls: Option<Tls>,
     /// Connections at once; those beyond wait.
@@ -35,6 +37,30 @@ pub struct ServerSettings {
     pub sweep: SweepSettings,
     /// This program's version.
     pub version: &'static str,
+}
+
+/// Where actions come from that name no server (`uses: actions/checkout@v4`). Runners are told with each job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ActionsFrom {
+    /// <https://github.com>.
+    #[default]
+    GitHub,
+    /// The server itself: from projects that all jobs may clone.
+    Own,
+    /// Another server.
+    Url(String),
+}
+
+impl ActionsFrom {
+    /// The address; `own` is the server's.
+    pub(super) fn address(&self, own: &str) -> String {
+        let address = match self {
+            Self::GitHub => "https://github.com",
+            Self::Own => own,
+            Self::Url(url) => url,
+        };
+        address.trim_end_matches('/').to_owned()
+    }
 }
 
 /// Folders that forges read workflows from, in the order in which they are looked for.

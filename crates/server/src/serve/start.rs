@@ -2,7 +2,7 @@
 
 use super::listen::{Door, listen};
 use super::routes::routes;
-use super::{ServeError, ServerSettings};
+use super::{Renewal, ServeError, ServerSettings, Tls};
 use crate::access::{Access, Trust, first_admin};
 use crate::count::Counts;
 use crate::dispatch::{Dispatcher, Follower, dispatcher};
@@ -32,6 +32,9 @@ const GRACE: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(60);
 /// Between two tries to be the one that starts.
 const TURN: Duration = Duration::from_millis(20);
+const LONGEST_TURN: Duration = Duration::from_secs(1);
+/// The files of the certificate are looked at this often.
+const RENEW: Duration = Duration::from_secs(10);
 /// Watched logs that other servers write are looked at this often.
 const FOLLOW: Duration = Duration::from_millis(50);
 
@@ -78,6 +81,9 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     loops.spawn(Teller::new(plane.clone(), TellSettings::default()).run(stopped.clone()));
     let (hints, hinted) = hints();
     loops.spawn(Watcher::new(plane.clone(), WatchSettings::default(), hinted).run(stopped.clone()));
+    if let Some(tls) = settings.tls.clone() {
+        loops.spawn(renew(tls, stopped.clone()));
+    }
     let router = routes(&plane, hints);
     let door = Door {
         pace: settings.pace,
@@ -112,11 +118,16 @@ type Opened = (Plane, Dispatcher, Worker, Leadership);
 
 /// Of several servers that start at once one makes keys and the first token, and the others find them.
 async fn turn(store: &Store) -> Result<Leadership, StoreError> {
+    let mut pause = TURN;
     loop {
-        match store.lead("start").await? {
-            Some(turn) => return Ok(turn),
-            None => tokio::time::sleep(TURN).await,
+        if let Some(turn) = store.lead("start").await? {
+            return Ok(turn);
         }
+        if pause == TURN {
+            tracing::info!("another server of this database is starting; this one waits for its turn");
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_TURN);
     }
 }
 
@@ -149,6 +160,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
         .clone()
         .unwrap_or_else(|| format!("{}://{address}", if settings.tls.is_some() { "https" } else { "http" }));
     let site = Site {
+        actions: settings.actions.address(&url),
         url: url.trim_end_matches('/').to_owned(),
         version: settings.version,
         folders: settings.folders.clone(),
@@ -181,6 +193,24 @@ async fn follow_logs(plane: Plane, mut stopped: watch::Receiver<bool>) {
     tokio::select! {
         () = plane.logs.follow(FOLLOW) => {}
         _ = stopped.changed() => {}
+    }
+}
+
+/// Takes a new certificate when its files are others: who renews one does not stop the server.
+async fn renew(tls: Tls, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RENEW) => {}
+            _ = stopped.changed() => return,
+        }
+        match tls.look() {
+            Ok(Renewal::Same) => {}
+            Ok(Renewal::Renewed) => tracing::info!("the server's certificate is another now"),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the server's new certificate cannot be used; the one before is used on"
+            ),
+        }
     }
 }
 

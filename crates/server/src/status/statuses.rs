@@ -10,16 +10,14 @@ use store::{Project, StoredJob, StoredRun};
 pub(super) fn statuses(site: &str, project: &Project, run: &StoredRun, jobs: &[StoredJob]) -> Vec<Status> {
     let workflow = workflow_name(run);
     let page = format!("{site}/{}/runs/{}", project.full_name(), run.id);
-    if let Some(fault) = &run.fault {
+    if let (Some(fault), []) = (&run.fault, jobs) {
         let status = Status {
             state: State::Error,
             context: format!("{workflow} ({})", run.event),
             description: fault.lines().next().unwrap_or_default().to_owned(),
-            target_url: page.clone(),
+            target_url: page,
         };
-        if jobs.is_empty() {
-            return vec![status.fitted()];
-        }
+        return vec![status.fitted()];
     }
     let told = jobs.iter().filter_map(|job| {
         let (state, description) = standing(job)?;

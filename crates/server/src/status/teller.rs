@@ -1,19 +1,23 @@
 //! The loop, and what a tick came to.
 
+use super::again::{Pause, Refused, Standing, Then, pause, then};
 use super::statuses::statuses;
+use crate::lead::Lead;
 use crate::plane::Plane;
 use crate::told::ToldForge;
 use domain::Timestamp;
 use domain::control::{ProjectId, RunId};
 use forge::{Forge, ForgeError, Place, Status};
 use futures_util::future::join_all;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use store::{Project, StoreError, StoredRun};
 use tokio::sync::watch;
 
-/// So many runs of a project are looked at in one tick.
+/// So many runs of a project are looked at in one tick, beside those that its forge refused.
 const RUNS: u32 = 64;
+/// So many runs of a project that its forge refuses are remembered; of more, it is told no more at once.
+const REFUSED: usize = 256;
 
 /// How often the teller looks, and how it waits after a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +28,12 @@ pub struct TellSettings {
     pub first_pause: Duration,
     /// It waits no longer than this.
     pub longest_pause: Duration,
-    /// What a forge refuses of one run alone, such as a commit that it does not have, is tried so often.
+    /// A run that is over and that its forge refuses alone, for a commit that it does not have, is tried so often at this pace,
     pub tries: u32,
+    /// and then so often more,
+    pub late_tries: u32,
+    /// with this in between. One that comes to stand otherwise is told at once.
+    pub late_pause: Duration,
 }
 
 impl Default for TellSettings {
@@ -35,6 +43,8 @@ impl Default for TellSettings {
             first_pause: Duration::from_secs(2),
             longest_pause: Duration::from_mins(5),
             tries: 6,
+            late_tries: 24,
+            late_pause: Duration::from_hours(1),
         }
     }
 }
@@ -55,25 +65,21 @@ pub struct Told {
 pub struct Teller {
     plane: Plane,
     settings: TellSettings,
-    /// The forges of projects, and what each was made of.
-    forges: HashMap<ProjectId, (ToldForge, Forge)>,
-    projects: HashMap<ProjectId, Pause>,
-    runs: HashMap<RunId, Pause>,
+    /// Of several servers one tells: what another one says later would stand above what is newer.
+    lead: Lead,
+    /// Those whose forge is named.
+    projects: HashMap<ProjectId, Known>,
 }
 
-/// After a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Pause {
-    until: Timestamp,
-    faults: u32,
-}
-
-/// How a look at a project ended.
-struct Looked {
-    project: ProjectId,
-    told: usize,
-    runs: Vec<(RunId, ForgeError)>,
-    fault: Option<Fault>,
+/// What is known of a project's forge.
+#[derive(Debug)]
+struct Known {
+    /// What its client was made of.
+    of: ToldForge,
+    /// None where it cannot be made.
+    forge: Option<Forge>,
+    pause: Option<Pause>,
+    refused: HashMap<RunId, Refused>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +94,7 @@ impl Teller {
     /// One that has told nothing yet.
     #[must_use]
     pub fn new(plane: Plane, settings: TellSettings) -> Self {
-        Self { plane, settings, forges: HashMap::new(), projects: HashMap::new(), runs: HashMap::new() }
+        Self { plane, settings, lead: Lead::of("status"), projects: HashMap::new() }
     }
 
     /// Tells until told to stop.
@@ -107,87 +113,110 @@ impl Teller {
         }
     }
 
-    /// Tells the forges of all projects what is new.
+    /// Tells the forges of all projects what is new; nothing where another server does it.
     ///
     /// # Errors
     /// When the projects cannot be listed. What is wrong with one of them is told in the log and does not keep the others.
     pub async fn tick(&mut self) -> Result<Told, StoreError> {
         let now = self.plane.now();
-        let mut named = Vec::new();
-        for project in self.plane.store.projects().await? {
-            let is_paused = self.projects.get(&project.id).is_some_and(|pause| pause.until > now);
-            if let Some(told) = ToldForge::of(&project)
-                && !is_paused
-                && let Some(forge) = self.forge(&project, told)
-            {
-                named.push((project, forge));
-            }
+        let projects = self.plane.store.projects().await?;
+        let named: Vec<_> =
+            projects.into_iter().filter_map(|project| Some((ToldForge::of(&project)?, project))).collect();
+        let ids: HashSet<ProjectId> = named.iter().map(|(_, project)| project.id).collect();
+        self.projects.retain(|id, _| ids.contains(id));
+        if named.is_empty() || !self.lead.is_ours(&self.plane.store).await? {
+            return Ok(Told::default());
         }
-        let looked = join_all(named.iter().map(|(project, forge)| self.look(project, forge, now))).await;
-        let mut all = Told::default();
-        for (looked, (project, _)) in looked.into_iter().zip(&named) {
-            all.told += looked.told;
-            for (run, error) in looked.runs {
-                all.faults += 1;
-                all.given_up += usize::from(self.put_off(project, run, &error, now).await?);
-            }
-            self.note(project, looked.project, looked.fault, &mut all, now);
+        let mut looks = Vec::with_capacity(named.len());
+        for (of, project) in named {
+            let known = match self.projects.remove(&project.id) {
+                Some(known) if known.of == of => known,
+                // Another token or place may mend what was wrong.
+                _ => Known { forge: self.forge(&project, &of), of, pause: None, refused: HashMap::new() },
+            };
+            looks.push((project, known));
         }
-        Ok(all)
+        let told = join_all(looks.iter_mut().map(|(project, known)| self.look(project, known, now))).await;
+        self.projects.extend(looks.into_iter().map(|(project, known)| (project.id, known)));
+        Ok(told.into_iter().fold(Told::default(), |all, one| Told {
+            told: all.told + one.told,
+            faults: all.faults + one.faults,
+            given_up: all.given_up + one.given_up,
+        }))
     }
 
     /// The client of a project's forge; none where it cannot be made, which is told once.
-    fn forge(&mut self, project: &Project, told: ToldForge) -> Option<Forge> {
-        if let Some((of, forge)) = self.forges.get(&project.id)
-            && *of == told
-        {
-            return Some(forge.clone());
-        }
-        // Another token or place may mend what was wrong.
-        self.projects.remove(&project.id);
+    fn forge(&self, project: &Project, told: &ToldForge) -> Option<Forge> {
         let place = Place::parse(&told.url, Some(told.kind)).map_err(|error| error.to_string());
         let token = told.token(&self.plane.keys, project).map_err(|error| error.to_string());
         let made = place.and_then(|place| Forge::new(place, &token?).map_err(|error| error.to_string()));
-        match made {
-            Ok(forge) => {
-                self.forges.insert(project.id, (told, forge.clone()));
-                Some(forge)
+        made.inspect_err(|error| {
+            tracing::warn!(project = project.full_name(), error, "its forge is not told anything");
+        })
+        .ok()
+    }
+
+    /// Tells the forge of one project. After a fault it is left alone for a while; the first is told.
+    async fn look(&self, project: &Project, known: &mut Known, now: Timestamp) -> Told {
+        let mut told = Told::default();
+        let Some(forge) = known.forge.clone() else { return told };
+        if known.pause.is_some_and(|pause| pause.until > now) {
+            return told;
+        }
+        match self.tell(project, &forge, known, now, &mut told).await {
+            Ok(()) if known.pause.take().is_some() => {
+                tracing::info!(project = project.full_name(), "its forge takes statuses again");
             }
-            Err(error) => {
-                tracing::warn!(project = project.full_name(), error, "its forge is not told anything");
-                let until = Timestamp(self.plane.now().0.saturating_add(millis(self.settings.longest_pause)));
-                self.projects.insert(project.id, Pause { until, faults: 1 });
-                None
+            Ok(()) => {}
+            Err(fault) => {
+                told.faults += 1;
+                let faults = known.pause.map_or(0, |pause| pause.faults) + 1;
+                if faults == 1 {
+                    tracing::warn!(
+                        project = project.full_name(),
+                        error = &fault as &dyn std::error::Error,
+                        "its forge takes no status; it is tried again and again"
+                    );
+                }
+                known.pause = Some(Pause { until: now.after(pause(&self.settings, faults)), faults });
             }
         }
+        told
     }
 
-    async fn look(&self, project: &Project, forge: &Forge, now: Timestamp) -> Looked {
-        let mut looked = Looked { project: project.id, told: 0, runs: Vec::new(), fault: None };
-        looked.fault = self.tell(project, forge, now, &mut looked).await.err();
-        looked
-    }
-
-    async fn tell(&self, project: &Project, forge: &Forge, now: Timestamp, looked: &mut Looked) -> Result<(), Fault> {
-        for run in self.plane.store.untold_runs(project.id, RUNS).await? {
-            if self.runs.get(&run.id).is_some_and(|pause| pause.until > now) {
+    async fn tell(
+        &self,
+        project: &Project,
+        forge: &Forge,
+        known: &mut Known,
+        now: Timestamp,
+        told: &mut Told,
+    ) -> Result<(), Fault> {
+        // Those that wait hold up no others.
+        let most = RUNS.saturating_add(u32::try_from(known.refused.len()).unwrap_or(u32::MAX));
+        let runs = self.plane.store.untold_runs(project.id, most).await?;
+        let ids: HashSet<RunId> = runs.iter().map(|run| run.id).collect();
+        known.refused.retain(|id, _| ids.contains(id));
+        for run in runs {
+            let standing = Standing::of(&run);
+            if known.refused.get(&run.id).is_some_and(|refused| refused.waits(standing, now)) {
                 continue;
             }
-            match self.tell_run(project, forge, &run, looked).await {
-                Err(Fault::Forge(error)) if error.is_of_this_alone() => looked.runs.push((run.id, error)),
-                done => done?,
+            match self.tell_run(project, forge, &run, told).await {
+                Err(Fault::Forge(error)) if error.is_of_this_alone() => {
+                    told.faults += 1;
+                    self.put_off(project, known, (&run, standing), &error, now, told).await?;
+                }
+                done => {
+                    done?;
+                    known.refused.remove(&run.id);
+                }
             }
         }
         Ok(())
     }
 
-    async fn tell_run(
-        &self,
-        project: &Project,
-        forge: &Forge,
-        run: &StoredRun,
-        looked: &mut Looked,
-    ) -> Result<(), Fault> {
+    async fn tell_run(&self, project: &Project, forge: &Forge, run: &StoredRun, told: &mut Told) -> Result<(), Fault> {
         let store = &self.plane.store;
         let jobs = store.jobs(run.id, run.attempt).await?;
         let said = store.said(run.id).await?;
@@ -197,7 +226,7 @@ impl Teller {
                 continue;
             }
             forge.set_status(&run.commit, &status).await?;
-            looked.told += 1;
+            told.told += 1;
             // Whoever dies here says it once more.
             store.note_said(run.id, &status.context, &now_said).await?;
         }
@@ -208,63 +237,39 @@ impl Teller {
         Ok(())
     }
 
-    /// Whether a run is given up.
+    /// A run that its forge refuses waits, or is told no more.
     async fn put_off(
-        &mut self,
+        &self,
         project: &Project,
-        run: RunId,
+        known: &mut Known,
+        (run, standing): (&StoredRun, Standing),
         error: &ForgeError,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let faults = self.runs.get(&run).map_or(0, |pause| pause.faults) + 1;
-        if faults < self.settings.tries {
-            self.runs.insert(run, Pause { until: self.until(faults, now), faults });
-            return Ok(false);
-        }
-        tracing::warn!(
-            project = project.full_name(),
-            %run,
-            error = error as &dyn std::error::Error,
-            "the forge is told no more of this run"
-        );
-        self.runs.remove(&run);
-        let attempt = self.plane.store.run(run).await?.attempt;
-        self.plane.store.note_told(run, attempt).await?;
-        Ok(true)
-    }
-
-    /// After a look: the next one soon, or after a pause, of which the first is told.
-    fn note(&mut self, project: &Project, id: ProjectId, fault: Option<Fault>, all: &mut Told, now: Timestamp) {
-        let Some(fault) = fault else {
-            if self.projects.remove(&id).is_some() {
-                tracing::info!(project = project.full_name(), "its forge takes statuses again");
+        told: &mut Told,
+    ) -> Result<(), StoreError> {
+        let (name, id) = (project.full_name(), run.id);
+        let before = known.refused.remove(&id);
+        let then = then(&self.settings, before.as_ref(), standing, now);
+        match then {
+            Then::Soon(refused) | Then::Late(refused) if known.refused.len() < REFUSED => {
+                if matches!(then, Then::Late(_)) && refused.pause.faults == self.settings.tries {
+                    let error = error as &dyn std::error::Error;
+                    tracing::warn!(project = name, run = %id, error, "the forge refuses this run; it is tried for a day more");
+                }
+                known.refused.insert(id, refused);
             }
-            return;
-        };
-        all.faults += 1;
-        let faults = self.projects.get(&id).map_or(0, |pause| pause.faults) + 1;
-        if faults == 1 {
-            let error = &fault as &dyn std::error::Error;
-            tracing::warn!(
-                project = project.full_name(),
-                error,
-                "its forge takes no status; it is tried again and again"
-            );
+            _ => {
+                self.plane.store.note_told(id, run.attempt).await?;
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(project = name, run = %id, error, "the forge is told no more of this run");
+                told.given_up += 1;
+            }
         }
-        self.projects.insert(id, Pause { until: self.until(faults, now), faults });
-    }
-
-    fn until(&self, faults: u32, now: Timestamp) -> Timestamp {
-        let pause = self.settings.first_pause.saturating_mul(1_u32.checked_shl(faults - 1).unwrap_or(u32::MAX));
-        Timestamp(now.0.saturating_add(millis(pause.min(self.settings.longest_pause))))
+        Ok(())
     }
 }
 
 /// What is remembered of a status: all but its context.
 fn words(status: &Status) -> String {
     serde_json::json!([status.state, status.description, status.target_url]).to_string()
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -54,8 +54,7 @@ impl Steady {
     /// The moment that is so long ago, jumps of the clock left out: nothing of before it is younger.
     pub(super) fn ago(&self, age: Duration, now: Timestamp) -> Timestamp {
         let leapt: Duration = self.leaps.iter().map(|(_, leap)| *leap).sum();
-        let back = u64::try_from(age.saturating_add(leapt).as_millis()).unwrap_or(u64::MAX);
-        Timestamp(now.0.saturating_sub(back))
+        now.before(age.saturating_add(leapt))
     }
 }
 

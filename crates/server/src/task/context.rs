@@ -5,15 +5,12 @@ use crate::run::{JobFacts, RunFacts};
 use domain::Secret;
 use serde_json::{Map, Value, json};
 
-/// Where actions come from that name no server.
-const ACTIONS: &str = "https://github.com";
-
 /// The context. Runners of Gitea look for `gitea_…`, those of Forgejo for `forgejo_…` first.
 pub(super) fn context(site: &Site, run: &RunFacts, job: &JobFacts, token: &Secret) -> Map<String, Value> {
     let mut context = run.github.as_object().cloned().unwrap_or_default();
     context.insert("job".to_owned(), job.key.as_str().into());
     context.insert("token".to_owned(), token.expose().into());
-    context.insert("gitea_default_actions_url".to_owned(), ACTIONS.into());
+    context.insert("gitea_default_actions_url".to_owned(), site.actions.as_str().into());
     context.insert("gitea_runtime_token".to_owned(), token.expose().into());
     context.insert("forgejo_server_version".to_owned(), site.version.into());
     if let Some(inputs) = &job.event_inputs {

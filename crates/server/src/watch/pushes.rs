@@ -18,7 +18,7 @@ const TAKEN: Duration = Duration::from_secs(10);
 pub(super) async fn make(plane: &Plane, now: Timestamp) -> Result<usize, StoreError> {
     let mut runs = 0;
     loop {
-        let pushes = plane.store.take_pushes(now, later(plane.now().max(now), TAKEN), AT_ONCE).await?;
+        let pushes = plane.store.take_pushes(now, plane.now().max(now).after(TAKEN), AT_ONCE).await?;
         if pushes.is_empty() {
             return Ok(runs);
         }
@@ -66,9 +66,5 @@ async fn again(
         ?pause,
         "a push started no run yet; it is tried again"
     );
-    plane.store.put_off_push(push.id, later(now, pause)).await
-}
-
-fn later(now: Timestamp, time: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).min(i64::MAX.cast_unsigned()))
+    plane.store.put_off_push(push.id, now.after(pause)).await
 }

@@ -146,7 +146,8 @@ async fn what_is_no_whole_backup_changes_nothing() {
     let bytes = std::fs::read(&good).unwrap();
     let mut bent = bytes.clone();
     let middle = bent.len() / 2;
-    bent[middle] ^= 0x10;
+    // A single bit may be one that means nothing.
+    bent[middle..middle + 64].iter_mut().for_each(|byte| *byte ^= 0x5a);
     let packed = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
     let bad: Vec<(&str, Vec<u8>)> = vec![
         ("empty", Vec::new()),

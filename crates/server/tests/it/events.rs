@@ -4,6 +4,8 @@ use crate::plane::World;
 use domain::control::RunPhase;
 use domain::{Conclusion, Timestamp};
 use server::event::{fire, push, read_schedules};
+use std::future::Future as _;
+use std::task::Poll;
 use store::{RefChange, RefMove, RunFilter, StoredRun, WorkflowState};
 
 const HOUR: u64 = 3_600_000;
@@ -40,6 +42,49 @@ async fn what_is_due_runs_once_and_what_was_missed_does_not_pile_up() {
     world.repository.commit("second", &[(".github/workflows/hourly.yml", &workflow("push"))]);
     read_schedules(plane, &world.project).await.unwrap();
     assert_eq!(fire(plane, Timestamp(later.0 + 9 * HOUR)).await.unwrap().runs, 0);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_stopped_anywhere_leaves_one_run_to_each_time() {
+    let file = ".github/workflows/hourly.yml";
+    let world = World::with(&[(file, &workflow("{schedule: [{cron: '0 * * * *'}]}"))]).await;
+    let plane = &world.server.plane;
+    read_schedules(plane, &world.project).await.unwrap();
+    let mut now = plane.now();
+    // Stopped where it waits for the first time, for the second, and so on, until it is not stopped any more.
+    for (steps, made) in (0..).zip(1..) {
+        now = Timestamp(now.0 + HOUR);
+        let mut left = steps;
+        let mut firing = Box::pin(fire(plane, now));
+        let is_done = std::future::poll_fn(|context| match (firing.as_mut().poll(context), left) {
+            (Poll::Ready(_), _) => Poll::Ready(true),
+            (Poll::Pending, 0) => Poll::Ready(false),
+            (Poll::Pending, _) => {
+                left -= 1;
+                Poll::Pending
+            }
+        })
+        .await;
+        drop(firing);
+        fire(plane, now).await.unwrap();
+        assert_eq!(runs(&world).await.len(), made, "stopped after {steps} steps");
+        assert!(plane.store.due_schedules(now, 9).await.unwrap().is_empty());
+        if is_done {
+            // How many there are depends on what is done by the time of the next look.
+            assert!(steps > 2, "{steps}");
+            break;
+        }
+    }
+    // A repository that cannot be read takes no time away: it is tried again soon.
+    now = Timestamp(now.0 + HOUR);
+    let (git, away) = (world.repository.path().to_owned(), world.repository.path().with_extension("away"));
+    std::fs::rename(&git, &away).unwrap();
+    let fired = fire(plane, now).await.unwrap();
+    assert_eq!((fired.runs, fired.failed), (0, 1));
+    std::fs::rename(&away, &git).unwrap();
+    assert_eq!(fire(plane, now).await.unwrap().runs, 0);
+    assert_eq!(fire(plane, Timestamp(now.0 + HOUR / 6)).await.unwrap().runs, 1);
     world.server.stop().await;
 }
 

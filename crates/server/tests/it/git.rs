@@ -4,6 +4,7 @@ use crate::rest::Rest;
 use api::Right;
 use async_trait::async_trait;
 use domain::Secret;
+use server::access::Trust;
 use server::git::{Asker, Gate, GitHttp, Refusal, routes};
 use source::CommitId;
 use source::project::{GitProtocol, GitService, ProjectError, ProjectOptions, Projects};
@@ -31,7 +32,7 @@ impl Gate for OneProject {
 async fn serve(temp: &TempRepository) -> String {
     let projects = Projects::open(ProjectOptions::new(temp.around().join("mirrors"))).unwrap();
     let gate = OneProject(temp.path().to_str().unwrap().to_owned());
-    let app = routes(GitHttp::new(Arc::new(projects), Arc::new(gate)));
+    let app = routes(GitHttp::new(Arc::new(projects), Arc::new(gate), Trust::Network));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -169,6 +170,29 @@ async fn a_person_clones_what_its_token_reaches_and_a_job_its_own_project() {
         assert!(said.contains("refs/heads/main"), "{said}");
         assert!(listed(token, "lab/other").await.contains("not found"));
     }
+    // What holds actions is cloned by jobs of every project, and by nobody else until it says so.
+    let temp = TempRepository::with(&[("action.yml", "name: x")]);
+    let git = temp.path().to_str().unwrap().to_owned();
+    let new = api::NewProject { owner: "actions".to_owned(), name: "checkout".to_owned(), git };
+    rest.admin.add_project(&new).await.unwrap();
+    let actions = api::ProjectName::new("actions", "checkout").unwrap();
+    assert!(listed(&job, "actions/checkout").await.contains("not found"));
+    let set = rest.admin.set_readers(&actions, api::Readers::Jobs).await.unwrap();
+    assert_eq!(set.readers, api::Readers::Jobs);
+    assert!(listed(&job, "actions/checkout").await.contains("refs/heads/main"));
+    assert!(listed(&reader, "actions/checkout").await.contains("not found"));
+    let stranger = format!("http://{address}/actions/checkout");
+    let of_a_stranger = async || said(&self::git(rest.world.repository.path(), &["ls-remote", &stranger]).await);
+    assert!(of_a_stranger().await.contains("could not read Username"));
+    rest.admin.set_readers(&actions, api::Readers::Anyone).await.unwrap();
+    assert!(of_a_stranger().await.contains("refs/heads/main"));
+    assert!(listed(&reader, "actions/checkout").await.contains("refs/heads/main"));
+    // git shows a token only where it is asked for one; who shows a wrong one all the same is refused.
+    let wrong = ["-c", "http.extraHeader=Authorization: Basic eDpuMG5l", "ls-remote", &stranger];
+    let refused = said(&self::git(rest.world.repository.path(), &wrong).await);
+    assert!(!refused.contains("refs/heads/main"), "{refused}");
+    rest.admin.set_readers(&actions, api::Readers::Own).await.unwrap();
+    assert!(listed(&job, "actions/checkout").await.contains("not found"));
     // Rights for other things do not read code, and who may not read is not told what there is.
     let runs = made("lab/p", &[Right::WriteRuns, Right::ReadSecrets]).await;
     assert!(listed(&runs, "lab/p").await.contains("not found"));

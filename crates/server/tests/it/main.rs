@@ -11,6 +11,7 @@ mod hostile;
 mod hostile_runner;
 mod kill;
 mod live;
+mod locked;
 mod many;
 mod model;
 mod openapi;

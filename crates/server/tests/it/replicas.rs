@@ -1,11 +1,13 @@
 //! Several servers on one PostgreSQL, with one folder: what one is told, the others know.
 
 use crate::plane::{Hand, World, audit, settings};
+use crate::status;
 use crate::support::text;
 use domain::control::{RunId, RunPhase};
 use domain::{Conclusion, LogEnd, RunnerLife, TaskId};
 use protocol::{Client, ClientSettings};
 use server::serve::{Running, ServerSettings, start};
+use server::status::{TellSettings, Teller, Told};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::Postgres;
@@ -158,4 +160,34 @@ async fn what_is_revoked_at_one_server_opens_nothing_at_another_within_five_seco
         assert!(removed.elapsed() < Duration::from_secs(5), "its key opens still");
     }
     pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_servers_tells_a_forge_and_the_other_takes_its_place() {
+    let Some(pair) = pair(&format!("  a:\n{JOB}")).await else { return };
+    // Somebody else has the lead.
+    let lead = pair.second.plane.store.lead("status").await.unwrap().unwrap();
+    let (url, heard) = status::forge().await;
+    status::set(&pair.world, &url, status::TOKEN).await.unwrap();
+    let first = pair.world.dispatch("w.yml").await;
+    for server in [&pair.world.server, &pair.second] {
+        let mut teller = Teller::new(server.plane.clone(), TellSettings::default());
+        assert_eq!(teller.tick().await.unwrap(), Told::default());
+    }
+    assert!(status::states(&heard).is_empty());
+    lead.release().await;
+    let told = async |commits: usize| {
+        let end = Instant::now() + Duration::from_secs(20);
+        while status::count(&heard) < commits {
+            assert!(Instant::now() < end);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    told(1).await;
+    let Pair { world, second, _postgres } = pair;
+    world.server.stop().await;
+    server::event::dispatch(&second.plane, &world.project, "w.yml", "main", serde_json::Map::new(), "x").await.unwrap();
+    told(2).await;
+    assert_eq!(second.plane.store.said(first.id).await.unwrap().len(), 1);
+    second.stop().await;
 }

@@ -5,7 +5,7 @@ use crate::plane::{World, settings};
 use crate::rest::Rest;
 use domain::LogEnd;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use server::serve::{ServeError, ServerSettings, Tls, TlsError, start};
+use server::serve::{Renewal, ServeError, ServerSettings, Tls, TlsError, start};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -29,18 +29,30 @@ async fn a_server_ends_tls_itself() {
     let files = tempfile::tempdir().unwrap();
     let (certificate, key, authority) = certificate(files.path());
     let data = tempfile::tempdir().unwrap();
-    let tls = Some(Tls::read(&certificate, &key).unwrap());
-    let server = start(ServerSettings { tls, ..settings(data.path()) }).await.unwrap();
+    let tls = Tls::read(&certificate, &key).unwrap();
+    let server = start(ServerSettings { tls: Some(tls.clone()), ..settings(data.path()) }).await.unwrap();
     assert_eq!(server.plane.site.url, format!("https://{}", server.address));
-    let client = api::Client::new(&api::ClientSettings {
-        url: server.plane.site.url.clone(),
-        token: server.first_token.clone(),
-        authority: api::Authority::Also(authority.into_bytes()),
-        timeout: Duration::from_secs(20),
-        version: "0".to_owned(),
-    })
-    .unwrap();
-    assert!(client.me().await.is_ok());
+    let client = |authority: &str| {
+        api::Client::new(&api::ClientSettings {
+            url: server.plane.site.url.clone(),
+            token: server.first_token.clone(),
+            authority: api::Authority::Also(authority.as_bytes().to_vec()),
+            timeout: Duration::from_secs(20),
+            version: "0".to_owned(),
+        })
+        .unwrap()
+    };
+    assert!(client(&authority).me().await.is_ok());
+    // A certificate of another authority, without a stop; one that is none changes nothing.
+    assert_eq!(tls.look().unwrap(), Renewal::Same);
+    let renewed = self::certificate(files.path()).2;
+    assert_eq!(tls.look().unwrap(), Renewal::Renewed);
+    assert!(client(&renewed).me().await.is_ok());
+    assert!(client(&authority).me().await.is_err());
+    std::fs::write(&certificate, "half of one").unwrap();
+    assert!(matches!(tls.look(), Err(TlsError::Empty { .. })));
+    assert_eq!(tls.look().unwrap(), Renewal::Same, "it is told once");
+    assert!(client(&renewed).me().await.is_ok());
     // Who does not know the authority, or speaks without TLS, gets nothing.
     assert!(http().get(format!("{}/healthz", server.plane.site.url)).send().await.is_err());
     let mut plain = Raw::to(server.address).await;

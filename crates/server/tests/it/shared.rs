@@ -99,6 +99,35 @@ async fn who_watches_at_one_server_hears_of_rows_at_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_hears_of_a_log_that_was_written_and_sealed_between_two_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writes, shows) = (open(folder.path()), open(folder.path()));
+    let mut watch = shows.watch(TASK).await.unwrap();
+    writes.append(batch(0, rows(0..3, 90), LogEnd::Last)).await.unwrap();
+    writes.settle().await.unwrap();
+    assert_eq!(files(&folder.path().join("open")), [] as [&Path; 0]);
+    let follow = tokio::spawn(async move { shows.follow(Duration::from_millis(1)).await });
+    let facts = *watch.wait_for(|facts| facts.end == LogEnd::Last).await.unwrap();
+    assert_eq!(facts.rows, 3);
+    follow.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_without_rows_is_watched_without_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writes, shows) = (open(folder.path()), open(folder.path()));
+    let other = TaskId(TASK.0 + 1);
+    let (_empty, mut watch) = (shows.watch(TASK).await.unwrap(), shows.watch(other).await.unwrap());
+    let locks = folder.path().join("open").join(format!("{:02x}", TASK.0 % 256)).join("lock");
+    let held = std::fs::File::options().write(true).open(locks).unwrap();
+    held.lock().unwrap();
+    writes.append(LogBatch { task: other, ..batch(0, rows(0..1, 90), LogEnd::Open) }).await.unwrap();
+    let follow = tokio::spawn(async move { shows.follow(Duration::from_millis(1)).await });
+    watch.wait_for(|facts| facts.rows == 1).await.unwrap();
+    follow.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_server_left_another_one_seals_and_removes() {
     let folder = tempfile::tempdir().unwrap();
     let (dies, lives) = (open(folder.path()), open(folder.path()));

@@ -1,7 +1,7 @@
 //! What stands still is swept: a real server, and ticks at times that the test says.
 
 use crate::plane::{Hand, World};
-use domain::control::{CancelCause, JobEnd, JobPhase, NeverRan, RunPhase, RunnerStanding};
+use domain::control::{CancelCause, JobEnd, JobPhase, NeverRan, RunPhase, RunnerChange, RunnerStanding};
 use domain::{Conclusion, LogEnd, RunnerLife, TaskResult, Timestamp};
 use server::sweep::{SweepSettings, Sweeper, Swept};
 use std::time::Duration;
@@ -34,6 +34,13 @@ impl Hours {
 
     async fn tick(&mut self) -> Swept {
         self.sweeper.tick(self.now).await.unwrap()
+    }
+
+    /// The runner of a task calls, and says nothing of it.
+    async fn hears(&self, world: &World, task: domain::TaskId) {
+        let store = &world.server.plane.store;
+        let runner = store.task(task).await.unwrap().0.runner;
+        store.change_runner(runner, RunnerChange::Heard(self.now), self.now, None).await.unwrap();
     }
 
     /// Time goes by; what the ticks in it came to together, the last included.
@@ -77,6 +84,7 @@ async fn a_job_that_was_not_started_waits_again_and_one_that_was_asked_to_end_is
 
     let mut hours = Hours::new(&world, SweepSettings::default()).await;
     assert_eq!(hours.pass(1).await, Swept::default());
+    hours.hears(&world, first.id).await;
     let swept = hours.pass(2).await;
     assert_eq!((swept.requeued, swept.given_up), (1, 0));
     let never = JobEnd::NeverRan(NeverRan::Cancelled(CancelCause::FailFast));
@@ -88,6 +96,31 @@ async fn a_job_that_was_not_started_waits_again_and_one_that_was_asked_to_end_is
     assert_eq!(spoken(&other, again.id).await, None);
     other.end(again.id, Conclusion::Success, &[]).await;
     assert_eq!(world.finished(&run).await, Conclusion::Cancelled);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_runner_was_never_heard_of_again_is_not_given_to_another() {
+    let world = world(&job("a", "")).await;
+    let run = world.dispatch(PATH).await;
+    let (silent, other) = (world.runner(&["lab"]).await, world.runner(&["lab"]).await);
+    let task = silent.take().await;
+    let mut hours = Hours::new(&world, SweepSettings::default()).await;
+    let swept = hours.pass(9).await;
+    assert_eq!((swept.requeued, swept.given_up), (0, 0));
+    assert!(other.fetch(1).await.is_empty());
+    let swept = hours.pass(2).await;
+    assert_eq!((swept.requeued, swept.given_up), (0, 1));
+    let over = only(&world, &run).await;
+    let Some(JobEnd::Fault(fault)) = over.phase.end() else { panic!("{over:?}") };
+    assert_eq!(
+        fault,
+        "the runner hand took the job and was not heard of again for 10 min: whether it ran is not known; run the job again"
+    );
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    // It was cut off all the time, and hears that it is to stop.
+    assert_eq!(spoken(&silent, task.id).await, Some(TaskResult::Concluded(Conclusion::Failure)));
+    assert!(other.fetch(1).await.is_empty());
     world.server.stop().await;
 }
 

@@ -6,7 +6,7 @@ use server::serve::{FOLDERS, Running, ServerSettings, start};
 use server::watch::{WatchSettings, Watcher, first_look, hints};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use store::{AuditEntry, NewProject, Project, RunFilter, StoredRun};
+use store::{AuditEntry, NewProject, Project, RunCause, RunFilter, StoredRun};
 use testkit::TempRepository;
 
 const WORKFLOW: &str = "on: push\njobs:\n  j:\n    runs-on: nobody\n    steps:\n      - run: 'true'\n";
@@ -22,6 +22,7 @@ async fn server(at: &Path) -> Running {
         connections: 1024,
         pace: server::serve::Pace::default(),
         sweep: server::sweep::SweepSettings::default(),
+        actions: server::serve::ActionsFrom::default(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
         version: "test",
     };
@@ -191,7 +192,7 @@ async fn a_push_outlives_the_server_that_noted_it() {
         jobs: Err("cut off".to_owned()),
     };
     let reserved = store.reserve_run(project.id).await.unwrap();
-    store.create_reserved_run(reserved, &half, Some(push.id), SystemClock.now()).await.unwrap();
+    store.create_reserved_run(reserved, &half, &RunCause::Push(push.id), SystemClock.now()).await.unwrap();
     store.close().await;
 
     let running = server(temp.around()).await;

@@ -3,7 +3,8 @@
 use super::held_run::HeldRun;
 use super::{Conn, Db, held_run, runs};
 use crate::error::StoreError;
-use crate::jobs::{ChangedJob, JobFilter, StoredJob};
+use crate::jobs::{ChangedJob, JobFilter, ListOrder, StoredJob};
+use crate::narrow::And;
 use domain::control::{
     AttemptNumber, JobChange, JobEnd, JobNumber, JobPhase, ProjectId, RunId, RunJob, Start, Tolerance,
 };
@@ -143,42 +144,49 @@ pub(crate) async fn waiting(
 }
 
 pub(crate) async fn list(conn: &mut Conn, filter: &JobFilter) -> Result<Vec<StoredJob>, StoreError> {
-    let mut query = QueryBuilder::<Db>::new(columns!("SELECT ", " FROM jobs WHERE id < "));
-    query.push_bind(filter.before.map_or(i64::MAX, |job| job.0));
-    narrow(&mut query, filter);
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
-    query.push(" OFFSET ").push_bind(i64::from(filter.offset));
+    let mut query = QueryBuilder::<Db>::new(columns!("SELECT ", " FROM jobs"));
+    let mut and = And::FIRST;
+    if let Some(before) = filter.before {
+        and.push(&mut query, "id < ").push_bind(before.0);
+    }
+    narrow(&mut query, &mut and, filter);
+    // In the order of numbers already, where there is one word of one project.
+    if filter.project.is_some() && filter.standings.len() == 1 && filter.is_over() {
+        and.over(&mut query);
+    }
+    query.push(match filter.order {
+        ListOrder::Newest => " ORDER BY id DESC LIMIT ",
+        ListOrder::Oldest => " ORDER BY id LIMIT ",
+    });
+    query.push_bind(i64::from(filter.limit)).push(" OFFSET ").push_bind(i64::from(filter.offset));
     let rows: Vec<Row> = query.build_query_as().fetch_all(conn).await?;
     rows.into_iter().map(Row::job).collect()
 }
 
 pub(crate) async fn count(conn: &mut Conn, filter: &JobFilter) -> Result<u64, StoreError> {
-    let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM jobs WHERE id > 0");
-    narrow(&mut query, filter);
+    let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM jobs");
+    let mut and = And::FIRST;
+    narrow(&mut query, &mut and, filter);
+    if filter.is_over() {
+        and.over(&mut query);
+    }
     let (count,): (i64,) = query.build_query_as().fetch_one(conn).await?;
     Ok(count.cast_unsigned())
 }
 
 /// What is not asked for is not in the query, so that the database sees which index it can use.
-fn narrow(query: &mut QueryBuilder<Db>, filter: &JobFilter) {
+fn narrow(query: &mut QueryBuilder<Db>, and: &mut And, filter: &JobFilter) {
     if let Some(project) = filter.project {
-        query.push(" AND project_id = ").push_bind(project.0);
+        and.push(query, "project_id = ").push_bind(project.0);
     }
     if let Some(owner) = filter.owner {
-        query.push(" AND project_id IN (SELECT id FROM projects WHERE owner_id = ").push_bind(owner.0).push(")");
+        and.push(query, "project_id IN (SELECT id FROM projects WHERE owner_id = ").push_bind(owner.0).push(")");
     }
     if let Some(runner) = filter.runner {
-        query.push(" AND id IN (SELECT job_id FROM tasks WHERE runner_id = ").push_bind(runner.0).push(")");
+        and.push(query, "id IN (SELECT job_id FROM tasks WHERE runner_id = ").push_bind(runner.0).push(")");
     }
-    // The words stand in the query as they are: the database sees which of its partial indexes holds them all.
-    match filter.standings.as_slice() {
-        [] => {}
-        [one] => drop(query.push(" AND word = '").push(one.word()).push("'")),
-        many => {
-            let words: Vec<String> = many.iter().map(|one| format!("'{}'", one.word())).collect();
-            query.push(" AND word IN (").push(words.join(", ")).push(")");
-        }
-    }
+    let words: Vec<&str> = filter.standings.iter().map(|one| one.word()).collect();
+    and.words(query, &words);
 }
 
 /// Changes a job of which nothing else changes.

@@ -1,6 +1,6 @@
 //! Queries of runners, compiled for both databases.
 
-use super::{Conn, audit, tokens};
+use super::{Conn, Db, audit, tokens};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::runners::{NewRunner, RunnerFacts, StoredRunner};
@@ -8,6 +8,8 @@ use crate::scope;
 use crate::tokens::{NewToken, StoredToken, TokenHash, TokenKind};
 use domain::control::{Expiry, RunnerChange, RunnerPhase, Scope, TokenChange, TokenId, TokenPhase, Uses};
 use domain::{RunnerCapability, RunnerId, RunnerUuid, Timestamp};
+use sqlx::QueryBuilder;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(sqlx::FromRow)]
@@ -150,6 +152,37 @@ pub(super) async fn change(
     let after = before.after(change)?;
     sqlx::query("UPDATE runners SET phase = $1 WHERE id = $2").bind(written(&after)?).bind(id.0).execute(conn).await?;
     Ok((before, after))
+}
+
+/// Notes that runners were heard of; gives those that stand otherwise now. Those that are none any more are left out.
+pub(crate) async fn hear(conn: &mut Conn, heard: &[(RunnerId, Timestamp)]) -> Result<Vec<RunnerId>, StoreError> {
+    let mut query = QueryBuilder::<Db>::new("SELECT id, phase FROM runners WHERE id IN (");
+    let mut ids = query.separated(", ");
+    for (id, _) in heard {
+        ids.push_bind(id.0);
+    }
+    query.push(held!(") ORDER BY id"));
+    let held: Vec<(i64, String)> = query.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
+    let heard: BTreeMap<i64, Timestamp> = heard.iter().map(|(id, at)| (id.0, *at)).collect();
+    let (mut phases, mut others) = (Vec::with_capacity(held.len()), Vec::new());
+    for (id, phase) in held {
+        let before: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
+        let Some(Ok(after)) = heard.get(&id).map(|at| before.after(RunnerChange::Heard(*at))) else { continue };
+        if after.standing() != before.standing() {
+            others.push(RunnerId(id));
+        }
+        phases.push((id, written(&after)?));
+    }
+    if phases.is_empty() {
+        return Ok(others);
+    }
+    let mut query = QueryBuilder::<Db>::new("UPDATE runners SET phase = heard.column2 FROM (");
+    query.push_values(phases, |mut row, (id, phase)| {
+        row.push_bind(id).push_bind(phase);
+    });
+    query.push(") AS heard WHERE runners.id = heard.column1");
+    query.build().persistent(false).execute(conn).await?;
+    Ok(others)
 }
 
 pub(crate) async fn change_audited(

@@ -1,10 +1,11 @@
 //! Queries of runs, compiled for both databases.
 
 use super::held_run::HeldRun;
-use super::{Conn, Db, new_jobs, projects};
+use super::{Conn, Db, new_jobs, projects, workflows};
 use crate::error::StoreError;
+use crate::narrow::And;
 use crate::pushes::PushId;
-use crate::runs::{NewRun, ReservedRun, RunFilter, StoredRun};
+use crate::runs::{NewRun, ReservedRun, RunCause, RunFilter, StoredRun};
 use domain::Timestamp;
 use domain::control::{AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunTally};
 use sqlx::QueryBuilder;
@@ -120,16 +121,25 @@ pub(crate) async fn create(
     now: Timestamp,
 ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
     let reserved = reserve(&mut *conn, run.project).await?;
-    create_reserved(conn, reserved, run, None, now).await
+    create_reserved(conn, reserved, run, &RunCause::Call, now).await
 }
 
 pub(crate) async fn create_reserved(
     conn: &mut Conn,
     reserved: ReservedRun,
     run: &NewRun,
-    push: Option<PushId>,
+    cause: &RunCause,
     now: Timestamp,
 ) -> Result<(StoredRun, Vec<JobNumber>), StoreError> {
+    let push = match cause {
+        RunCause::Call => None,
+        RunCause::Push(push) => Some(*push),
+        RunCause::Time { due, next } if workflows::take(&mut *conn, due, *next).await? => None,
+        RunCause::Time { due, .. } => {
+            let name = format!("of {} for its time {}", run.workflow, due.new.cron);
+            return Err(StoreError::Present { what: "run", name });
+        }
+    };
     let (jobs, fault) = match &run.jobs {
         Ok(jobs) => (jobs.as_slice(), None),
         Err(fault) => ([].as_slice(), Some(fault.clone())),
@@ -186,9 +196,16 @@ pub(crate) async fn by_id(conn: &mut Conn, id: RunId) -> Result<StoredRun, Store
 }
 
 pub(crate) async fn list(conn: &mut Conn, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-    let mut query = QueryBuilder::<Db>::new(columns!("SELECT ", " FROM runs WHERE id < "));
-    query.push_bind(filter.before.map_or(i64::MAX, |run| run.0));
-    narrow(&mut query, filter);
+    let mut query = QueryBuilder::<Db>::new(columns!("SELECT ", " FROM runs"));
+    let mut and = And::FIRST;
+    if let Some(before) = filter.before {
+        and.push(&mut query, "id < ").push_bind(before.0);
+    }
+    narrow(&mut query, &mut and, filter);
+    // In the order of numbers already, where there is one word of one project.
+    if filter.project.is_some() && filter.phases.len() == 1 && filter.is_over() {
+        and.over(&mut query);
+    }
     query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
     query.push(" OFFSET ").push_bind(i64::from(filter.offset));
     let rows: Vec<Row> = query.build_query_as().fetch_all(conn).await?;
@@ -196,41 +213,38 @@ pub(crate) async fn list(conn: &mut Conn, filter: &RunFilter) -> Result<Vec<Stor
 }
 
 pub(crate) async fn count(conn: &mut Conn, filter: &RunFilter) -> Result<u64, StoreError> {
-    let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM runs WHERE id > 0");
-    narrow(&mut query, filter);
+    let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM runs");
+    let mut and = And::FIRST;
+    narrow(&mut query, &mut and, filter);
+    if filter.is_over() {
+        and.over(&mut query);
+    }
     let (count,): (i64,) = query.build_query_as().fetch_one(conn).await?;
     Ok(count.cast_unsigned())
 }
 
 /// What is not asked for is not in the query, so that the database sees which index it can use.
-fn narrow(query: &mut QueryBuilder<Db>, filter: &RunFilter) {
+fn narrow(query: &mut QueryBuilder<Db>, and: &mut And, filter: &RunFilter) {
     if let Some(project) = filter.project {
-        query.push(" AND project_id = ").push_bind(project.0);
+        and.push(query, "project_id = ").push_bind(project.0);
     }
     if let Some(owner) = filter.owner {
-        query.push(" AND project_id IN (SELECT id FROM projects WHERE owner_id = ").push_bind(owner.0).push(")");
+        and.push(query, "project_id IN (SELECT id FROM projects WHERE owner_id = ").push_bind(owner.0).push(")");
     }
     let texts = [
-        (" AND workflow = ", &filter.workflow),
-        (" AND event = ", &filter.event),
-        (" AND reference = ", &filter.reference),
-        (" AND actor = ", &filter.actor),
-        (" AND commit_id = ", &filter.commit),
+        ("workflow = ", &filter.workflow),
+        ("event = ", &filter.event),
+        ("reference = ", &filter.reference),
+        ("actor = ", &filter.actor),
+        ("commit_id = ", &filter.commit),
     ];
     for (column, text) in texts {
         if let Some(text) = text {
-            query.push(column).push_bind(text.clone());
+            and.push(query, column).push_bind(text.clone());
         }
     }
-    // The words stand in the query as they are: the database sees which of its partial indexes holds them all.
-    match filter.phases.as_slice() {
-        [] => {}
-        [one] => drop(query.push(" AND word = '").push(one.word()).push("'")),
-        many => {
-            let words: Vec<String> = many.iter().map(|one| format!("'{}'", one.word())).collect();
-            query.push(" AND word IN (").push(words.join(", ")).push(")");
-        }
-    }
+    let words: Vec<&str> = filter.phases.iter().map(|one| one.word()).collect();
+    and.words(query, &words);
 }
 
 pub(crate) async fn behind(conn: &mut Conn, limit: u32) -> Result<Vec<RunId>, StoreError> {

@@ -1,11 +1,12 @@
 //! Queries of tasks, compiled for both databases.
 
-use super::{Conn, groups, held_run, jobs, runners};
+use super::{Conn, Db, groups, held_run, jobs, runners};
 use crate::error::StoreError;
 use crate::jobs::{ChangedJob, StoredJob};
 use crate::tasks::{StoredTask, Taker};
 use domain::control::{JobChange, JobNumber, JobPhase, ProjectId, RunnerChange};
 use domain::{RunnerId, TaskId, Timestamp};
+use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
 
 #[derive(sqlx::FromRow)]
@@ -162,6 +163,23 @@ pub(crate) async fn of_job(conn: &mut Conn, job: JobNumber) -> Result<Vec<Stored
     .bind(job.0)
     .fetch_all(conn)
     .await?;
+    rows.into_iter().map(Row::task).collect()
+}
+
+pub(crate) async fn newest_of(conn: &mut Conn, of: &[JobNumber]) -> Result<Vec<StoredTask>, StoreError> {
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at FROM tasks
+         WHERE id IN (SELECT MAX(id) FROM tasks WHERE job_id IN (",
+    );
+    let mut numbers = query.separated(", ");
+    for job in of {
+        numbers.push_bind(job.0);
+    }
+    query.push(") GROUP BY job_id)");
+    let rows: Vec<Row> = query.build_query_as().fetch_all(conn).await?;
     rows.into_iter().map(Row::task).collect()
 }
 

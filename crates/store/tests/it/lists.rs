@@ -6,7 +6,7 @@ use crate::support::{Setting, at, contract, entry};
 use domain::Conclusion;
 use domain::control::{Hold, JobChange, JobNumber, JobPhase, JobStanding, ProjectId, RunId, RunPhase};
 use std::collections::BTreeMap;
-use store::{Advance, JobFilter, NewJob, NewRun, RunFilter, Store};
+use store::{Advance, JobFilter, ListOrder, NewJob, NewRun, RunFilter, Store};
 
 contract!(runs_are_narrowed_and_counted, jobs_are_narrowed_and_counted, what_waits_and_what_is_out);
 
@@ -102,6 +102,25 @@ async fn jobs_are_narrowed_and_counted(Setting { store, .. }: Setting) {
     ] {
         assert_eq!(numbers(&store, filter.clone()).await, found, "{filter:?}");
     }
+    let failed = |project| JobFilter { standings: vec![JobStanding::Ended(Conclusion::Failure)], project, ..none() };
+    let over = vec![JobStanding::Ended(Conclusion::Failure), JobStanding::Ended(Conclusion::Success)];
+    for (filter, found) in [
+        (failed(None), vec![jobs[0]]),
+        (failed(Some(web)), vec![jobs[0]]),
+        (failed(Some(other)), vec![]),
+        (JobFilter { standings: over, owner: Some(ana), ..none() }, vec![jobs[0]]),
+    ] {
+        assert_eq!(numbers(&store, filter.clone()).await, found, "{filter:?}");
+    }
+    let oldest = JobFilter { order: ListOrder::Oldest, offset: 1, limit: 2, project: Some(web), ..none() };
+    let oldest: Vec<JobNumber> = store.jobs_list(&oldest).await.unwrap().iter().map(|job| job.number).collect();
+    assert_eq!(oldest, jobs[1..]);
+    let again = started(&store, others[0], runner).await;
+    let mut newest = store.newest_tasks(&[jobs[0], jobs[2], others[0]]).await.unwrap();
+    newest.sort_by_key(|task| task.id);
+    let pairs: Vec<_> = newest.iter().map(|task| (task.id, task.job)).collect();
+    assert_eq!(pairs, [(task, jobs[0]), (again, others[0])]);
+    assert!(store.newest_tasks(&[]).await.unwrap().is_empty());
     let page = JobFilter { offset: 1, limit: 2, before: Some(others[0]), ..none() };
     let page: Vec<JobNumber> = store.jobs_list(&page).await.unwrap().iter().map(|job| job.number).collect();
     assert_eq!(page, [jobs[1], jobs[0]]);

@@ -6,6 +6,7 @@ mod advance;
 mod audit;
 mod crash;
 mod groups;
+mod held;
 mod holdings;
 mod lists;
 mod news;

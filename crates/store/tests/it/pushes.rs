@@ -3,7 +3,7 @@
 use crate::projects::project;
 use crate::runs::{job, new_project, run_of};
 use crate::support::{Setting, at, contract, entry};
-use store::{Push, PushId, Queue, RefChange, RefMove, StoreError};
+use store::{Push, Queue, RefChange, RefMove, RunCause, StoreError};
 
 contract!(
     a_move_is_kept_until_its_runs_are_there,
@@ -65,16 +65,16 @@ async fn a_push_makes_one_run_of_a_workflow(Setting { store, .. }: Setting) {
     let gone = RefChange { to: RefMove::Gone("1".to_owned()), ..change.clone() };
     assert!(store.add_push(project, &gone, at(5)).await.is_err());
     let new = run_of(project, vec![job("a")]);
-    let make = async |push: Option<PushId>| {
+    let make = async |cause: RunCause| {
         let reserved = store.reserve_run(project).await.unwrap();
-        store.create_reserved_run(reserved, &new, push, at(6)).await
+        store.create_reserved_run(reserved, &new, &cause, at(6)).await
     };
-    make(Some(push)).await.unwrap();
-    let twice = make(Some(push)).await;
+    make(RunCause::Push(push)).await.unwrap();
+    let twice = make(RunCause::Push(push)).await;
     assert!(matches!(twice, Err(StoreError::Present { what: "run", .. })), "{twice:?}");
     assert_eq!(store.workflows_of_push(push).await.unwrap(), [new.workflow.as_str()]);
-    make(None).await.unwrap();
-    make(Some(store.add_push(project, &change, at(7)).await.unwrap())).await.unwrap();
+    make(RunCause::Call).await.unwrap();
+    make(RunCause::Push(store.add_push(project, &change, at(7)).await.unwrap())).await.unwrap();
 }
 
 async fn too_many_moves_make_none(Setting { store, .. }: Setting) {

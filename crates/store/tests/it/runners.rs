@@ -3,15 +3,16 @@
 use super::projects::project;
 use super::tokens::token;
 use crate::support::{Setting, at, contract, entry};
-use domain::control::{Expiry, RunnerChange, RunnerPhase, RunnerStanding, Scope, TokenPhase, Uses};
+use domain::control::{Contact, Expiry, RunnerChange, RunnerPhase, RunnerStanding, Scope, TokenPhase, Uses};
 use domain::{RunnerCapability, RunnerUuid};
 use std::num::NonZeroU32;
 use std::time::Duration;
-use store::{NewRunner, NewToken, RunnerFacts, StoreError, TokenHash, TokenKind};
+use store::{Change, NewRunner, NewToken, RunnerFacts, StoreError, TokenHash, TokenKind};
 
 contract!(
     the_last_use_of_a_token_makes_one_runner,
     a_runner_is_what_its_token_says,
+    many_runners_are_heard_of_at_once,
     a_new_key_leaves_the_old_one_its_grace,
     a_removed_runner_signs_nothing
 );
@@ -76,6 +77,31 @@ async fn a_runner_is_what_its_token_says(Setting { store, .. }: Setting) {
     assert_eq!((now.labels, now.version, now.phase), (facts.labels, facts.version, phase));
     let over = store.register(id, &runner(2), at(1000), &noted).await;
     assert!(matches!(over, Err(StoreError::Token(_))), "{over:?}");
+}
+
+async fn many_runners_are_heard_of_at_once(Setting { store, .. }: Setting) {
+    let noted = entry("x", "x");
+    let unlimited = NewToken { phase: TokenPhase::live(Uses::Unlimited, Expiry::Never), ..registration(1) };
+    let id = store.add_token(&unlimited, at(1), &noted).await.unwrap();
+    let mut made = Vec::new();
+    for number in 1..=4 {
+        made.push(store.register(id, &runner(number), at(2), &noted).await.unwrap().id);
+    }
+    store.change_runner(made[1], RunnerChange::Heard(at(3)), at(3), None).await.unwrap();
+    store.remove_runner(made[3], at(4), &noted).await.unwrap();
+    let mut news = store.changes().await.unwrap();
+    store.hear(&[(made[0], at(9)), (made[1], at(10)), (made[3], at(9))]).await.unwrap();
+    let contact = async |at: usize| store.runner(made[at]).await.unwrap().phase.contact();
+    assert_eq!(contact(0).await, Contact::Online(at(9)));
+    assert_eq!(contact(1).await, Contact::Online(at(10)));
+    assert_eq!(contact(2).await, Contact::Offline(at(2)), "nobody said so");
+    store.hear(&[]).await.unwrap();
+    store.hear(&[(made[2], at(11))]).await.unwrap();
+    // That one was heard of once more is no news.
+    let limit = Duration::from_secs(20);
+    for told in [made[0], made[2]] {
+        assert_eq!(tokio::time::timeout(limit, news.next()).await.unwrap(), Some(Change::Runner(told)));
+    }
 }
 
 async fn a_new_key_leaves_the_old_one_its_grace(Setting { store, .. }: Setting) {

@@ -1,11 +1,17 @@
 //! What is known of workflows.
 
 use super::projects::project;
+use super::runs::{job, run_of};
 use crate::support::{Setting, at, contract, entry};
 use domain::control::ProjectId;
-use store::{AuditFilter, DisabledWorkflow, NewSchedule, StoreError, WorkflowState};
+use store::{AuditFilter, DisabledWorkflow, NewSchedule, RunCause, RunFilter, StoreError, WorkflowState};
 
-contract!(a_workflow_is_switched_off_and_on, a_schedule_is_taken_once, a_project_has_settings);
+contract!(
+    a_workflow_is_switched_off_and_on,
+    a_schedule_is_taken_once,
+    a_schedule_is_taken_with_its_run_or_not_at_all,
+    a_project_has_settings,
+);
 
 async fn a_workflow_is_switched_off_and_on(Setting { store, .. }: Setting) {
     let id = store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id;
@@ -51,6 +57,29 @@ async fn a_schedule_is_taken_once(Setting { store, .. }: Setting) {
     let seen: Vec<_> = now.iter().map(|one| (one.new.path.as_str(), one.new.due, one.project)).collect();
     assert_eq!(seen, [("b.yml", at(70), id), ("ci.yml", at(1050), id)]);
     assert!(!store.take_schedule(&due[1], at(2000)).await.unwrap());
+}
+
+async fn a_schedule_is_taken_with_its_run_or_not_at_all(Setting { store, .. }: Setting) {
+    let id = store.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id;
+    let hourly =
+        NewSchedule { path: "ci.yml".to_owned(), cron: "0 * * * *".to_owned(), zone: "UTC".to_owned(), due: at(100) };
+    store.set_schedules(id, &[hourly]).await.unwrap();
+    let due = store.due_schedules(at(200), 9).await.unwrap().remove(0);
+    let make = async |jobs: Vec<store::NewJob>| {
+        let reserved = store.reserve_run(id).await.unwrap();
+        let cause = RunCause::Time { due: due.clone(), next: at(1_000) };
+        store.create_reserved_run(reserved, &run_of(id, jobs), &cause, at(200)).await
+    };
+    // A run that cannot be written takes no time with it.
+    make(vec![job("a"), job("a")]).await.unwrap_err();
+    assert_eq!(store.due_schedules(at(200), 9).await.unwrap(), std::slice::from_ref(&due));
+    let runs = RunFilter { limit: 9, ..RunFilter::default() };
+    assert_eq!(store.count_runs(&runs).await.unwrap(), 0);
+    make(vec![job("a")]).await.unwrap();
+    assert_eq!(store.schedules(id).await.unwrap()[0].new.due, at(1_000));
+    let twice = make(vec![job("a")]).await;
+    assert!(matches!(twice, Err(StoreError::Present { what: "run", .. })), "{twice:?}");
+    assert_eq!(store.count_runs(&runs).await.unwrap(), 1);
 }
 
 async fn a_project_has_settings(Setting { store, .. }: Setting) {

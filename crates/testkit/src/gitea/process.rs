@@ -1,7 +1,8 @@
 //! Starting and ending the program, and how it is configured.
 
+use crate::Rest;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -83,9 +84,13 @@ impl Gitea {
         let authorization = String::new();
         let mut gitea = Self { address: format!("127.0.0.1:{port}"), authorization, folder, program, server };
         let end = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(&gitea.address).is_err() {
-            if Instant::now() > end {
-                return Err(io::Error::other(format!("no answer; see {}", gitea.folder.join("gitea.log").display())));
+        let rest = Rest { address: gitea.address.clone(), authorization: String::new() };
+        // It listens once its database is made. Somebody else may have the port by now: then it ends.
+        while !rest.get("/api/v1/version").is_ok_and(|answer| answer.status() == 200) {
+            let ended = gitea.server.try_wait()?;
+            if ended.is_some() || Instant::now() > end {
+                let log = gitea.folder.join("gitea.log");
+                return Err(io::Error::other(format!("no answer (ended: {ended:?}); see {}", log.display())));
             }
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -3,10 +3,11 @@
 //! its whole log, groups hold, and nothing may be left behind.
 //!
 //! `wanted`: what is asked for; `replica`, `balancer`, `plant`: the servers, what stands before them, and all that can be killed; `chaos`: who is killed
-//! when; `load`: the jobs; `judge`: what must hold; `run`: the whole.
+//! when; `clock`: the servers' time; `load`: the jobs; `judge`: what must hold; `run`: the whole.
 
 mod balancer;
 mod chaos;
+mod clock;
 mod judge;
 mod load;
 mod plant;

@@ -2,8 +2,9 @@
 
 use super::super::agent::{Agent, Program};
 use super::super::witness::Witness;
+use super::clock::MovedClock;
 use super::replica::{Replica, Server, free_address, ids};
-use super::wanted::{Database, Wanted};
+use super::wanted::{Database, Fault, Wanted};
 use super::{balancer, load};
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub(super) struct Plant {
     pub(super) rest: Rest,
     pub(super) repository: TempRepository,
     pub(super) postgres: Option<Arc<Postgres>>,
+    /// The servers' clock, where it is to be moved.
+    pub(super) clock: Option<MovedClock>,
     /// The servers' folder.
     pub(super) data: PathBuf,
 }
@@ -39,6 +42,7 @@ impl Plant {
             Database::Postgres => Some(Postgres::shared()?.context("PostgreSQL is not installed here")?),
         };
         let database = postgres.as_ref().map(|postgres| postgres.database()).transpose()?;
+        let clock = (wanted.fault == Fault::Clock).then(|| MovedClock::new(work)).transpose()?;
         let addresses = (0..wanted.replicas).map(|_| free_address()).collect::<Result<Vec<_>>>()?;
         let address = balancer::start(addresses.clone())?.to_string();
         let url = format!("http://{address}");
@@ -51,6 +55,7 @@ impl Plant {
                 address: own,
                 url: url.clone(),
                 database: database.clone(),
+                clock: clock.clone(),
             };
             // The first one makes keys and the first token.
             let mut server = replica.start()?;
@@ -76,7 +81,7 @@ impl Plant {
             let agent = program.start()?;
             agents.push((program, Mutex::new(Some(agent))));
         }
-        Ok(Self { replicas, agents, rest, repository, postgres, data })
+        Ok(Self { replicas, agents, rest, repository, postgres, clock, data })
     }
 
     pub(super) fn replicas(&self) -> usize {

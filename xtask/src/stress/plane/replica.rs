@@ -1,6 +1,7 @@
 //! One server: started, killed, stopped.
 
 use super::super::agent::Agent;
+use super::clock::MovedClock;
 use anyhow::{Result, ensure};
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
@@ -24,6 +25,8 @@ pub(super) struct Replica {
     /// What people and runners reach.
     pub(super) url: String,
     pub(super) database: Option<String>,
+    /// The clock that it goes by, where it is not the machine's.
+    pub(super) clock: Option<MovedClock>,
 }
 
 /// A server that runs.
@@ -45,6 +48,9 @@ impl Replica {
         command.args(["server", "--listen", &self.address.to_string(), "--url", &self.url, "--data"]).arg(&self.data);
         command.args(self.database.iter().flat_map(|database| ["--database", database.as_str()]));
         command.env("HOME", &home).env("XDG_STATE_HOME", &home).env("XDG_RUNTIME_DIR", &home);
+        if let Some(clock) = &self.clock {
+            clock.give(&mut command);
+        }
         let child = command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).spawn()?;
         Ok(Server(child))
     }

@@ -24,6 +24,8 @@ const OLD: Duration = Duration::from_secs(30);
 const LAST: Duration = Duration::from_secs(420);
 /// So long the database is away.
 const AWAY: Duration = Duration::from_secs(60);
+/// So long the clock stays where it jumped to: a tick of every loop, and some.
+const JUMPED: Duration = Duration::from_secs(15);
 /// What an idle server may use of a core.
 const IDLE: f64 = 0.05;
 
@@ -111,9 +113,13 @@ fn work_off(wanted: &Wanted, plant: &Plant, load: &mut Load, began: Instant) -> 
         load.round(plant, &mut random)?;
         say(&format!("{} jobs asked for, {:.0} s", load.jobs, began.elapsed().as_secs_f64()));
         if load.jobs >= wanted.jobs / 2
-            && let Some(Fault::Away) = fault.take()
+            && let Some(fault) = fault.take()
         {
-            away(plant)?;
+            match fault {
+                Fault::Nothing => {}
+                Fault::Away => away(plant)?,
+                Fault::Clock => jump(plant)?,
+            }
         }
         wait(plant, load, UNDER_WAY, LAST)?;
     }
@@ -135,6 +141,17 @@ fn away(plant: &Plant) -> Result<()> {
     postgres.go_on()?;
     say(&format!("the database is back; /readyz said {unready} times that it was away"));
     ensure!(unready > 0, "the database was away for a minute, and no server said so");
+    Ok(())
+}
+
+/// The servers' clock jumps while jobs run.
+fn jump(plant: &Plant) -> Result<()> {
+    let clock = plant.clock.as_ref().context("the servers go by the machine's clock")?;
+    for by in ["+1d", "-1d", "+0"] {
+        clock.shift(by)?;
+        say(&format!("the servers' clock is {by} of the right time"));
+        std::thread::sleep(JUMPED);
+    }
     Ok(())
 }
 

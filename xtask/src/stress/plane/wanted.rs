@@ -31,6 +31,8 @@ pub(super) enum Fault {
     Nothing,
     /// The database is away for a minute.
     Away,
+    /// The servers' clock goes a day ahead, then a day back, and is right again.
+    Clock,
 }
 
 impl Wanted {
@@ -56,12 +58,13 @@ impl Wanted {
         let fault = match values.remove("--fault").as_deref() {
             None => Fault::Nothing,
             Some("database-away") => Fault::Away,
-            Some(other) => bail!("--fault {other}: database-away"),
+            Some("clock-jumps") => Fault::Clock,
+            Some(other) => bail!("--fault {other}: database-away or clock-jumps"),
         };
         let label = values.remove("--label").unwrap_or_else(|| "lab".to_owned());
         ensure!(values.is_empty(), "unknown: {:?}", values.keys());
         ensure!(replicas == 1 || database == Database::Postgres, "several servers need a PostgreSQL");
-        ensure!(fault == Fault::Nothing || database == Database::Postgres, "a file is never away: --database postgres");
+        ensure!(fault != Fault::Away || database == Database::Postgres, "a file is never away: --database postgres");
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
         Ok(Self {
             ekiden,

@@ -46,12 +46,8 @@ pub fn serve(
     mut output: impl Write + Send + 'static,
     make: MakeBackend,
 ) -> Result<(), ServeError> {
-    // The engine on one thread, the writer on another: the rest of the machine is for the job.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(ServeError::Threads)?;
+    // The engine on this thread, the writer on another: the rest of the machine is for the job.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Threads)?;
     let mut bench = Bench::new(make);
     let Some(order) = read_order(&mut input, &mut bench)? else { return Ok(()) };
     begin(&mut output)?;
@@ -60,14 +56,9 @@ pub fn serve(
     let writer = start_writer(incoming, output).map_err(ServeError::Threads)?;
     let gone = listen(input, canceller.clone()).map_err(ServeError::Threads)?;
     let ended = runtime.block_on(async {
-        // On the runtime's own threads, which hear of the sandbox themselves: this one would have to be woken for each word.
-        let mut job = tokio::spawn(run(order, bench, events, signal));
+        let mut job = Box::pin(run(order, bench, events, signal));
         tokio::select! {
-            ended = &mut job => match ended {
-                Ok(ended) => Some(ended),
-                // As if it had happened here.
-                Err(failed) => failed.try_into_panic().map_or(None, |panic| std::panic::resume_unwind(panic)),
-            },
+            ended = &mut job => Some(ended),
             _ = gone => {
                 canceller.ask(Cancel::Now);
                 // Nobody asks for its end any more.
@@ -139,8 +130,7 @@ fn start_writer<W: Write + Send + 'static>(
             let mut next = Some(event);
             while let Some(event) = next {
                 // Events are plain data: they always have a form.
-                let _written = serde_json::to_writer(&mut buffer, &FromJob::Event(event));
-                buffer.push(b'\n');
+                let _written = wire::write_event(event, &mut buffer);
                 next = if buffer.len() < CHUNK { incoming.try_recv().ok() } else { None };
             }
             let written = output.write_all(&buffer).and_then(|()| output.flush());

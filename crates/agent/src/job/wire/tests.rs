@@ -1,6 +1,6 @@
 //! What is written to the pipe reads the same.
 
-use super::{Ended, ForgeFacts, FromJob, JobOrder, ToJob, line, read};
+use super::{Ended, ForgeFacts, FromJob, JobOrder, ToJob, line, read, write_event};
 use crate::job::{CacheReach, ExposedPaths, Forks, HookFiles, JobSettings, ToolCache, Trust};
 use crate::{DockerLabels, Label};
 use domain::{
@@ -93,4 +93,19 @@ fn what_a_job_says_reads_the_same() {
     for one in said {
         assert_eq!(read::<FromJob>(&line(&one).unwrap()).unwrap(), one);
     }
+}
+
+#[test]
+fn what_a_step_says_follows_its_line_as_it_is() {
+    let at = |kind| JobEvent { job: JobId::new("j"), at: Timestamp(5), kind };
+    let mut said = Vec::new();
+    let text = "\"a\"\n{\u{e9}\n";
+    write_event(at(JobEventKind::Output { step: StepRef(2), text: text.into() }), &mut said).unwrap();
+    let started = at(JobEventKind::JobStarted { name: "j".to_owned() });
+    write_event(started.clone(), &mut said).unwrap();
+    let (first, rest) = said.split_at(said.iter().position(|byte| *byte == b'\n').unwrap());
+    let head = FromJob::Output { job: JobId::new("j"), at: Timestamp(5), step: StepRef(2), bytes: text.len() };
+    assert_eq!(read::<FromJob>(first).unwrap(), head);
+    let last = rest[1..].strip_prefix(text.as_bytes()).unwrap();
+    assert_eq!(read::<FromJob>(last).unwrap(), FromJob::Event(started));
 }

@@ -47,6 +47,29 @@ async fn a_log_many_times_the_window_waits_on_disk() {
 }
 
 #[tokio::test]
+async fn a_log_many_times_the_window_does_not_touch_the_disk_while_the_forge_is_quick() {
+    for dialect in BOTH {
+        let stand = Stand::new(dialect).await;
+        let mut settings = stand.settings(1);
+        settings.timing.window_bytes = 600_000;
+        settings.timing.quick = Duration::from_secs(20);
+        let (events, handle) = Reporter::start(settings);
+        let mut expected = String::new();
+        events.send(started(1, 1, StepPhase::Main)).await.unwrap();
+        for number in 0..60 {
+            events.send(output(1, number, &page(number))).await.unwrap();
+            expected.push_str(&page(number));
+        }
+        events.send(finished(1, 100, StepPhase::Main, Conclusion::Success)).await.unwrap();
+        stand.forge.until(|forge| forge.log(TASK).len() == 60 * 700).await;
+        assert!(!stand.folder.path().join("spool/rows").exists());
+        assert_eq!(handle.finish(concluded(Conclusion::Success)).await, Delivered::Whole);
+        stand.assert_ended(Conclusion::Success);
+        assert!(stand.lines().iter().eq(expected.lines()));
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_ends_while_the_forge_is_away_is_reported_when_it_is_back() {
     for dialect in BOTH {
         let stand = Stand::new(dialect).await;

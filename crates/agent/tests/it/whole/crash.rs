@@ -33,13 +33,13 @@ async fn one_that_ends_without_a_word_is_a_failed_job() {
 
 #[tokio::test]
 async fn one_that_says_nonsense_is_a_failed_job() {
-    fails_with(&format!("{}echo '{{\"from_job\":\"lunch\"}}'; sleep 1000", begins()), "not of the protocol").await;
+    fails_with(&format!("{}echo '{{\"lunch\":1}}'; sleep 1000", begins()), "not of the protocol").await;
     fails_with("head -c 20000 /dev/urandom; sleep 1000", "not of the protocol").await;
 }
 
 #[tokio::test]
 async fn one_that_stops_in_the_middle_of_a_line_is_a_failed_job() {
-    fails_with(&format!("{}printf '{{\"from_job\":'", begins()), "exit status: 0").await;
+    fails_with(&format!("{}printf '{{\"ended\":'", begins()), "exit status: 0").await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ fn script(stand: &Stand) -> PathBuf {
         (stand.path("ready"), stand.path("pids"), stand.path("left"), stand.path("unseen"));
     assert!(Command::new("mkfifo").arg(&ready).status().unwrap().success());
     let text = format!(
-        "#!/bin/sh\nread -r order || exit 9\ncase $order in '{{\"to_job\":\"ahead\"'*)\n  echo $$ > '{0}'\n  read -r order || {{ echo $$ >> '{1}'; exit 0; }}\n  [ ! -e '{3}' ] || . '{3}' ;;\nesac\n\
+        "#!/bin/sh\nread -r order || exit 9\ncase $order in '{{\"ahead\":'*)\n  echo $$ > '{0}'\n  read -r order || {{ echo $$ >> '{1}'; exit 0; }}\n  [ ! -e '{3}' ] || . '{3}' ;;\nesac\n\
          task=${{order#*'\"id\":'}}; task=${{task%%,*}}\necho \"$task $$\" >> '{2}'\n{4}\n",
         ready.display(),
         left.display(),

@@ -1,9 +1,12 @@
 //! Taking tasks and ending them.
 
 use super::stand::{Running, Stand, begins, ends, good, waits};
-use agent::{AfterJob, AgentEnd, Mode, RegistrationFile, Stop, Wait};
+use agent::job::Ahead;
+use agent::{AfterJob, AgentEnd, JobPipes, JobProcess, JobStarter, Later, Mode, RegistrationFile, Stop, Wait};
 use domain::{AttemptEnd, Conclusion, RunnerLife, TaskId};
 use protocol::Dialect;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 #[tokio::test]
@@ -130,6 +133,33 @@ async fn a_jobs_process_gets_its_order_and_nothing_of_the_agents() {
     assert!(seen.contains("\nagent job\n") && seen.contains("\nPATH="), "{seen}");
     // Cargo sets it for every test.
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !seen.contains("CARGO_MANIFEST_DIR"));
+}
+
+/// One that cannot start anything, and counts.
+#[derive(Debug, Default)]
+struct Unable(AtomicU32);
+
+impl JobStarter for Unable {
+    fn start(&self, _pipes: JobPipes, _ahead: Option<&Ahead>) -> Later<'_, Box<dyn JobProcess>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Err(std::io::ErrorKind::BrokenPipe.into()) })
+    }
+}
+
+#[tokio::test]
+async fn where_no_process_can_be_forked_the_program_is_started() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add(1..=2);
+    let starter = Arc::new(Unable::default());
+    let mut settings = stand.settings(2, &good());
+    settings.program.starter = Some(starter.clone());
+    let agent = Running::start(settings);
+    assert_eq!(stand.ended(1).await, Conclusion::Success);
+    assert_eq!(stand.ended(2).await, Conclusion::Success);
+    assert_eq!((starter.0.load(Ordering::Relaxed), stand.runs()), (2, vec![1, 2]));
+    agent.stop.ask(Stop::Drain);
+    agent.end().await.unwrap();
 }
 
 #[tokio::test]

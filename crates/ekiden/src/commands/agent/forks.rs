@@ -2,8 +2,10 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use agent::job::Ahead;
+use agent::job::child::Where;
 use agent::{JobPipes, JobProcess, JobStarter, Later};
-use sandbox_local::{ForkServer, Forked, Served};
+use sandbox_local::{ForkServer, Forked, Served, Wanted};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +16,7 @@ use tokio::sync::Mutex;
 /// Is a fork server, or one of the processes that it forks, whose job is run.
 pub(crate) fn serve() -> Result<Exit, Failure> {
     match sandbox_local::serve_forks() {
-        Ok(Served::Job(zygote)) => super::job::run(Some(zygote)),
+        Ok(Served::Job { zygote, ready }) => super::job::run(Some(zygote), ready),
         Ok(Served::Over) => Ok(Exit::Ok),
         Err(error) => Err(Failure::platform("no processes of jobs can be forked any more").cause(&error)),
     }
@@ -47,10 +49,12 @@ impl Forks {
 }
 
 impl JobStarter for Forks {
-    fn start(&self, pipes: JobPipes) -> Later<'_, Box<dyn JobProcess>> {
+    fn start(&self, pipes: JobPipes, ahead: Option<&Ahead>) -> Later<'_, Box<dyn JobProcess>> {
+        let in_sandbox = ahead.filter(|ahead| ahead.place == Where::Sandbox);
+        let wanted = in_sandbox.map(|ahead| Wanted::new(&ahead.state, &ahead.expected));
         Box::pin(async move {
             let JobPipes { stdin, stdout, stderr } = pipes;
-            let forked = self.server().await?.fork(stdin, stdout, stderr).await?;
+            let forked = self.server().await?.fork([stdin, stdout, stderr], wanted).await?;
             Ok(Box::new(Process(forked)) as Box<dyn JobProcess>)
         })
     }

@@ -4,15 +4,15 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use agent::job::child::{self, MakeBackend, ServeError, Where};
 use sandbox::Backend;
-use sandbox_local::{Host, HostVariables, Namespaces, Options, Zygote, ZygoteError};
+use sandbox_local::{Host, HostVariables, Namespaces, Options, Ready, Zygote, ZygoteError};
 use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Runs the job that comes on stdin.
-pub(crate) fn run(zygote: Option<Result<Zygote, ZygoteError>>) -> Result<Exit, Failure> {
-    let mut zygote = zygote;
-    let make: MakeBackend = Box::new(move |place, state| backend(place, state, &mut zygote));
+/// Runs the job that comes on stdin. `ready`: what the process was born with.
+pub(crate) fn run(zygote: Option<Result<Zygote, ZygoteError>>, ready: Option<Ready>) -> Result<Exit, Failure> {
+    let (mut zygote, mut ready) = (zygote, ready);
+    let make: MakeBackend = Box::new(move |place, state| backend(place, state, (&mut zygote, &mut ready)));
     match child::serve(BufReader::new(std::io::stdin()), std::io::stdout(), make) {
         Ok(()) => Ok(Exit::Ok),
         Err(error @ (ServeError::NoOrder(_) | ServeError::NotAnOrder(_) | ServeError::CancelledFirst)) => {
@@ -26,7 +26,7 @@ pub(crate) fn run(zygote: Option<Result<Zygote, ZygoteError>>) -> Result<Exit, F
 fn backend(
     place: Where,
     state: &Path,
-    zygote: &mut Option<Result<Zygote, ZygoteError>>,
+    (zygote, ready): (&mut Option<Result<Zygote, ZygoteError>>, &mut Option<Ready>),
 ) -> Result<Arc<dyn Backend>, String> {
     let text = |error: &dyn std::error::Error| {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -39,7 +39,7 @@ fn backend(
             let zygote = zygote.take().ok_or_else(|| "the process that makes sandboxes was not started".to_owned())?;
             let zygote = zygote.map_err(|error| text(&error))?;
             let options = Options { state: state.to_owned(), variables };
-            Ok(Arc::new(Namespaces::new(zygote, &options).map_err(|error| text(&error))?))
+            Ok(Arc::new(Namespaces::with(zygote, &options, ready.take()).map_err(|error| text(&error))?))
         }
     }
 }

@@ -37,6 +37,6 @@ pub(crate) fn run(command: &AgentCommand, zygote: Option<Result<Zygote, ZygoteEr
         AgentCommand::Drain(args) => control::drain(args),
         AgentCommand::Unregister(args) => unregister::run(args),
         AgentCommand::Status(args) => control::status(args),
-        AgentCommand::Job => job::run(zygote),
+        AgentCommand::Job => job::run(zygote, None),
     }
 }

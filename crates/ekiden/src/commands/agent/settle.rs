@@ -16,8 +16,6 @@ use std::path::{Path, PathBuf};
 
 /// The longest to wait for one answer to a fetch.
 const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
-/// Log and state go out at least this often.
-const REPORT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
 /// The longest that the script after a job may take.
 const POST_TASK_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5 * 60);
 
@@ -41,7 +39,7 @@ pub(crate) struct Settled {
     /// The longest to wait for one answer to a fetch.
     pub(crate) fetch_timeout: std::time::Duration,
     /// Log and state go out at least this often.
-    pub(crate) report_interval: std::time::Duration,
+    pub(crate) report_interval: Option<std::time::Duration>,
     /// The longest that jobs may go on when the agent ends.
     pub(crate) drain_timeout: Option<std::time::Duration>,
     /// Where `/healthz` and `/metrics` are served.
@@ -89,8 +87,7 @@ pub(crate) fn settle(args: &AgentArgs, capacity: Option<u32>) -> Result<Settled,
         fetch_interval: time(polling.fetch_interval, "fetch_interval", table.fetch_interval.as_deref())?,
         fetch_timeout: time(polling.fetch_timeout, "fetch_timeout", table.fetch_timeout.as_deref())?
             .unwrap_or(FETCH_TIMEOUT),
-        report_interval: time(polling.report_interval, "report_interval", table.report_interval.as_deref())?
-            .unwrap_or(REPORT_INTERVAL),
+        report_interval: time(polling.report_interval, "report_interval", table.report_interval.as_deref())?,
         drain_timeout: time(polling.drain_timeout, "drain_timeout", table.drain_timeout.as_deref())?,
         metrics,
         post_task: script.map(|script| (script.clone(), script_timeout.unwrap_or(POST_TASK_TIMEOUT))),

@@ -19,6 +19,7 @@ use protocol::quirks;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What of the agent's own environment the process of a job gets: where programs, the home, temporary files and certificates are, how the
 /// network is reached, and what is logged. What of it a job sees is settled there.
@@ -145,7 +146,7 @@ pub(crate) fn settings(from: Settled, mode: Mode) -> AgentSettings {
         mode,
         fetch_timeout: from.fetch_timeout,
         last_fetch: AgentSettings::LAST_FETCH,
-        report: Timing { rows: from.report_interval, ..Timing::default() },
+        report: timing(from.report_interval),
         grace: AgentSettings::GRACE,
         drain_timeout: from.drain_timeout,
         program: job_program(),
@@ -154,6 +155,12 @@ pub(crate) fn settings(from: Settled, mode: Mode) -> AgentSettings {
         after_job: from.post_task.map(|(script, timeout)| AfterJob { script, timeout }),
         health: from.metrics,
     }
+}
+
+fn timing(report_interval: Option<Duration>) -> Timing {
+    let usual = Timing::default();
+    let or = |usual| report_interval.unwrap_or(usual);
+    Timing { rows: or(usual.rows), live_rows: or(usual.live_rows), ..usual }
 }
 
 fn job_program() -> JobProgram {

@@ -6,6 +6,7 @@ use super::pages;
 use super::value::{Wanted, value};
 use crate::args::{
     ForgeArgs, ForgeKind, ListArgs, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs,
+    Readers,
 };
 use crate::commands::runtime;
 use crate::exit::Exit;
@@ -36,6 +37,10 @@ fn add(args: &ProjectAddArgs) -> Result<Exit, Failure> {
     let forge = told(&args.forge)?;
     let runtime = runtime()?;
     let mut project = runtime.block_on(client.add_project(&new)).map_err(|error| failure(&error))?;
+    if let Some(readers) = args.readers {
+        let set = runtime.block_on(client.set_readers(&args.project, told_readers(readers)));
+        project = set.map_err(|error| failure(&error).fact(format!("{} is a project all the same", args.project)))?;
+    }
     if let Some(forge) = forge {
         let set = runtime.block_on(client.set_forge(&args.project, &forge));
         project = set.map_err(|error| {
@@ -49,7 +54,20 @@ fn add(args: &ProjectAddArgs) -> Result<Exit, Failure> {
 
 fn said(project: &Project) -> String {
     let forge = project.forge.as_ref().map(|forge| format!("; {} hears of its runs", forge.url)).unwrap_or_default();
-    format!("{} runs the workflows of {}{forge}\n", project.full_name, project.git)
+    let readers = match project.readers {
+        api::Readers::Own => "",
+        api::Readers::Jobs => "; jobs of all projects may clone it",
+        api::Readers::Anyone => "; anyone may clone it",
+    };
+    format!("{} runs the workflows of {}{forge}{readers}\n", project.full_name, project.git)
+}
+
+const fn told_readers(readers: Readers) -> api::Readers {
+    match readers {
+        Readers::Own => api::Readers::Own,
+        Readers::Jobs => api::Readers::Jobs,
+        Readers::Anyone => api::Readers::Anyone,
+    }
 }
 
 /// The forge that is named, with its token.
@@ -67,13 +85,23 @@ fn told(args: &ForgeArgs) -> Result<Option<SetForge>, Failure> {
 fn set(args: &ProjectSetArgs) -> Result<Exit, Failure> {
     let client = connect(&args.show.at)?;
     let runtime = runtime()?;
-    if let Some(forge) = told(&args.forge)? {
-        let project = runtime.block_on(client.set_forge(&args.project, &forge)).map_err(|error| failure(&error))?;
-        one(args.show.output, &project, || said(&project))?;
-        return Ok(Exit::Ok);
+    let forge = told(&args.forge)?;
+    let mut project = None;
+    if let Some(readers) = args.readers {
+        let set = client.set_readers(&args.project, told_readers(readers));
+        project = Some(runtime.block_on(set).map_err(|error| failure(&error))?);
     }
-    runtime.block_on(client.remove_forge(&args.project)).map_err(|error| failure(&error))?;
-    note(format!("no forge hears of {} any more", args.project));
+    if let Some(forge) = forge {
+        project = Some(runtime.block_on(client.set_forge(&args.project, &forge)).map_err(|error| failure(&error))?);
+    }
+    if args.no_forge {
+        runtime.block_on(client.remove_forge(&args.project)).map_err(|error| failure(&error))?;
+        note(format!("no forge hears of {} any more", args.project));
+        project = project.map(|project| Project { forge: None, ..project });
+    }
+    if let Some(project) = project {
+        one(args.show.output, &project, || said(&project))?;
+    }
     Ok(Exit::Ok)
 }
 

@@ -8,6 +8,7 @@ use super::run::{file, find, jobs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data, note};
+use crate::text::plain;
 use api::{Client, Job, ProjectName, Run, Status};
 use domain::Conclusion;
 use std::collections::{HashMap, VecDeque};
@@ -259,11 +260,6 @@ fn line(prefix: &str, job: &Job) -> String {
     };
     let line = format!("{} {prefix}{}  {}", palette.paint(ink, mark), plain(&job.name), palette.paint(Ink::Dim, time));
     format!("{}\n", line.trim_end())
-}
-
-/// What a job printed or is called may not move the cursor.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

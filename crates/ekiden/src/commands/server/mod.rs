@@ -4,7 +4,7 @@ mod backup;
 mod settle;
 mod start;
 
-pub(crate) use settle::{LISTEN, check_listen, connections, serve_failure, token_file};
+pub(crate) use settle::{LISTEN, check_listen, check_url, connections, serve_failure, token_file};
 pub(crate) use start::{private_folder, stopped};
 
 use crate::args::{ServerArgs, ServerCommand};

@@ -6,7 +6,7 @@ use crate::config::{ServerTable, load_server};
 use crate::failure::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::access::Trust;
-use server::serve::{CONNECTIONS, FOLDERS, Pace, ServeError, ServerSettings, Tls};
+use server::serve::{ActionsFrom, CONNECTIONS, FOLDERS, Pace, ServeError, ServerSettings, Tls};
 use server::sweep::SweepSettings;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
         check_listen(listen, behind_proxy)?;
     }
     let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
+    check_url(listen, url.as_deref())?;
     let database = database(&args.house.database, &table)?;
     let usual = SweepSettings::default();
     let folders = args.workflows.as_ref().or(table.workflows.as_ref());
@@ -41,6 +42,7 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
         listen,
         url,
         folders: folders.cloned().unwrap_or_else(|| FOLDERS.map(str::to_owned).to_vec()),
+        actions: actions(args.actions_url.as_deref().or(table.actions_url.as_deref()))?,
         trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
         tls,
         connections: connections(),
@@ -63,10 +65,11 @@ fn keep(
 ) -> Result<Option<Duration>, Failure> {
     match (flag, key) {
         (Some(Keep(time)), _) => Ok(time),
-        (None, Some(text)) => text
-            .parse()
-            .map(|Keep(time)| time)
-            .map_err(|error| Failure::usage(format!("server.{name} is '{text}': {error}"))),
+        (None, Some(text)) => text.parse().map(|Keep(time)| time).map_err(|error: <Keep as std::str::FromStr>::Err| {
+            Failure::invalid(format!("{name} of [server] is '{text}'"))
+                .fact(error)
+                .fix(format!("{name} = \"30d\" (units: d, h, m, s), or {name} = \"none\" to keep all"))
+        }),
         (None, None) => Ok(usual),
     }
 }
@@ -114,8 +117,12 @@ pub(crate) fn connections() -> usize {
     let now = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
     let files = if raised.is_ok() { now.maximum } else { now.current }.unwrap_or(MOST_CONNECTIONS);
-    let connections = files.saturating_sub(OTHER_FILES).clamp(files / 2, MOST_CONNECTIONS);
-    usize::try_from(connections).unwrap_or(CONNECTIONS)
+    usize::try_from(room(files)).unwrap_or(CONNECTIONS)
+}
+
+/// Of so many files, those that may be connections.
+fn room(files: u64) -> u64 {
+    files.saturating_sub(OTHER_FILES).max(files / 2).min(MOST_CONNECTIONS)
 }
 
 /// Tokens and logs go over this connection: in the open only where nobody else listens.
@@ -130,15 +137,41 @@ pub(crate) fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(),
         .fix("--behind-proxy, where the proxy is on another machine of a network of yours"))
 }
 
-fn public(url: &str) -> Result<String, Failure> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', ' ', '@']) => {
-            Ok(url.trim_end_matches('/').to_owned())
-        }
-        _ => Err(Failure::usage(format!("--url {url} is no address that people can open"))
-            .fix("--url https://ci.example.org, with a path where there is one")),
+/// Runners, jobs and links are given one address: all addresses of a machine are none.
+pub(crate) fn check_url(listen: SocketAddr, url: Option<&str>) -> Result<(), Failure> {
+    if url.is_some() || !listen.ip().is_unspecified() {
+        return Ok(());
     }
+    Err(Failure::usage(format!("{listen} is every address of this machine, and none that others can call"))
+        .fact("runners, jobs and links are given the server's address")
+        .fix("--url https://ci.example.org, as people and runners reach it")
+        .fix(format!("--listen ADDRESS:{}, the one address that they use", listen.port())))
+}
+
+/// Where actions come from.
+fn actions(from: Option<&str>) -> Result<ActionsFrom, Failure> {
+    match from {
+        None => Ok(ActionsFrom::default()),
+        Some("self") => Ok(ActionsFrom::Own),
+        Some(url) => address(url).map(ActionsFrom::Url).ok_or_else(|| {
+            Failure::usage(format!("--actions-url {url} is no address that actions can be cloned from"))
+                .fix("--actions-url https://git.example.org, or self for projects of this server")
+        }),
+    }
+}
+
+fn public(url: &str) -> Result<String, Failure> {
+    address(url).ok_or_else(|| {
+        Failure::usage(format!("--url {url} is no address that people can open"))
+            .fix("--url https://ci.example.org, with a path where there is one")
+    })
+}
+
+/// An address of http, without a slash at its end.
+fn address(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let is_one = !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', ' ', '@']);
+    is_one.then(|| url.trim_end_matches('/').to_owned())
 }
 
 fn secret_line(file: &Path) -> Result<String, Failure> {
@@ -168,7 +201,27 @@ pub(crate) fn token_file(data: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_listen, public};
+    use super::{ActionsFrom, MOST_CONNECTIONS, actions, check_listen, check_url, keep, public, room};
+    use crate::args::Keep;
+    use crate::exit::Exit;
+    use std::time::Duration;
+
+    #[test]
+    fn most_files_are_connections() {
+        assert_eq!([room(0), room(256), room(1024), room(1536)], [0, 128, 512, 1024]);
+        assert_eq!([room(1 << 30), room(u64::MAX)], [MOST_CONNECTIONS; 2]);
+    }
+
+    #[test]
+    fn a_wrong_time_of_the_file_is_a_wrong_file() {
+        let wrong = keep(None, Some("a year"), "keep_runs", None).unwrap_err();
+        assert_eq!(wrong.exit, Exit::Invalid);
+        let told = wrong.to_string();
+        assert!(told.contains("keep_runs of [server] is 'a year'") && told.contains("keep_runs = \"30d\""), "{told}");
+        let day = Duration::from_secs(86_400);
+        assert_eq!(keep(None, Some("1d"), "keep_runs", None).unwrap(), Some(day));
+        assert_eq!(keep(Some(Keep(None)), Some("a year"), "keep_runs", Some(day)).unwrap(), None);
+    }
 
     #[test]
     fn other_addresses_than_loopback_want_a_proxy() {
@@ -177,6 +230,26 @@ mod tests {
         assert!(check_listen("0.0.0.0:1".parse().unwrap(), true).is_ok());
         let refused = check_listen("0.0.0.0:4600".parse().unwrap(), false).unwrap_err();
         assert!(refused.to_string().contains("--behind-proxy") && refused.to_string().contains("127.0.0.1:4600"));
+    }
+
+    #[test]
+    fn all_addresses_of_a_machine_want_the_one_that_others_call() {
+        for listen in ["0.0.0.0:4600", "[::]:4600"] {
+            let listen = listen.parse().unwrap();
+            let refused = check_url(listen, None).unwrap_err().to_string();
+            assert!(refused.contains("--url") && refused.contains("--listen ADDRESS:4600"), "{refused}");
+            assert!(check_url(listen, Some("https://ci.example.org")).is_ok());
+        }
+        assert!(check_url("192.0.2.1:4600".parse().unwrap(), None).is_ok());
+    }
+
+    #[test]
+    fn actions_come_from_github_or_where_one_says() {
+        assert_eq!(actions(None).unwrap(), ActionsFrom::GitHub);
+        assert_eq!(actions(Some("self")).unwrap(), ActionsFrom::Own);
+        let other = ActionsFrom::Url("https://git.example.org/x".to_owned());
+        assert_eq!(actions(Some("https://git.example.org/x/")).unwrap(), other);
+        assert!(actions(Some("git.example.org")).unwrap_err().to_string().contains("self"));
     }
 
     #[test]

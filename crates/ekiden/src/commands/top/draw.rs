@@ -2,6 +2,7 @@
 
 use super::look::{Cursor, Look, Pane};
 use crate::commands::client::length;
+use crate::text::plain;
 use api::{Admission, Status};
 use domain::{Conclusion, Timestamp};
 use ratatui::Frame;
@@ -57,7 +58,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &Look, cursor: Cursor, now: Time
         runners,
         cursor,
         Pane::Runners,
-        format!("3 runners: {busy} of {} busy", look.runners.len()),
+        match look.runners.len() {
+            listed if listed < look.all_runners => {
+                format!("3 runners: {busy} of the first {listed} busy, {} in all", look.all_runners)
+            }
+            listed => format!("3 runners: {busy} of {listed} busy"),
+        },
         ["ID", "STATE", "NAME", "JOBS", "HEARD", "LABELS"],
         &[7, 12, 18, 5, 7, 0],
         runner_rows(look, now),
@@ -74,7 +80,7 @@ fn title(look: &Look) -> Line<'static> {
     let strong = Style::new().add_modifier(Modifier::BOLD);
     let mut line = vec![Span::styled("ekiden top", strong), Span::raw(format!("  {}", look.url))];
     if look.trouble.is_some() {
-        line.push(Span::styled("  does not answer; this is what it said last", Style::new().fg(Color::Red)));
+        line.push(Span::styled("  the last look failed; this is what was seen before", Style::new().fg(Color::Red)));
     }
     Line::from(line)
 }
@@ -180,11 +186,6 @@ fn detail(look: &Look, cursor: Cursor) -> Option<String> {
     }
 }
 
-/// Names may not move the cursor.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::draw;
@@ -207,7 +208,14 @@ mod tests {
         let runner: Runner = from_value(json!({"id": 2, "name": "vm", "status": "online", "busy": true, "disabled": false, "ephemeral": false,
             "labels": [{"id": 1, "name": "linux", "type": "custom"}], "tasks": [12], "last_online": "1970-01-01T00:01:59Z"}))
         .unwrap();
-        Look { url: "http://h".into(), queue: Some(queue), runs: vec![run], runners: vec![runner], trouble: None }
+        Look {
+            url: "http://h".into(),
+            queue: Some(queue),
+            runs: vec![run],
+            runners: vec![runner],
+            all_runners: 1,
+            trouble: None,
+        }
     }
 
     fn shown(look: &Look, cursor: Cursor) -> String {
@@ -222,6 +230,8 @@ mod tests {
         insta::assert_snapshot!(shown(&look(), Cursor::default()));
         let text = shown(&look(), Cursor::to(Pane::Runs));
         assert!(text.contains("\nhttp://h/own/repo/runs/7\n"), "{text}");
+        let many = shown(&Look { all_runners: 240, ..look() }, Cursor::default());
+        assert!(many.contains("3 runners: 1 of the first 1 busy, 240 in all"), "{many}");
     }
 
     #[test]
@@ -237,6 +247,7 @@ mod tests {
         let look = Look { trouble: Some("could not list: no answer".into()), ..look() };
         let text = shown(&look, Cursor::default());
         assert!(text.contains("no answer") && text.contains("Faster"), "{text}");
+        assert!(text.lines().next().unwrap().contains("the last look failed"), "{text}");
         let empty = shown(&Look::default(), Cursor::default());
         assert!(empty.contains("0 waiting") && empty.contains("q quits"), "{empty}");
     }

@@ -11,6 +11,8 @@ pub(super) struct Look {
     pub(super) queue: Option<Queue>,
     pub(super) runs: Vec<Run>,
     pub(super) runners: Vec<Runner>,
+    /// How many runners there are; a look lists the first of many.
+    pub(super) all_runners: usize,
     /// Why the last look found nothing; what is shown is older then.
     pub(super) trouble: Option<String>,
 }
@@ -82,11 +84,13 @@ impl Look {
             client.runs(&Place::Instance, &every, page),
             client.runners(&Place::Instance, page)
         );
+        let runners = runners.map_err(|error| client_failure(&error))?;
         Ok(Self {
+            all_runners: usize::try_from(runners.total_count).unwrap_or_default(),
             url: client.url().to_owned(),
             queue: Some(queue.map_err(|error| client_failure(&error))?),
             runs: runs.map_err(|error| client_failure(&error))?.workflow_runs,
-            runners: runners.map_err(|error| client_failure(&error))?.runners,
+            runners: runners.runners,
             trouble: None,
         })
     }

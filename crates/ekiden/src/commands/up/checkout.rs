@@ -2,19 +2,20 @@
 
 use crate::failure::Failure;
 use api::ProjectName;
-use domain::Timestamp;
 use domain::control::ProjectId;
 use server::access::Actor;
 use server::event;
 use server::plane::Plane;
+use server::serve::is_reserved;
 use server::watch::first_look;
 use source::repository::Head;
 use source::{Repository, RepositoryError};
 use std::path::Path;
+use std::time::Duration;
 use store::{NewProject, Project, RefChange, RefMove, StoreError, StoredRun};
 
-/// The first push is left to `up` itself for so many milliseconds.
-const OURS_MS: u64 = 60_000;
+/// The first push is left to `up` itself for so long.
+const OURS: Duration = Duration::from_mins(1);
 
 /// A checkout.
 #[derive(Debug)]
@@ -50,9 +51,10 @@ impl Checkout {
 
     /// The name that the remote gives it, else that of its folder.
     fn name(&self) -> Result<ProjectName, Failure> {
-        let remote = self.repository.remote(&self.head).and_then(|remote| remote.repository.parse().ok());
+        let remote = self.repository.remote(&self.head);
+        let named = own_address(remote.map(|remote| remote.repository));
         let local = || self.repository.local_name().parse();
-        remote.map_or_else(local, Ok).map_err(|error| {
+        named.map_or_else(local, Ok).map_err(|error| {
             Failure::usage("the checkout's folder gives no name of a project")
                 .cause(&error)
                 .fix("ekiden server, and ekiden project add OWNER/NAME --git PATH")
@@ -82,13 +84,18 @@ impl Checkout {
         let Some((reference, commit)) = self.newest() else { return Ok(Added { project, runs: Vec::new() }) };
         let change = RefChange { name: reference, to: RefMove::Made(commit) };
         // Whoever is killed in between leaves it to the watcher of the next start.
-        let due = Timestamp(plane.now().0.saturating_add(OURS_MS));
+        let due = plane.now().after(OURS);
         let push = plane.store.add_push(project.id, &change, due).await.map_err(failed)?;
         let runs = event::push(plane, &project, &change, None, Some(push)).await;
         plane.store.drop_push(push).await.map_err(failed)?;
         let runs = runs.map_err(|error| Failure::platform("the newest commit started nothing").cause(&error))?;
         Ok(Added { project, runs })
     }
+}
+
+/// The name that a remote gives, where its pages have an address of their own.
+fn own_address(remote: Option<String>) -> Option<ProjectName> {
+    remote?.parse().ok().filter(|name: &ProjectName| !is_reserved(name.owner()))
 }
 
 /// The name, with a number behind it where another repository has it.
@@ -113,4 +120,16 @@ pub(super) async fn runs_of(plane: &Plane, project: ProjectId, commit: &str) -> 
         ..store::RunFilter::default()
     };
     plane.store.runs(&filter).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_address;
+
+    #[test]
+    fn an_owner_that_is_a_page_of_the_servers_own_is_none() {
+        let name = |remote: &str| own_address(Some(remote.to_owned())).map(|name| name.to_string());
+        assert_eq!(name("lab/shop").as_deref(), Some("lab/shop"));
+        assert_eq!([name("Login/shop"), name("api/v1"), name("no name")], [None, None, None]);
+    }
 }

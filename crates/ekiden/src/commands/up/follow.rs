@@ -3,6 +3,7 @@
 use crate::commands::client::{Follower, LOOK, Sight, client_failure, verdict};
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data};
+use crate::text::plain;
 use api::{Client, PageQuery, Place, ProjectName, Run, RunQuery};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -69,7 +70,7 @@ impl Story {
         let palette = Palette::stdout();
         let first = &runs[0];
         let commit = first.head_sha.get(..8).unwrap_or(&first.head_sha);
-        let title: String = first.display_title.chars().filter(|c| !c.is_control()).take(60).collect();
+        let title: String = plain(&first.display_title).chars().take(60).collect();
         data(&format!("\n{} {}  {title}\n", palette.paint(Ink::Strong, commit), first.head_branch))?;
         let is_one = runs.len() == 1;
         let mut open: Vec<Follower> = runs

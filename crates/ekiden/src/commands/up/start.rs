@@ -6,7 +6,9 @@ use super::runner::{self, Ended};
 use crate::args::UpArgs;
 use crate::commands::client::connect_to;
 use crate::commands::place::{self, Place};
-use crate::commands::server::{LISTEN, check_listen, connections, private_folder, serve_failure, stopped, token_file};
+use crate::commands::server::{
+    LISTEN, check_listen, check_url, connections, private_folder, serve_failure, stopped, token_file,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Ink, Palette, data};
@@ -16,7 +18,7 @@ use domain::Secret;
 use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, make_link};
 use server::event;
 use server::plane::Plane;
-use server::serve::{FOLDERS, Pace, Running, ServeError, ServerSettings};
+use server::serve::{ActionsFrom, FOLDERS, Pace, Running, ServeError, ServerSettings};
 use server::sweep::SweepSettings;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -89,12 +91,14 @@ async fn serve(args: &UpArgs, data: &Path) -> Result<Running, Failure> {
         LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error))?;
     let listen = args.reach.listen.unwrap_or(usual);
     check_listen(listen, behind_proxy)?;
+    check_url(listen, args.reach.url.as_deref())?;
     let settings = ServerSettings {
         data: data.to_owned(),
         database: None,
         listen,
         url: args.reach.url.clone(),
         folders: FOLDERS.map(str::to_owned).to_vec(),
+        actions: ActionsFrom::default(),
         trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
         tls: None,
         connections: connections(),

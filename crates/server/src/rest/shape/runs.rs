@@ -6,7 +6,7 @@ use super::{branch, file, pretty};
 use crate::plane::Plane;
 use crate::task::{StepState, steps};
 use api::{Status, User};
-use domain::control::{CancelCause, Hold, JobEnd, JobPhase, NeverRan, ProjectId, RunPhase};
+use domain::control::{CancelCause, Hold, JobEnd, JobNumber, JobPhase, NeverRan, ProjectId, RunPhase};
 use domain::{Conclusion, Timestamp};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -52,10 +52,26 @@ impl<'a> Known<'a> {
 
     /// A job, with who has it and how its steps stand.
     pub(in crate::rest) async fn job(&mut self, job: &StoredJob) -> Result<api::Job, RestFault> {
+        let task = newest_task(self.plane, job).await?;
+        self.job_with(job, task.as_ref()).await
+    }
+
+    /// The same of many, whose tasks are read together.
+    pub(in crate::rest) async fn jobs(&mut self, jobs: &[StoredJob]) -> Result<Vec<api::Job>, RestFault> {
+        let numbers: Vec<JobNumber> = jobs.iter().map(with_tasks).collect();
+        let tasks = self.plane.store.newest_tasks(&numbers).await?;
+        let tasks: HashMap<JobNumber, StoredTask> = tasks.into_iter().map(|task| (task.job, task)).collect();
+        let mut shapes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            shapes.push(self.job_with(job, tasks.get(&with_tasks(job))).await?);
+        }
+        Ok(shapes)
+    }
+
+    async fn job_with(&mut self, job: &StoredJob, task: Option<&StoredTask>) -> Result<api::Job, RestFault> {
         let project = self.project(job.project).await?;
         let run = self.run_of(job).await?;
-        let task = newest_task(self.plane, job).await?;
-        Ok(job_shape(&self.plane.site.url, job, &run, &project, task.as_ref()))
+        Ok(job_shape(&self.plane.site.url, job, &run, &project, task))
     }
 
     /// A task, in the older shape.
@@ -80,10 +96,14 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The task of a job that has its log: the newest, of a copy that of the job it is a copy of.
+/// The job that has the tasks of a job: of a copy the one it is a copy of.
+fn with_tasks(job: &StoredJob) -> JobNumber {
+    job.kept_from.unwrap_or(job.number)
+}
+
+/// The task of a job that has its log: the newest.
 pub(in crate::rest) async fn newest_task(plane: &Plane, job: &StoredJob) -> Result<Option<StoredTask>, RestFault> {
-    let own = job.kept_from.unwrap_or(job.number);
-    Ok(plane.store.tasks_of(own).await?.pop())
+    Ok(plane.store.newest_tasks(&[with_tasks(job)]).await?.pop())
 }
 
 fn run_shape(site: &str, run: &StoredRun, project: &Project) -> api::Run {

@@ -5,7 +5,7 @@ use super::file;
 use crate::access::{Registration, TokenView, UserOpens};
 use crate::event;
 use crate::plane::Plane;
-use crate::told::ToldForge;
+use crate::told::{ToldForge, readers};
 use api::User;
 use domain::Timestamp;
 use domain::control::{Admission, Contact, RunnerStanding, Scope, Work};
@@ -38,6 +38,7 @@ pub(in crate::rest) fn project(site: &str, project: &Project) -> api::Project {
         created_at: Some(project.created),
         forge: ToldForge::of(project)
             .map(|told| api::ProjectForge { url: told.url, kind: told.kind.word().to_owned() }),
+        readers: readers(project),
     }
 }
 
@@ -56,8 +57,9 @@ pub(in crate::rest) fn workflow(site: &str, project: &Project, found: &event::Wo
             store::WorkflowState::Enabled => api::WorkflowState::Active,
             store::WorkflowState::Disabled => api::WorkflowState::DisabledManually,
         },
-        created_at: None,
-        updated_at: None,
+        // As with Gitea: the newest commit's.
+        created_at: found.written,
+        updated_at: found.written,
         badge_url: String::new(),
         deleted_at: None,
         events: found.triggers.clone(),

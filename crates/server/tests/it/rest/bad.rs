@@ -47,7 +47,7 @@ async fn bad_calls_are_told_what_is_wrong_with_them() {
         (status, serde_json::from_str::<api::Fault>(&text).unwrap_or_default(), headers)
     };
     for (method, path, body, status, said) in [
-        ("POST", "/projects", "{", 400, "the body is no JSON"),
+        ("POST", "/projects", "{", 422, "the body is no JSON"),
         ("POST", "/projects", "", 422, "missing field `owner`"),
         ("POST", "/projects", r#"{"owner":"a","nmae":"b","git":"/c"}"#, 422, "unknown field `nmae`"),
         ("POST", "/projects", r#"{"owner":"api","name":"v1","git":"/c"}"#, 422, "a page of the server's own"),

@@ -1,0 +1,136 @@
+//! What makers of sandboxes find the same on this machine whatever the job: places on disk, the layer over the root, an empty file
+//! system. A fork server has it before it forks, so that each job's process is born with it; others make it for themselves. Nothing of a
+//! job is in it but the name of its repository, and nothing of the environment.
+
+use super::layer::Made;
+use super::link::io_error;
+use super::mask::{self, Caller, Kind};
+use super::{Options, disk_limit, ids, outside_pool, spec};
+use crate::cgroup::Cgroups;
+use crate::disk::{DiskLimit, Pool};
+use ::sandbox::{Expected, SandboxError};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::{Path, PathBuf};
+
+/// So many layers are kept; each is some sixty entries of a file system in memory.
+const LAYERS: usize = 8;
+/// After so many forks, what processes may have left whose end nobody saw is looked for.
+const FORKS: u32 = 256;
+
+/// What a job's process will need, as far as it is the same for others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    state: PathBuf,
+    kind: Kind,
+    limit: DiskLimit,
+}
+
+impl Wanted {
+    /// For a sandbox that is expected; `state` as in [`Options`].
+    #[must_use]
+    pub fn new(state: &Path, expected: &Expected) -> Self {
+        Self {
+            state: state.to_owned(),
+            kind: spec::mask_kind(expected, Caller::own(), &[]),
+            limit: disk_limit(&expected.limits, state),
+        }
+    }
+}
+
+/// Layers that are made, with what they depend on.
+pub(super) type Layers = HashMap<Kind, (mask::Stamp, Made)>;
+
+/// What is there.
+#[derive(Debug)]
+pub struct Ready {
+    pub(super) state: PathBuf,
+    pub(super) pool: Pool,
+    /// Disks that are directories, where the first pool lies in a directory that jobs are shown.
+    pub(super) outside: Option<Pool>,
+    pub(super) masks: PathBuf,
+    pub(super) layers: Layers,
+    /// Forks since leftovers were looked for.
+    forks: u32,
+}
+
+impl Ready {
+    /// Makes the places; gives back what dead processes of earlier runs have left.
+    pub(super) fn make(state: &Path) -> Result<Self, SandboxError> {
+        let failed = |error| io_error(format!("make the state directory {}", state.display()), error);
+        std::fs::create_dir_all(state).map_err(failed)?;
+        let pool = Pool::open(&state.join("disks")).map_err(|error| SandboxError::Invalid(error.to_string()))?;
+        let outside = match (mask::is_shown(state), Caller::own()) {
+            (false, _) => None,
+            (true, Caller::Root) => Some(outside_pool()?),
+            (true, Caller::User) => {
+                let text = format!(
+                    "the state directory {} lies in a directory that jobs are shown; set XDG_DATA_HOME to one in your home",
+                    state.display()
+                );
+                return Err(SandboxError::Invalid(text));
+            }
+        };
+        Cgroups::of_this_machine().sweep();
+        let masks = state.join("masks");
+        Ok(Self { state: state.to_owned(), pool, outside, masks, layers: HashMap::new(), forks: 0 })
+    }
+
+    /// What a fork server has for the next process. What fails is left to that process, whose job hears of it.
+    pub(crate) fn for_next(known: Option<Self>, wanted: &Wanted) -> Option<Self> {
+        let known = known.filter(|known| known.state == wanted.state);
+        let mut ready = known.or_else(|| Self::make(&wanted.state).ok())?;
+        ready.forks += 1;
+        if ready.forks > FORKS {
+            ready.sweep();
+        }
+        ready.layer(&wanted.kind);
+        ready.pool.prepare(wanted.limit, ids::job_of(wanted.kind.profile));
+        Some(ready)
+    }
+
+    /// A process ended otherwise than it should have.
+    pub(crate) fn expect_leftovers(&mut self) {
+        self.forks = FORKS;
+    }
+
+    /// Looks for what dead processes have left.
+    fn sweep(&mut self) {
+        self.forks = 0;
+        Cgroups::of_this_machine().sweep();
+        self.pool.sweep();
+        self.outside.iter().for_each(Pool::sweep);
+    }
+
+    /// Has the layer of a kind, as what it is made from is now.
+    fn layer(&mut self, kind: &Kind) {
+        let stamp = mask::Stamp::of(kind);
+        if self.layers.get(kind).is_some_and(|(made_at, made)| *made_at == stamp && !made.is_gone()) {
+            return;
+        }
+        if self.layers.len() >= LAYERS {
+            self.layers.clear();
+        }
+        // One that cannot be copied serves one process alone, which makes it then.
+        let made = mask::layer(kind, &self.masks).ok().filter(|made| made.try_clone().is_ok());
+        match made {
+            Some(made) => drop(self.layers.insert(kind.clone(), (stamp, made))),
+            None => drop(self.layers.remove(kind)),
+        }
+    }
+
+    /// The descriptors in it.
+    pub(crate) fn fds(&self) -> Vec<RawFd> {
+        let mount = |(_, made): &(mask::Stamp, Made)| match made {
+            Made::Mount(mount) => Some(mount.as_raw_fd()),
+            Made::Directory(_) => None,
+        };
+        self.layers.values().filter_map(mount).collect()
+    }
+
+    /// Whether a maker with these options can use it.
+    pub(super) fn is_for(&self, options: &Options) -> bool {
+        self.state == options.state
+    }
+}

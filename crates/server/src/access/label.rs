@@ -1,0 +1,52 @@
+//! What a label or a pool may be called. Asked where tokens are made that name them, and where runners say theirs (`runner-protocol` 3.2).
+
+/// No label is longer, in bytes.
+pub const LONGEST_LABEL: usize = 255;
+
+/// What is wrong with a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LabelFault {
+    /// Nothing is in it.
+    #[error("is empty")]
+    Empty,
+    /// Nobody can show it.
+    #[error("is longer than {LONGEST_LABEL} bytes")]
+    Long,
+    /// It would move the cursors of terminals.
+    #[error("holds a control character")]
+    Control,
+}
+
+/// Whether a label can be kept, and shown to people on terminals. It may hold spaces, as with Gitea.
+///
+/// # Errors
+/// When it cannot.
+pub fn sound_label(label: &str) -> Result<(), LabelFault> {
+    if label.trim().is_empty() {
+        return Err(LabelFault::Empty);
+    }
+    if label.len() > LONGEST_LABEL {
+        return Err(LabelFault::Long);
+    }
+    if label.contains(char::is_control) { Err(LabelFault::Control) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LabelFault, sound_label};
+
+    #[test]
+    fn labels() {
+        for good in ["linux", "macOS 15", "gpu:docker://x:1", &"x".repeat(255)] {
+            assert_eq!(sound_label(good), Ok(()), "{good}");
+        }
+        for (bad, why) in [
+            ("", LabelFault::Empty),
+            (" \t", LabelFault::Empty),
+            ("a\u{1b}b", LabelFault::Control),
+            (&"x".repeat(256), LabelFault::Long),
+        ] {
+            assert_eq!(sound_label(bad), Err(why), "{bad}");
+        }
+    }
+}

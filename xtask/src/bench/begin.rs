@@ -1,0 +1,97 @@
+//! From the moment at which a job is queued in the store to the first instruction of its first step's shell, with an idle agent of ours: more than the
+//! time to the first instruction of the sandbox's init, by what the job's process does before its first step. With it: from the dispatch.
+
+use super::Wanted;
+use super::figures::tell;
+use super::served::{PROJECT, Plot};
+use crate::say;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use testkit::Rest;
+
+const ONE: &str =
+    "on: workflow_dispatch\njobs: {a: {runs-on: lab, steps: [{run: 'echo \"began ${EPOCHREALTIME/./}\"'}]}}\n";
+/// So long a job may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The agent; killed when dropped.
+struct Agent(Child);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(super) fn run(wanted: &Wanted) -> Result<()> {
+    let plot = Plot::new(&wanted.ekiden, &[(".gitea/workflows/one.yml", ONE)]);
+    let served = plot.start()?;
+    let (data, url) = (plot.folder("agent"), format!("http://{}", served.rest.address));
+    let token = served.registration()?;
+    let mut register = plot.command();
+    register.args(["agent", "register", "--instance", &url, "--token", &token, "--name", "bench", "--labels", "lab"]);
+    let registered = register.arg("--data").arg(&data).output()?;
+    ensure!(registered.status.success(), "no agent: {}", String::from_utf8_lossy(&registered.stderr));
+    let said = std::fs::File::create(plot.folder("agent.log"))?;
+    let mut start = plot.command();
+    start.args(["agent", "start", "--capacity", "1", "--data"]).arg(&data).stdout(Stdio::null()).stderr(said);
+    let agent = Agent(start.spawn()?);
+    let (mut of_queue, mut of_dispatch) = (Vec::new(), Vec::new());
+    for number in 0..=wanted.times {
+        let dispatched = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        served.dispatch("one.yml")?;
+        let (queued, began) = of_last(&served.rest, number + 1)?;
+        // The first job finds an agent that is still beginning.
+        if number > 0 {
+            of_queue.push(began.saturating_sub(queued));
+            of_dispatch.push(began.saturating_sub(dispatched));
+        }
+        // The agent is idle again, its next process ready.
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    tell("queued in the store -> first step's shell", of_queue);
+    tell("dispatch -> first step's shell", of_dispatch);
+    say("(the store's moments are whole milliseconds)");
+    drop(agent);
+    served.stop()
+}
+
+/// When the job of the last run was queued, and when it began, since 1970.
+fn of_last(rest: &Rest, runs: usize) -> Result<(Duration, Duration)> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let list = rest.call("GET", &format!("/repos/{PROJECT}/actions/runs?limit=1"), None)?;
+        let run = &list["workflow_runs"][0];
+        if list["total_count"].as_u64() == u64::try_from(runs).ok() && run["status"] == "completed" {
+            let id = run["id"].as_i64().context("a run without a number")?;
+            let jobs = rest.call("GET", &format!("/repos/{PROJECT}/actions/runs/{id}/jobs"), None)?;
+            let job = &jobs["jobs"][0];
+            ensure!(job["conclusion"] == "success", "a job failed: {job}");
+            let log = rest.log(PROJECT, job["id"].as_i64().context("a job without a number")?)?;
+            let began = log.lines().filter_map(|line| line.rsplit_once(" began ")).find_map(|(_, at)| at.parse().ok());
+            return Ok((
+                moment(&job["created_at"])?,
+                Duration::from_micros(began.context("the log does not say when")?),
+            ));
+        }
+        ensure!(Instant::now() < end, "a job did not end: {run}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A moment of today's since 1970: `2026-11-22T14:26:19.123Z`.
+fn moment(text: &Value) -> Result<Duration> {
+    let text = text.as_str().context("no moment")?;
+    let (_, time) = text.trim_end_matches('Z').split_once('T').context("no moment")?;
+    let parts: Vec<f64> = time.split(':').map(str::parse).collect::<Result<_, _>>()?;
+    let [hours, minutes, seconds] = parts[..] else { anyhow::bail!("no moment: {text}") };
+    let of_day = Duration::from_secs_f64(hours * 3600.0 + minutes * 60.0 + seconds);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let day = 24 * 3600;
+    let today = Duration::from_secs(now.as_secs() / day * day) + of_day;
+    // What was made before midnight is of yesterday.
+    Ok(if today > now + Duration::from_secs(day / 2) { today - Duration::from_secs(day) } else { today })
+}
