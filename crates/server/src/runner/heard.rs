@@ -35,8 +35,8 @@ impl Heard {
         let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let all: Vec<(RunnerId, Timestamp)> = all.into_iter().collect();
         if let Err(error) = store.hear(&all).await {
-            // They call again before their silence is too long.
-            tracing::debug!(error = &error as &dyn std::error::Error, runners = all.len(), "could not note who called");
+            // They call again before their silence is too long; all of them look silent where this goes on.
+            tracing::warn!(error = &error as &dyn std::error::Error, runners = all.len(), "could not note who called");
         }
     }
 }

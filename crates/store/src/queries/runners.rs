@@ -154,7 +154,8 @@ pub(super) async fn change(
     Ok((before, after))
 }
 
-/// Notes that runners were heard of; gives those that stand otherwise now. Those that are none any more are left out.
+/// Notes that runners were heard of; gives those that stand otherwise now. Those that are none any more are left out, and those whose row cannot be read: one of
+/// them must not keep the others from being noted.
 pub(crate) async fn hear(conn: &mut Conn, heard: &[(RunnerId, Timestamp)]) -> Result<Vec<RunnerId>, StoreError> {
     let mut query = QueryBuilder::<Db>::new("SELECT id, phase FROM runners WHERE id IN (");
     let mut ids = query.separated(", ");
@@ -166,7 +167,18 @@ pub(crate) async fn hear(conn: &mut Conn, heard: &[(RunnerId, Timestamp)]) -> Re
     let heard: BTreeMap<i64, Timestamp> = heard.iter().map(|(id, at)| (id.0, *at)).collect();
     let (mut phases, mut others) = (Vec::with_capacity(held.len()), Vec::new());
     for (id, phase) in held {
-        let before: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
+        let before: RunnerPhase = match serde_json::from_str(&phase) {
+            Ok(before) => before,
+            Err(error) => {
+                let error = StoreError::damaged("runner", error);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    runner = id,
+                    "could not note that a runner called"
+                );
+                continue;
+            }
+        };
         let Some(Ok(after)) = heard.get(&id).map(|at| before.after(RunnerChange::Heard(*at))) else { continue };
         if after.standing() != before.standing() {
             others.push(RunnerId(id));

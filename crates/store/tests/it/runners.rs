@@ -2,7 +2,7 @@
 
 use super::projects::project;
 use super::tokens::token;
-use crate::support::{Setting, at, contract, entry};
+use crate::support::{Setting, at, by_hand, contract, entry};
 use domain::control::{Contact, Expiry, RunnerChange, RunnerPhase, RunnerStanding, Scope, TokenPhase, Uses};
 use domain::{RunnerCapability, RunnerUuid};
 use std::num::NonZeroU32;
@@ -13,6 +13,7 @@ contract!(
     the_last_use_of_a_token_makes_one_runner,
     a_runner_is_what_its_token_says,
     many_runners_are_heard_of_at_once,
+    a_runner_that_cannot_be_read_keeps_no_other_from_being_heard_of,
     a_new_key_leaves_the_old_one_its_grace,
     a_removed_runner_signs_nothing
 );
@@ -102,6 +103,24 @@ async fn many_runners_are_heard_of_at_once(Setting { store, .. }: Setting) {
     for told in [made[0], made[2]] {
         assert_eq!(tokio::time::timeout(limit, news.next()).await.unwrap(), Some(Change::Runner(told)));
     }
+}
+
+async fn a_runner_that_cannot_be_read_keeps_no_other_from_being_heard_of(Setting { store, url, .. }: Setting) {
+    let noted = entry("x", "x");
+    let unlimited = NewToken { phase: TokenPhase::live(Uses::Unlimited, Expiry::Never), ..registration(1) };
+    let id = store.add_token(&unlimited, at(1), &noted).await.unwrap();
+    let mut made = Vec::new();
+    for number in 1..=3 {
+        made.push(store.register(id, &runner(number), at(2), &noted).await.unwrap().id);
+    }
+    by_hand(&url, &format!("UPDATE runners SET phase = 'not ours' WHERE id = {}", made[1])).await;
+    let heard: Vec<_> = made.iter().map(|id| (*id, at(9))).collect();
+    store.hear(&heard).await.unwrap();
+    for id in [made[0], made[2]] {
+        assert_eq!(store.runner(id).await.unwrap().phase.contact(), Contact::Online(at(9)));
+    }
+    let damaged = store.runner(made[1]).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged { what: "runner", .. })), "{damaged:?}");
 }
 
 async fn a_new_key_leaves_the_old_one_its_grace(Setting { store, .. }: Setting) {

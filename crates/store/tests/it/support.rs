@@ -35,6 +35,18 @@ pub(crate) async fn postgres() -> Option<Setting> {
     Some(Setting { store, url, _folder: tempfile::tempdir().unwrap(), _server: Some(server) })
 }
 
+/// Changes a database behind the store's back.
+pub(crate) async fn by_hand(url: &str, statement: &str) {
+    let statement = sqlx::AssertSqlSafe(statement.to_owned());
+    if url.starts_with("sqlite:") {
+        let mut conn = <sqlx::SqliteConnection as sqlx::Connection>::connect(url).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+    } else {
+        let mut conn = <sqlx::PgConnection as sqlx::Connection>::connect(url).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+    }
+}
+
 /// Makes a test of each function, for each database.
 macro_rules! contract {
     ($($name:ident),+ $(,)?) => {
