@@ -13,7 +13,7 @@ const MOST: usize = 16 * 1024 * 1024;
 pub(super) struct Shares {
     /// Open files.
     pub(super) files: AtomicUsize,
-    /// Bytes of kept lines.
+    /// Bytes that kept lines hold: the room that was made for them.
     kept: AtomicUsize,
 }
 
@@ -23,12 +23,14 @@ pub(super) struct Lines {
     /// The number of the part's first row.
     first: u64,
     text: Vec<u8>,
+    /// What of `Shares::kept` is theirs.
+    room: usize,
     shares: Arc<Shares>,
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        self.shares.kept.fetch_sub(self.text.len(), Ordering::Relaxed);
+        self.shares.kept.fetch_sub(self.room, Ordering::Relaxed);
     }
 }
 
@@ -39,13 +41,17 @@ impl Lines {
     }
 
     fn add(&mut self, text: &[u8]) -> Option<()> {
-        let before = self.shares.kept.fetch_add(text.len(), Ordering::Relaxed);
-        if before + text.len() > MOST {
-            self.shares.kept.fetch_sub(text.len(), Ordering::Relaxed);
-            return None;
-        }
-        if self.text.is_empty() && text.len() >= FRAME / 2 {
-            self.text.reserve_exact(FULL as usize + FRAME);
+        let needed = self.text.len() + text.len();
+        if needed > self.room {
+            // A part is no longer than this.
+            let room = (2 * self.room).min(FULL as usize + FRAME).max(needed);
+            let more = room - self.room;
+            if self.shares.kept.fetch_add(more, Ordering::Relaxed) + more > MOST {
+                self.shares.kept.fetch_sub(more, Ordering::Relaxed);
+                return None;
+            }
+            self.room = room;
+            self.text.reserve_exact(room - self.text.len());
         }
         self.text.extend_from_slice(text);
         Some(())
@@ -60,7 +66,7 @@ impl Kept {
     /// Lines were added to a part, which is the last. Those of a part are kept from its first on, or not at all.
     pub(super) fn add(&mut self, part: &Part, text: &[u8], shares: &Arc<Shares>) {
         if part.bytes == 0 {
-            self.0.push(Arc::new(Lines { first: part.first, text: Vec::new(), shares: Arc::clone(shares) }));
+            self.0.push(Arc::new(Lines { first: part.first, text: Vec::new(), room: 0, shares: Arc::clone(shares) }));
         }
         let last = self.0.last_mut().filter(|lines| lines.first == part.first);
         // Nobody has those of a part that grows.
@@ -82,7 +88,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::{FULL, Kept, MOST, Shares};
+    use super::{FRAME, FULL, Kept, MOST, Shares};
     use crate::logs::part::Part;
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
@@ -130,5 +136,30 @@ mod tests {
         assert_eq!((whole, shares.kept.load(Ordering::Relaxed)), (MOST / text.len(), MOST));
         logs.clear();
         assert_eq!(shares.kept.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_logs_hold_is_counted_not_how_long_they_are() {
+        let shares = Arc::new(Shares::default());
+        let held =
+            |logs: &[Kept]| -> usize { logs.iter().flat_map(|kept| &kept.0).map(|lines| lines.text.capacity()).sum() };
+        for (frame, frames) in [(100, 3), (FRAME / 2, 1), (FRAME / 2 + 1, 3), (FRAME, 8)] {
+            let text = vec![b'x'; frame];
+            let mut logs: Vec<Kept> = Vec::new();
+            while held(&logs) + 2 * FRAME < MOST && logs.len() < 1000 {
+                let (mut kept, mut part) = (Kept::default(), Part::new(0));
+                for _ in 0..frames {
+                    put(&mut kept, &mut part, &text, &shares);
+                }
+                if kept.get(&part).is_none() {
+                    break;
+                }
+                logs.push(kept);
+                assert_eq!(held(&logs), shares.kept.load(Ordering::Relaxed), "{frame}");
+            }
+            assert!(held(&logs) <= MOST && logs.len() >= 7, "{frame}: {}", logs.len());
+            logs.clear();
+            assert_eq!(shares.kept.load(Ordering::Relaxed), 0);
+        }
     }
 }
