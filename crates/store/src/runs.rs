@@ -242,6 +242,14 @@ impl Store {
         Ok(read!(self, runs::by_id(id)))
     }
 
+    /// The runs of these numbers, the oldest first. Those that are none any more are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runs_of(&self, ids: &[RunId]) -> Result<Vec<StoredRun>, StoreError> {
+        Ok(read!(self, runs::by_ids(ids)))
+    }
+
     /// Lists runs.
     ///
     /// # Errors

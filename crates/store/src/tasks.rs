@@ -100,14 +100,6 @@ impl Store {
         Ok(read!(self, tasks::count_of_project(project)))
     }
 
-    /// The tasks of a job, the oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn tasks_of(&self, job: JobNumber) -> Result<Vec<StoredTask>, StoreError> {
-        Ok(read!(self, tasks::of_job(job)))
-    }
-
     /// The newest task of each of these jobs that has one.
     ///
     /// # Errors

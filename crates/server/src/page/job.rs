@@ -15,7 +15,7 @@ use super::waiting::waiting;
 use crate::logs::LogPage;
 use crate::plane::Plane;
 use crate::run::JobFacts;
-use crate::task::Progress;
+use crate::task::{Progress, newest_task};
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse as _, Response};
 use domain::TaskId;
@@ -53,13 +53,8 @@ pub(crate) async fn find_job(
     if job.run != run.id {
         return Err(Fault::Nowhere);
     }
-    let task = newest_task(&visit.plane, &job).await?;
+    let task = newest_task(&visit.plane.store, &job).await?;
     Ok(Found { project, run, job, task })
-}
-
-/// The newest task of a job; of one that was kept from an earlier try, that one's.
-pub(crate) async fn newest_task(plane: &Plane, job: &StoredJob) -> Result<Option<StoredTask>, Fault> {
-    Ok(plane.store.tasks_of(job.kept_from.unwrap_or(job.number)).await?.pop())
 }
 
 /// `/{owner}/{name}/runs/{run}/jobs/{job}`

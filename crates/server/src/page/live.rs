@@ -7,7 +7,7 @@
 use super::ansi::Look;
 use super::changes::{CHECK, sse};
 use super::fault::Fault;
-use super::job::{Found, Place, cuts, find_job, head, newest_task, painted, title};
+use super::job::{Found, Place, cuts, find_job, head, painted, title};
 use super::pairs::Pairs;
 use super::rows::{self, Row};
 use super::text::line;
@@ -15,6 +15,7 @@ use super::view::StateNews;
 use super::visit::Visit;
 use crate::access::Reach;
 use crate::logs::{LogError, LogFacts};
+use crate::task::newest_task;
 use api::Right;
 use askama::Template as _;
 use axum::extract::Path;
@@ -174,7 +175,7 @@ impl Teller {
     async fn state(&mut self, before: Course) -> Result<Course, Stop> {
         let plane = &self.visit.plane;
         let job = plane.store.job(self.found.job.number).await?;
-        let task = newest_task(plane, &job).await?;
+        let task = newest_task(&plane.store, &job).await?;
         let known = self.log.as_ref().map(|(task, _)| *task);
         let is_new = task.as_ref().map(|task| task.id) != known;
         if is_new && known.is_some() {

@@ -10,7 +10,7 @@ use super::visit::Visit;
 use super::waiting::waiting;
 use axum::response::Response;
 use domain::control::{JobNumber, ProjectId, RunId, Scope};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{Project, StoredJob};
 
 /// So many on a page.
@@ -29,28 +29,26 @@ async fn show(visit: &Visit, asked: &Pairs) -> Result<Response, Fault> {
     let mut jobs = waiting_jobs(visit, &projects, after).await?;
     let next = (jobs.len() > PAGE as usize).then(|| jobs[PAGE as usize - 1].number);
     jobs.truncate(PAGE as usize);
-    let mut titles: HashMap<RunId, String> = HashMap::new();
+    let runs: BTreeSet<RunId> = jobs.iter().map(|job| job.run).collect();
+    let runs = visit.plane.store.runs_of(&runs.into_iter().collect::<Vec<_>>()).await?;
+    let titles: HashMap<RunId, String> =
+        runs.iter().map(|run| (run.id, format!("{} #{}", line(&run.title), run.number))).collect();
     let mut counted: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut rows = Vec::new();
     for job in &jobs {
-        // One that does not wait any more is none of the queue's.
-        let (Some(project), Some(waiting)) = (projects.get(&job.project), waiting(&visit.plane, job).await) else {
+        // One that does not wait any more is none of the queue's, nor one whose run went.
+        let (Some(project), Some(waiting), Some(title)) =
+            (projects.get(&job.project), waiting(&visit.plane, job).await, titles.get(&job.run))
+        else {
             continue;
         };
         *counted.entry(waiting.reason).or_default() += 1;
-        let title = match titles.get(&job.run) {
-            Some(title) => title.clone(),
-            None => {
-                let run = visit.plane.store.run(job.run).await?;
-                titles.entry(job.run).or_insert(format!("{} #{}", line(&run.title), run.number)).clone()
-            }
-        };
         let place = RunPlace { owner: project.owner.clone(), name: project.name.clone(), run: job.run.0 };
         rows.push(QueueRow {
             mark: job_mark(&job.phase),
             name: line(&job.name),
             href: visit.links.job(&place, job.number.0),
-            run: title,
+            run: title.clone(),
             run_href: visit.links.run(&place),
             project: line(&project.full_name()),
             labels: line(&job.labels.join(", ")),

@@ -9,7 +9,7 @@ use super::view::{Action, AttemptLink, FirstFailure, Here, JobRow, RunHead, RunP
 use super::visit::Visit;
 use super::waiting::waiting;
 use crate::run::JobFacts;
-use crate::task::Progress;
+use crate::task::{Progress, newest_task};
 use axum::extract::Path;
 use axum::response::Response;
 use domain::Conclusion;
@@ -113,8 +113,8 @@ async fn first_failure(visit: &Visit, here: &RunPlace, jobs: &[StoredJob]) -> Re
             && job.phase.end().is_some_and(|end| end.conclusion() == Conclusion::Failure)
     });
     let Some(job) = failed.min_by_key(|job| (job.finished, job.number)) else { return Ok(None) };
-    let tasks = visit.plane.store.tasks_of(job.kept_from.unwrap_or(job.number)).await?;
-    let step = tasks.last().map(Progress::of).and_then(|progress| {
+    let task = newest_task(&visit.plane.store, job).await?;
+    let step = task.as_ref().map(Progress::of).and_then(|progress| {
         let at = progress.steps.iter().position(|step| step.conclusion == Some(Conclusion::Failure))?;
         let name = JobFacts::of(job).ok().and_then(|facts| facts.steps.get(at).cloned()).unwrap_or_default();
         Some(format!("step {}: {}", at + 1, line(&name)))

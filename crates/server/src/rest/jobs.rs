@@ -205,6 +205,7 @@ async fn tasks(State(plane): State<Plane>, caller: Caller, query: Query) -> Resu
     let offset = u32::try_from(page.skip()).unwrap_or(u32::MAX);
     let tasks = plane.store.tasks_of_project(project.id, offset, page.size).await?;
     let mut known = Known::with(&plane, project);
+    known.read_runs(tasks.iter().map(|(_, job)| job)).await?;
     let mut shapes = Vec::with_capacity(tasks.len());
     for (task, job) in &tasks {
         shapes.push(known.task(task, job).await?);

@@ -7,9 +7,9 @@ use super::query::Query;
 use super::reply;
 use super::route::{Route, get};
 use super::runs::{Params, run_of};
-use super::shape::newest_task;
 use crate::logs::LogText;
 use crate::plane::Plane;
+use crate::task::newest_task;
 use api::{PageQuery, Right};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -60,7 +60,7 @@ async fn log(
     query: Query,
 ) -> Result<Response, RestFault> {
     let job = job_of(&plane, &caller, &params).await?;
-    let task = newest_task(&plane, &job).await?;
+    let task = newest_task(&plane.store, &job).await?;
     let name = format!("{}-{}.log", job.id.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "-"), job.number);
     let Some(task) = task else {
         return Err(RestFault::new(StatusCode::NOT_FOUND, format!("job {} has no log: no runner had it", job.number)));

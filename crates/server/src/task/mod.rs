@@ -1,14 +1,16 @@
 //! What a runner gets: from a leased job to a `domain::Task` with its document, context, secrets, variables and needs (`runner-protocol` 4). Called by
-//! `runner` when a job was leased.
+//! `runner` when a job was leased; `newest` and `steps` say what became of it, for the pages and for REST.
 
 mod context;
 mod make;
+mod newest;
 mod progress;
 mod secrets;
 mod steps;
 mod token;
 
 pub use make::{TaskError, make};
+pub(crate) use newest::{newest_task, with_tasks};
 pub use progress::{Progress, StepProgress};
 pub(crate) use secrets::variables;
 pub use steps::{StepState, StepView, steps};

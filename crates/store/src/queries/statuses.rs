@@ -13,16 +13,8 @@ pub(crate) async fn untold(conn: &mut Conn, project: ProjectId, limit: u32) -> R
             .bind(i64::from(limit))
             .fetch_all(&mut *conn)
             .await?;
-    let mut found = Vec::new();
-    for (id,) in rows {
-        match runs::by_id(&mut *conn, RunId(id)).await {
-            Ok(run) => found.push(run),
-            // It went this moment.
-            Err(StoreError::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(found)
+    let ids: Vec<RunId> = rows.into_iter().map(|(id,)| RunId(id)).collect();
+    runs::by_ids(conn, &ids).await
 }
 
 pub(crate) async fn said(conn: &mut Conn, run: RunId) -> Result<BTreeMap<String, String>, StoreError> {

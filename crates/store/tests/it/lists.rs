@@ -121,10 +121,14 @@ async fn jobs_are_narrowed_and_counted(Setting { store, .. }: Setting) {
     let pairs: Vec<_> = newest.iter().map(|task| (task.id, task.job)).collect();
     assert_eq!(pairs, [(task, jobs[0]), (again, others[0])]);
     assert!(store.newest_tasks(&[]).await.unwrap().is_empty());
+    let of_others = store.job(others[0]).await.unwrap().run;
+    let found = store.runs_of(&[of_others, run.id, run.id, RunId(999)]).await.unwrap();
+    assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), [run.id, of_others]);
+    assert!(store.runs_of(&[]).await.unwrap().is_empty());
     let page = JobFilter { offset: 1, limit: 2, before: Some(others[0]), ..none() };
     let page: Vec<JobNumber> = store.jobs_list(&page).await.unwrap().iter().map(|job| job.number).collect();
     assert_eq!(page, [jobs[1], jobs[0]]);
-    assert_eq!(store.tasks_of(jobs[1]).await.unwrap().len(), 1);
+    assert_eq!(store.newest_tasks(&jobs[1..2]).await.unwrap().len(), 1);
     assert_eq!(store.open_runs().await.unwrap().iter().map(|run| run.id).next(), Some(run.id));
 }
 

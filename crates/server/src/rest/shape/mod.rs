@@ -3,7 +3,7 @@
 mod runs;
 mod things;
 
-pub(super) use runs::{Known, detail, job_status, newest_task};
+pub(super) use runs::{Known, detail, job_status};
 pub(super) use things::{project, repository, runner, scope, token, workflow};
 
 /// The file's name of a path.

@@ -4,12 +4,12 @@ use super::super::fault::RestFault;
 use super::things::repository;
 use super::{branch, file, pretty};
 use crate::plane::Plane;
-use crate::task::{StepState, steps};
+use crate::task::{StepState, newest_task, steps, with_tasks};
 use api::{Status, User};
-use domain::control::{CancelCause, Hold, JobEnd, JobNumber, JobPhase, NeverRan, ProjectId, RunPhase};
+use domain::control::{CancelCause, Hold, JobEnd, JobNumber, JobPhase, NeverRan, ProjectId, RunId, RunPhase};
 use domain::{Conclusion, Timestamp};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use store::{Project, StoredJob, StoredRun, StoredTask};
 
 /// Projects and runs that a list names, each read once.
@@ -37,6 +37,14 @@ impl<'a> Known<'a> {
         })
     }
 
+    /// Reads the runs of many jobs together. One that went meanwhile is missed where it is asked for.
+    pub(in crate::rest) async fn read_runs(&mut self, jobs: impl Iterator<Item = &StoredJob>) -> Result<(), RestFault> {
+        let wanted: BTreeSet<RunId> = jobs.map(|job| job.run).filter(|run| !self.runs.contains_key(&run.0)).collect();
+        let wanted: Vec<RunId> = wanted.into_iter().collect();
+        self.runs.extend(self.plane.store.runs_of(&wanted).await?.into_iter().map(|run| (run.id.0, run)));
+        Ok(())
+    }
+
     async fn run_of(&mut self, job: &StoredJob) -> Result<StoredRun, RestFault> {
         Ok(match self.runs.entry(job.run.0) {
             Entry::Occupied(known) => known.get().clone(),
@@ -52,15 +60,16 @@ impl<'a> Known<'a> {
 
     /// A job, with who has it and how its steps stand.
     pub(in crate::rest) async fn job(&mut self, job: &StoredJob) -> Result<api::Job, RestFault> {
-        let task = newest_task(self.plane, job).await?;
+        let task = newest_task(&self.plane.store, job).await?;
         self.job_with(job, task.as_ref()).await
     }
 
-    /// The same of many, whose tasks are read together.
+    /// The same of many, whose tasks and runs are read together.
     pub(in crate::rest) async fn jobs(&mut self, jobs: &[StoredJob]) -> Result<Vec<api::Job>, RestFault> {
         let numbers: Vec<JobNumber> = jobs.iter().map(with_tasks).collect();
         let tasks = self.plane.store.newest_tasks(&numbers).await?;
         let tasks: HashMap<JobNumber, StoredTask> = tasks.into_iter().map(|task| (task.job, task)).collect();
+        self.read_runs(jobs.iter()).await?;
         let mut shapes = Vec::with_capacity(jobs.len());
         for job in jobs {
             shapes.push(self.job_with(job, tasks.get(&with_tasks(job))).await?);
@@ -94,16 +103,6 @@ impl<'a> Known<'a> {
             run_started_at: started(job, Some(task)),
         })
     }
-}
-
-/// The job that has the tasks of a job: of a copy the one it is a copy of.
-fn with_tasks(job: &StoredJob) -> JobNumber {
-    job.kept_from.unwrap_or(job.number)
-}
-
-/// The task of a job that has its log: the newest.
-pub(in crate::rest) async fn newest_task(plane: &Plane, job: &StoredJob) -> Result<Option<StoredTask>, RestFault> {
-    Ok(plane.store.newest_tasks(&[with_tasks(job)]).await?.pop())
 }
 
 fn run_shape(site: &str, run: &StoredRun, project: &Project) -> api::Run {
