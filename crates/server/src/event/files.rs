@@ -2,6 +2,7 @@
 
 use super::EventError;
 use crate::plane::Plane;
+use domain::Timestamp;
 use source::CommitId;
 use source::project::{ProjectError, WorkflowText};
 use std::collections::HashMap;
@@ -21,6 +22,32 @@ pub(super) async fn blocking<T: Send + 'static>(
     let projects = Arc::clone(&plane.projects);
     let done = tokio::task::spawn_blocking(move || work(&projects)).await;
     Ok(done.map_err(|_| EventError::Stopping)??)
+}
+
+/// The newest commit of the default branch.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// The whole name of the branch.
+    pub(super) branch: String,
+    pub(super) commit: CommitId,
+    /// The first line of its message.
+    pub(super) subject: String,
+    /// When it was written.
+    pub(super) written: Option<Timestamp>,
+}
+
+/// Where the default branch is; none in a repository without commits.
+pub(super) async fn head(plane: &Plane, project: &Project) -> Result<Option<Head>, EventError> {
+    let git = project.git.clone();
+    blocking(plane, move |projects| {
+        let refs = projects.refs(&git)?;
+        let Some(branch) = refs.default_branch.clone() else { return Ok(None) };
+        let Some(commit) = refs.get(&branch).cloned() else { return Ok(None) };
+        let facts = projects.commit(&git, &commit)?;
+        let subject = facts.message.lines().next().unwrap_or_default().to_owned();
+        Ok(Some(Head { branch, commit, subject, written: facts.author.at }))
+    })
+    .await
 }
 
 /// The workflow files of a commit.

@@ -2,7 +2,7 @@
 //! what is due. What was missed while no server ran comes once, not as often as it was missed.
 
 use super::cron::Cron;
-use super::files::{blocking, workflow_texts};
+use super::files::{head, workflow_texts};
 use super::make::{Started, make};
 use super::occasion::repository;
 use super::{EventError, Occasion};
@@ -11,7 +11,6 @@ use crate::plane::Plane;
 use domain::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use source::CommitId;
 use source::project::WorkflowText;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,13 +37,6 @@ pub struct Fired {
     pub runs: usize,
     /// Times at which none could be made; told in the log.
     pub failed: usize,
-}
-
-/// The commit of the default branch, and that branch.
-struct Head {
-    branch: String,
-    commit: CommitId,
-    subject: String,
 }
 
 /// Reads the times of a project's workflows from its default branch.
@@ -147,19 +139,6 @@ async fn run(plane: &Plane, due: &Schedule, next: Timestamp) -> Result<Option<St
     let cause = RunCause::Time { due: due.clone(), next };
     let started = Started { path: text.path.clone(), files, inputs: Value::default(), cause };
     make(plane, &project, &occasion, &head.commit, started).await.map(Some)
-}
-
-async fn head(plane: &Plane, project: &Project) -> Result<Option<Head>, EventError> {
-    let git = project.git.clone();
-    blocking(plane, move |projects| {
-        let refs = projects.refs(&git)?;
-        let Some(branch) = refs.default_branch.clone() else { return Ok(None) };
-        let Some(commit) = refs.get(&branch).cloned() else { return Ok(None) };
-        projects.bring(&git, &commit)?;
-        let subject = projects.commit(&git, &commit)?.message.lines().next().unwrap_or_default().to_owned();
-        Ok(Some(Head { branch, commit, subject }))
-    })
-    .await
 }
 
 /// The times of a workflow.

@@ -1,7 +1,7 @@
 //! The workflows of a project's default branch, for lists; and which of them somebody disabled.
 
 use super::EventError;
-use super::files::{blocking, workflow_texts};
+use super::files::{blocking, head, workflow_texts};
 use crate::plane::Plane;
 use domain::Timestamp;
 use std::collections::HashSet;
@@ -67,21 +67,11 @@ impl AskedInput {
 /// # Errors
 /// When the repository or the store cannot be read.
 pub async fn workflows(plane: &Plane, project: &Project) -> Result<Vec<WorkflowFile>, EventError> {
-    let git = project.git.clone();
-    let found = blocking(plane, move |projects| {
-        let refs = projects.refs(&git)?;
-        let commit = refs.default_branch.as_deref().and_then(|branch| refs.get(branch)).cloned();
-        let Some(commit) = commit else { return Ok(None) };
-        projects.bring(&git, &commit)?;
-        let written = projects.commit(&git, &commit)?.author.at;
-        Ok(Some((commit, written)))
-    })
-    .await?;
-    let Some((commit, written)) = found else { return Ok(Vec::new()) };
-    let texts = workflow_texts(plane, project, &commit).await?;
+    let Some(head) = head(plane, project).await? else { return Ok(Vec::new()) };
+    let texts = workflow_texts(plane, project, &head.commit).await?;
     let disabled = disabled(plane, project).await?;
     let state = |path: &str| if disabled.contains(path) { WorkflowState::Disabled } else { WorkflowState::Enabled };
-    Ok(texts.iter().map(|text| WorkflowFile { written, ..read(text, state(&text.path)) }).collect())
+    Ok(texts.iter().map(|text| read(text, state(&text.path), head.written)).collect())
 }
 
 /// The short name of the default branch, where the repository has one.
@@ -94,7 +84,7 @@ pub async fn default_branch(plane: &Plane, project: &Project) -> Result<Option<S
     Ok(found.map(|full| full.strip_prefix("refs/heads/").unwrap_or(&full).to_owned()))
 }
 
-fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowFile {
+fn read(text: &source::project::WorkflowText, state: WorkflowState, written: Option<Timestamp>) -> WorkflowFile {
     let path = text.path.clone();
     let broken = |fault: String| WorkflowFile {
         name: path.clone(),
@@ -103,7 +93,7 @@ fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowF
         state,
         inputs: None,
         fault: Some(fault),
-        written: None,
+        written,
     };
     let source = match &text.text {
         Ok(source) => source,
@@ -123,7 +113,7 @@ fn read(text: &source::project::WorkflowText, state: WorkflowState) -> WorkflowF
         TriggerKind::Dispatch(inputs) => Some(inputs.iter().map(AskedInput::of).collect()),
         _ => None,
     });
-    WorkflowFile { path, name, triggers, state, inputs, fault: None, written: None }
+    WorkflowFile { path, name, triggers, state, inputs, fault: None, written }
 }
 
 /// The paths of workflows that are not started.
