@@ -85,10 +85,12 @@ impl StoreError {
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
                 // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping. SQLite, in the low byte: 5 busy, 6 locked, 10 the disk
                 // failed (or is full), 13 full, 14 cannot be opened.
-                sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.len() {
-                    5 => ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)),
-                    _ => code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13, 14].contains(&(code & 0xff))),
-                }),
+                sqlx::Error::Database(error) => match sqlite_code(&**error) {
+                    Some(code) => [5, 6, 10, 13, 14].contains(&code),
+                    None => error
+                        .code()
+                        .is_some_and(|code| ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))),
+                },
                 _ => false,
             },
             _ => false,
@@ -132,4 +134,10 @@ impl StoreError {
     pub(crate) fn damaged(what: &'static str, fact: impl std::fmt::Display) -> Self {
         Self::Damaged { what, fact: fact.to_string() }
     }
+}
+
+/// What SQLite says, in the low byte of its code; `None` of PostgreSQL, whose codes have five characters.
+pub(crate) fn sqlite_code(error: &dyn sqlx::error::DatabaseError) -> Option<u32> {
+    let code = error.code().filter(|code| code.len() != 5)?;
+    code.parse::<u32>().ok().map(|code| code & 0xff)
 }

@@ -1,6 +1,6 @@
 //! SQLite: one connection that writes, some that read. Called by `database`.
 
-use crate::error::StoreError;
+use crate::error::{StoreError, sqlite_code};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
@@ -162,6 +162,5 @@ async fn patience(conn: &mut SqliteConnection, time: Duration) -> Result<(), sql
 }
 
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == IS_BUSY)
+    error.as_database_error().and_then(sqlite_code) == Some(IS_BUSY)
 }

@@ -1,7 +1,10 @@
 //! What a label or a pool may be called. Asked where tokens are made that name them, and where runners say theirs (`runner-protocol` 3.2).
 
 /// No label is longer, in bytes.
-pub const LONGEST_LABEL: usize = 255;
+const LONGEST_LABEL: usize = 255;
+
+/// So many characters of a label are said again where it is refused.
+const SAID: usize = 64;
 
 /// What is wrong with a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +34,17 @@ pub fn sound_label(label: &str) -> Result<(), LabelFault> {
     if label.contains(char::is_control) { Err(LabelFault::Control) } else { Ok(()) }
 }
 
+/// A label as a message names it: short, and without what would move a cursor.
+pub(crate) fn quoted_label(label: &str) -> String {
+    match label.char_indices().nth(SAID) {
+        Some((end, _)) => format!("{:?}…", &label[..end]),
+        None => format!("{label:?}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{LabelFault, sound_label};
+    use super::{LabelFault, quoted_label, sound_label};
 
     #[test]
     fn labels() {
@@ -48,5 +59,12 @@ mod tests {
         ] {
             assert_eq!(sound_label(bad), Err(why), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_refused_label_is_named_and_moves_no_cursor() {
+        assert_eq!(quoted_label("a\u{1b}\u{9b}b"), r#""a\u{1b}\u{9b}b""#);
+        assert_eq!(quoted_label(&"é".repeat(64)), format!("\"{}\"", "é".repeat(64)));
+        assert_eq!(quoted_label(&"é".repeat(65)), format!("\"{}\"…", "é".repeat(64)));
     }
 }

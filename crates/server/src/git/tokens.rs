@@ -32,17 +32,28 @@ impl TokenGate {
             Err(error) => Err(away(&error)),
         }
     }
+
+    /// Where a project's repository is, if it may be read; else the refusal: whether there is one of this name is nothing for who may not read it.
+    async fn place_of(
+        &self,
+        (owner, name): (&str, &str),
+        may: impl Fn(&Project) -> bool + Send,
+        refusal: Refusal,
+    ) -> Result<String, Refusal> {
+        match self.0.store.project(owner, name).await {
+            Ok(project) if may(&project) => Ok(project.git),
+            Ok(_) | Err(StoreError::Missing { .. }) => Err(refusal),
+            Err(error) => Err(away(&error)),
+        }
+    }
 }
 
 #[async_trait]
 impl Gate for TokenGate {
     async fn repository(&self, owner: &str, name: &str, asker: &Asker) -> Result<String, Refusal> {
         let Some(token) = asker.password.as_ref() else {
-            return match self.0.store.project(owner, name).await {
-                Ok(project) if readers(&project) == Readers::Anyone => Ok(project.git),
-                Ok(_) | Err(StoreError::Missing { .. }) => Err(Refusal::Unknown),
-                Err(error) => Err(away(&error)),
-            };
+            let is_for_anyone = |project: &Project| readers(project) == Readers::Anyone;
+            return self.place_of((owner, name), is_for_anyone, Refusal::Unknown).await;
         };
         let may: Box<dyn Fn(&Project) -> bool + Send> = match TokenUse::of(token.expose()) {
             Ok(TokenUse::Job) => {
@@ -65,12 +76,7 @@ impl Gate for TokenGate {
             }
             _ => return Err(Refusal::Unknown),
         };
-        match self.0.store.project(owner, name).await {
-            Ok(project) if may(&project) => Ok(project.git),
-            // Whether there is another project of this name is nothing for who may not read it.
-            Ok(_) | Err(StoreError::Missing { .. }) => Err(Refusal::Missing),
-            Err(error) => Err(away(&error)),
-        }
+        self.place_of((owner, name), may, Refusal::Missing).await
     }
 }
 

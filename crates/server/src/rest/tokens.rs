@@ -11,8 +11,8 @@ use super::runners::GRACE;
 use super::runs::{Params, number};
 use super::shape;
 use crate::access::{
-    Lifetime, MadeToken, Order, Reach, RegistrationOrder, UserOrder, issue_registration, issue_user, reach_of, revoke,
-    rotate, sound_label,
+    Lifetime, MadeToken, Order, Reach, RegistrationOrder, UserOrder, issue_registration, issue_user, quoted_label,
+    reach_of, revoke, rotate, sound_label,
 };
 use crate::plane::Plane;
 use api::{PageQuery, Place, Right};
@@ -145,7 +145,8 @@ async fn make(
                 .map_or(Uses::Left(NonZeroU32::MIN), |uses| NonZeroU32::new(uses).map_or(Uses::Unlimited, Uses::Left));
             let words = pool.iter().map(|pool| ("pool", pool)).chain(labels.iter().map(|label| ("label", label)));
             for (what, word) in words {
-                sound_label(word).map_err(|fault| RestFault::invalid(format!("a {what} {fault}")))?;
+                let named = |fault| RestFault::invalid(format!("the {what} {} {fault}", quoted_label(word)));
+                sound_label(word).map_err(named)?;
             }
             let order = RegistrationOrder { order, uses, pool, labels };
             (TokenKind::Registration, issue_registration(&plane, &caller.person, &caller.actor, order).await?)

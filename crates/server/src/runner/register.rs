@@ -127,7 +127,9 @@ fn sound(name: &str, version: &str, labels: &[String]) -> Result<(), Refusal> {
             Err(fault) => return bad(&format!("the {what} {fault}")),
         }
     }
-    labels.iter().try_for_each(|label| access::sound_label(label).or_else(|fault| bad(&format!("a label {fault}"))))
+    labels.iter().try_for_each(|label| {
+        access::sound_label(label).or_else(|fault| bad(&format!("the label {} {fault}", access::quoted_label(label))))
+    })
 }
 
 /// Whether a runner may have these labels: a registration token may be for some alone (`security` R16).

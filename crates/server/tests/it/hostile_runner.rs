@@ -290,6 +290,11 @@ async fn names_and_labels_are_bounded_and_are_words() {
         let (status, said) = call(&world, &hand, "Declare", "application/json", body).await;
         assert_eq!(status, 400, "{said}");
     }
+    // Of many labels the one at fault is named, as text.
+    let body = serde_json::json!({"version": "1", "labels": ["good", "a\u{9b}b"]}).to_string();
+    let (_, said) = call(&world, &hand, "Declare", "application/json", body).await;
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["message"], r#"the label "a\u{9b}b" holds a control character"#);
     let runners = world.server.plane.store.runners(None).await.unwrap();
     assert_eq!(runners.len(), 1);
     assert_eq!(runners[0].labels, ["lab"]);
