@@ -3,7 +3,7 @@
 //! What must happen once does not lean on it: for a moment two may believe that they have the lead.
 
 use std::time::{Duration, Instant};
-use store::{Leadership, Store, StoreError};
+use store::{Candidate, Leadership, Store, StoreError};
 
 /// Who did not get it asks again after so long.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -11,7 +11,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// A lead that this server has, or would take.
 #[derive(Debug)]
 pub(crate) struct Lead {
-    name: &'static str,
+    candidate: Candidate,
     held: Option<Leadership>,
     /// Another one had it then.
     refused: Option<Instant>,
@@ -19,8 +19,8 @@ pub(crate) struct Lead {
 
 impl Lead {
     /// One that is not taken yet.
-    pub(crate) const fn of(name: &'static str) -> Self {
-        Self { name, held: None, refused: None }
+    pub(crate) fn of(name: &str) -> Self {
+        Self { candidate: Candidate::new(name), held: None, refused: None }
     }
 
     /// Whether this server has it, from now on where nobody else does. To be asked before each round.
@@ -34,7 +34,7 @@ impl Lead {
         if self.refused.is_some_and(|at| at.elapsed() < AGAIN) {
             return Ok(false);
         }
-        self.held = store.lead(self.name).await?;
+        self.held = self.candidate.ask(store).await?;
         self.refused = self.held.is_none().then(Instant::now);
         Ok(self.held.is_some())
     }

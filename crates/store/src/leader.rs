@@ -1,4 +1,4 @@
-//! Who of several servers does what only one may do. Called by the server's queue.
+//! Who of several servers does what only one may do. Called by the server's start, and by `server::lead`.
 
 use crate::database::Backend;
 use crate::{Store, StoreError};
@@ -21,26 +21,67 @@ enum Held {
     Lock(Box<PgConnection>),
 }
 
+/// Who asks for a lead again and again. It keeps the connection over which it was refused, so that each further try costs a short question and no new session.
+#[derive(Debug)]
+pub struct Candidate {
+    name: String,
+    kept: Option<Box<PgConnection>>,
+}
+
 impl Store {
-    /// Takes the lead of this name; `None` where another server has it.
+    /// Takes the lead of this name; `None` where another server has it. For who asks once; a [`Candidate`] asks often.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn lead(&self, name: &str) -> Result<Option<Leadership>, StoreError> {
-        let Backend::Postgres(database) = &self.backend else { return Ok(Some(Leadership(Held::Alone))) };
-        let options = database.pool.connect_options();
-        let connect = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await;
-        let mut conn = connect.map_err(|_elapsed| sqlx::Error::PoolTimedOut)??;
-        let (got,): (bool,) = sqlx::query_as("SELECT pg_try_advisory_lock(hashtextextended($1, 0))")
-            .bind(format!("ekiden {name}"))
-            .fetch_one(&mut conn)
-            .await?;
-        if got {
-            return Ok(Some(Leadership(Held::Lock(Box::new(conn)))));
+        let mut candidate = Candidate::new(name);
+        let got = candidate.ask(self).await?;
+        if let Some(conn) = candidate.kept {
+            conn.close().await?;
         }
-        conn.close().await?;
+        Ok(got)
+    }
+}
+
+impl Candidate {
+    /// One that has not asked yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: format!("ekiden {name}"), kept: None }
+    }
+
+    /// Takes the lead; `None` where another server has it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ask(&mut self, store: &Store) -> Result<Option<Leadership>, StoreError> {
+        let Backend::Postgres(database) = &store.backend else { return Ok(Some(Leadership(Held::Alone))) };
+        if let Some(conn) = self.kept.take() {
+            match self.ask_over(conn).await {
+                // It died since: another one is made.
+                Err(error) if error.is_passing() => {}
+                asked => return asked,
+            }
+        }
+        let options = database.pool.connect_options();
+        let conn = patiently(PgConnection::connect_with(&options)).await?;
+        self.ask_over(Box::new(conn)).await
+    }
+
+    /// Keeps the connection where it is refused.
+    async fn ask_over(&mut self, mut conn: Box<PgConnection>) -> Result<Option<Leadership>, StoreError> {
+        let asked = sqlx::query_as("SELECT pg_try_advisory_lock(hashtextextended($1, 0))").bind(&self.name);
+        let (got,): (bool,) = patiently(asked.fetch_one(&mut *conn)).await?;
+        if got {
+            return Ok(Some(Leadership(Held::Lock(conn))));
+        }
+        self.kept = Some(conn);
         Ok(None)
     }
+}
+
+async fn patiently<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 impl Leadership {

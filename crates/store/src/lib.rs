@@ -38,7 +38,7 @@ pub use following::{Content, EndedJob, JobRow, RunHead, Seen};
 pub use groups::{GroupClaim, GroupHolder, GroupMember};
 pub use holdings::{Holding, HoldingKind, NewHolding, Set};
 pub use jobs::{ChangedJob, JobFilter, ListOrder, NewJob, StoredJob};
-pub use leader::Leadership;
+pub use leader::{Candidate, Leadership};
 pub use news::{Change, Changes};
 pub use projects::{NewProject, Project, RefChange, RefMove};
 pub use pushes::{Push, PushId, Queue};

@@ -118,15 +118,16 @@ impl Teller {
     /// # Errors
     /// When the projects cannot be listed. What is wrong with one of them is told in the log and does not keep the others.
     pub async fn tick(&mut self) -> Result<Told, StoreError> {
+        // All others ask this alone, and read no projects.
+        if !self.lead.is_ours(&self.plane.store).await? {
+            return Ok(Told::default());
+        }
         let now = self.plane.now();
         let projects = self.plane.store.projects().await?;
         let named: Vec<_> =
             projects.into_iter().filter_map(|project| Some((ToldForge::of(&project)?, project))).collect();
         let ids: HashSet<ProjectId> = named.iter().map(|(_, project)| project.id).collect();
         self.projects.retain(|id, _| ids.contains(id));
-        if named.is_empty() || !self.lead.is_ours(&self.plane.store).await? {
-            return Ok(Told::default());
-        }
         let mut looks = Vec::with_capacity(named.len());
         for (of, project) in named {
             let known = match self.projects.remove(&project.id) {

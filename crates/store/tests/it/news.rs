@@ -7,7 +7,7 @@ use domain::Conclusion;
 use domain::control::{JobChange, RunnerChange};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Advance, Change, Changes, Report, Store};
+use store::{Advance, Candidate, Change, Changes, Report, Store};
 
 contract!(each_change_is_told_when_it_is_there, a_closed_store_ends_the_news, what_one_cannot_hold_is_missed);
 
@@ -111,6 +111,49 @@ async fn one_server_of_a_database_leads() {
     // Its client hears of the end of a session before the session gives its locks back.
     let again = async { while one.lead("queue").await.unwrap().is_none() {} };
     tokio::time::timeout(Duration::from_secs(20), again).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_lead_keeps_its_connection() {
+    let Some((url, _server)) = empty_postgres() else { return };
+    let store = Store::open(&url).await.unwrap();
+    let lead = store.lead("queue").await.unwrap().unwrap();
+    let mut candidate = Candidate::new("queue");
+    assert!(candidate.ask(&store).await.unwrap().is_none());
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let mut sessions = async |end: bool| -> Vec<i32> {
+        let of =
+            "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_try_advisory_lock%'";
+        // That of the leader comes first.
+        let query = sqlx::AssertSqlSafe(format!("SELECT pid {of} ORDER BY backend_start"));
+        let pids: Vec<i32> = sqlx::query_scalar(query).fetch_all(&mut admin).await.unwrap();
+        if end {
+            // It waits until the session is gone.
+            let query = "SELECT pg_terminate_backend($1, 10000)";
+            sqlx::query(query).bind(pids[1]).execute(&mut admin).await.unwrap();
+        }
+        pids
+    };
+    let first = sessions(false).await;
+    assert_eq!(first.len(), 2);
+    for _ in 0..3 {
+        assert!(candidate.ask(&store).await.unwrap().is_none());
+    }
+    assert_eq!(sessions(true).await, first);
+    // One whose connection died makes another.
+    assert!(candidate.ask(&store).await.unwrap().is_none());
+    let second = sessions(false).await;
+    assert!(second.len() == 2 && second[0] == first[0] && second[1] != first[1], "{first:?} {second:?}");
+    lead.release().await;
+    let got = async {
+        loop {
+            // Its session goes a moment after its client.
+            if let Some(lead) = candidate.ask(&store).await.unwrap() {
+                return lead;
+            }
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), got).await.unwrap().stands().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
