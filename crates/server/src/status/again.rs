@@ -19,6 +19,7 @@ pub(super) struct Standing {
     attempt: AttemptNumber,
     phase: RunPhase,
     ends: i64,
+    finished: Option<Timestamp>,
 }
 
 /// A run whose forge refuses it alone.
@@ -41,7 +42,7 @@ pub(super) enum Then {
 
 impl Standing {
     pub(super) const fn of(run: &StoredRun) -> Self {
-        Self { attempt: run.attempt, phase: run.phase, ends: run.ends }
+        Self { attempt: run.attempt, phase: run.phase, ends: run.ends, finished: run.finished }
     }
 }
 
@@ -56,8 +57,10 @@ impl Refused {
 pub(super) fn then(settings: &TellSettings, before: Option<&Refused>, standing: Standing, now: Timestamp) -> Then {
     let faults = before.filter(|before| before.standing == standing).map_or(0, |before| before.pause.faults) + 1;
     let refused = |pause: Duration| Refused { standing, pause: Pause { until: now.after(pause), faults } };
+    // Counted from its end, not from the first refusal: that is forgotten when the server starts anew, or another one tells.
+    let is_late = standing.finished.is_some_and(|finished| now.since(finished) >= settings.late);
     match standing.phase {
-        RunPhase::Finished(_) if faults >= settings.tries + settings.late_tries => Then::GiveUp,
+        RunPhase::Finished(_) if faults >= settings.tries && is_late => Then::GiveUp,
         RunPhase::Finished(_) if faults >= settings.tries => Then::Late(refused(settings.late_pause)),
         _ => Then::Soon(refused(pause(settings, faults))),
     }
@@ -78,12 +81,13 @@ mod tests {
     const HOUR: u64 = 3_600_000;
 
     fn standing(phase: RunPhase) -> Standing {
-        Standing { attempt: AttemptNumber::FIRST, phase, ends: 0 }
+        let finished = matches!(phase, RunPhase::Finished(_)).then_some(Timestamp(0));
+        Standing { attempt: AttemptNumber::FIRST, phase, ends: 0, finished }
     }
 
     /// Refuses a run until it is given up, and gives the times at which it was tried.
-    fn tries(phase: RunPhase, most: usize) -> Vec<u64> {
-        let (settings, mut tried, mut known) = (TellSettings::default(), vec![0], None);
+    fn tries(phase: RunPhase, first: u64, most: usize) -> Vec<u64> {
+        let (settings, mut tried, mut known) = (TellSettings::default(), vec![first], None);
         while tried.len() < most {
             let now = Timestamp(*tried.last().unwrap());
             let refused = match then(&settings, known.as_ref(), standing(phase), now) {
@@ -99,15 +103,22 @@ mod tests {
 
     #[test]
     fn a_run_that_is_over_is_tried_for_a_day() {
-        let tried = tries(RunPhase::Finished(Conclusion::Success), 1000);
+        let over = RunPhase::Finished(Conclusion::Success);
+        let tried = tries(over, 0, 1000);
         assert_eq!(tried[..6], [0, 2, 6, 14, 30, 62].map(|seconds| seconds * 1000));
         assert_eq!(tried.len(), 6 + 24);
         assert!((24 * HOUR..25 * HOUR).contains(tried.last().unwrap()), "{tried:?}");
+        // After a start nobody knows of the tries before; the day is the same one.
+        let tried = tries(over, 20 * HOUR, 1000);
+        assert_eq!(tried.len(), 6 + 4);
+        assert!((24 * HOUR..25 * HOUR).contains(tried.last().unwrap()), "{tried:?}");
+        let tried = tries(over, 99 * HOUR, 1000);
+        assert_eq!((tried.len(), tried[5]), (6, 99 * HOUR + 62_000));
     }
 
     #[test]
     fn one_that_goes_on_is_never_given_up_and_one_that_stands_otherwise_is_told_at_once() {
-        let tried = tries(RunPhase::Running, 1000);
+        let tried = tries(RunPhase::Running, 0, 1000);
         assert_eq!(tried.len(), 1000);
         assert_eq!(tried[999] - tried[998], 300_000);
         let (running, over) = (standing(RunPhase::Running), standing(RunPhase::Finished(Conclusion::Failure)));

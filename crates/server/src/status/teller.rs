@@ -30,10 +30,10 @@ pub struct TellSettings {
     pub longest_pause: Duration,
     /// A run that is over and that its forge refuses alone, for a commit that it does not have, is tried so often at this pace,
     pub tries: u32,
-    /// and then so often more,
-    pub late_tries: u32,
-    /// with this in between. One that comes to stand otherwise is told at once.
+    /// and then with this in between,
     pub late_pause: Duration,
+    /// until it has been over for so long. One that comes to stand otherwise is told at once.
+    pub late: Duration,
 }
 
 impl Default for TellSettings {
@@ -43,8 +43,8 @@ impl Default for TellSettings {
             first_pause: Duration::from_secs(2),
             longest_pause: Duration::from_mins(5),
             tries: 6,
-            late_tries: 24,
             late_pause: Duration::from_hours(1),
+            late: Duration::from_hours(24),
         }
     }
 }
@@ -255,7 +255,7 @@ impl Teller {
             Then::Soon(refused) | Then::Late(refused) if known.refused.len() < REFUSED => {
                 if matches!(then, Then::Late(_)) && refused.pause.faults == self.settings.tries {
                     let error = error as &dyn std::error::Error;
-                    tracing::warn!(project = name, run = %id, error, "the forge refuses this run; it is tried for a day more");
+                    tracing::warn!(project = name, run = %id, error, "the forge refuses this run; it is tried until a day after its end");
                 }
                 known.refused.insert(id, refused);
             }

@@ -57,8 +57,8 @@ pub(crate) async fn forge() -> (String, Shared) {
 
 /// A server whose own teller is not waited for, and one that does as the test says.
 fn teller(world: &World) -> Teller {
-    let (first_pause, late_pause) = (Duration::ZERO, Duration::ZERO);
-    let settings = TellSettings { first_pause, tries: 3, late_tries: 2, late_pause, ..TellSettings::default() };
+    let (first_pause, late_pause, late) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let settings = TellSettings { first_pause, tries: 5, late_pause, late, ..TellSettings::default() };
     Teller::new(world.server.plane.clone(), settings)
 }
 
