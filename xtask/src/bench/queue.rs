@@ -55,7 +55,8 @@ async fn measure(wanted: &Wanted) -> Result<()> {
             served.memory()?
         ));
         let taken = next_of_the_line(&mut line, wanted.times).await?;
-        queued -= taken.len().min(queued);
+        // The first one it had before anything was measured.
+        queued -= taken.len() + 1;
         tell("  end of a job -> the next of the line", taken);
         tell("  dispatch -> the runner that waits for it", for_who_waits(&served, &mut one, wanted.times).await?);
     }
