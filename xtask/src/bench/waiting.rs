@@ -6,12 +6,13 @@ use super::figures::{milliseconds, tell};
 use super::runner::Runner;
 use super::served::{Plot, dispatch};
 use crate::say;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use testkit::Rest;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// What our agents ask for.
 const HOLD: Duration = Duration::from_secs(50);
@@ -37,10 +38,12 @@ async fn measure(wanted: &Wanted) -> Result<()> {
     }
     say(&format!("{} runners registered in {:.1} s", wanted.runners, begin.elapsed().as_secs_f64()));
     let asked = Arc::new(AtomicUsize::new(0));
+    // A runner whose question is not answered is done.
+    let mut waiting = JoinSet::new();
     for mut runner in runners {
         runner.connect().await.context("the limit of open files (ulimit -n) must be above the runners")?;
         let asked = Arc::clone(&asked);
-        tokio::spawn(async move {
+        waiting.spawn(async move {
             loop {
                 asked.fetch_add(1, Ordering::Relaxed);
                 if let Err(error) = runner.fetch(HOLD).await {
@@ -54,10 +57,12 @@ async fn measure(wanted: &Wanted) -> Result<()> {
     tokio::spawn(take_all(one, answered));
     tokio::time::sleep(CALM).await;
     let (used, before) = (served.used(), asked.load(Ordering::Relaxed));
+    ensure!(before + 1 >= wanted.runners, "only {before} runners have asked after {CALM:?}");
     let time = Duration::from_secs(wanted.seconds);
     tokio::time::sleep(time).await;
     let share = (served.used() - used).as_secs_f64() / time.as_secs_f64() * 100.0;
     let questions = asked.load(Ordering::Relaxed) - before;
+    none_is_gone(&mut waiting)?;
     say(&format!(
         "{} runners wait: {:.0} MB (empty {empty:.0}), {share:.1} % of a core over {} s, in which {questions} questions were asked anew",
         wanted.runners,
@@ -69,9 +74,20 @@ async fn measure(wanted: &Wanted) -> Result<()> {
     for _ in 0..wanted.times {
         times.push(one_job(&rest, &mut answers).await?);
     }
+    none_is_gone(&mut waiting)?;
     tell("dispatch -> answer to the one runner", times);
     say(&format!("stopped in {:.0} ms", milliseconds(timed(|| served.stop())?)));
     Ok(())
+}
+
+/// What was measured is of runners that all waited.
+fn none_is_gone(waiting: &mut JoinSet<anyhow::Error>) -> Result<()> {
+    let all = waiting.len();
+    let Some(first) = waiting.try_join_next() else { return Ok(()) };
+    let error = first?;
+    // Whoever is gone besides is only counted.
+    let more = std::iter::from_fn(|| waiting.try_join_next()).count();
+    Err(error.context(format!("{} of {all} runners do not wait any more", more + 1)))
 }
 
 async fn take_all(mut one: Runner, answered: mpsc::UnboundedSender<Instant>) -> Result<()> {
