@@ -13,11 +13,12 @@ pub(super) struct Seen {
     pub(super) ended: usize,
 }
 
-/// When a job that was seen to end ran.
+/// When a job that was seen to begin ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) begun: Instant,
-    pub(super) ended: Instant,
+    /// `None`: it was not seen to end, so it is known to have run at its begin alone.
+    pub(super) ended: Option<Instant>,
 }
 
 /// The port, and what it heard.
@@ -83,9 +84,9 @@ impl Witness {
         self.all().into_iter().map(|(key, heard)| (key, heard.seen)).collect()
     }
 
-    /// When those ran that came to their end.
+    /// When those ran that began.
     pub(super) fn spans(&self) -> BTreeMap<String, Span> {
-        let span = |heard: Heard| Some(Span { begun: heard.first?, ended: heard.last? });
+        let span = |heard: Heard| Some(Span { begun: heard.first?, ended: heard.last });
         self.all().into_iter().filter_map(|(key, heard)| Some((key, span(heard)?))).collect()
     }
 

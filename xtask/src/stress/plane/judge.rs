@@ -5,6 +5,7 @@ use super::load::{KINDS, Load, PROJECT, ROWS};
 use super::plant::Plant;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 use testkit::{Job, Run};
 
 /// Faults, and how jobs ended.
@@ -139,16 +140,16 @@ fn whole(log: &str) -> Option<String> {
     (last != 1).then(|| format!("has its last word {last} times in its log"))
 }
 
-/// The most that ran at the same time.
+/// The most that ran at the same time. Those that were killed count at the moment of their begin.
 fn most_at_once<'a>(spans: impl Iterator<Item = (&'a String, &'a Span)>) -> usize {
-    let mut moments: Vec<_> = spans.flat_map(|(_, span)| [(span.begun, 1_i64), (span.ended, -1)]).collect();
-    moments.sort_unstable();
-    let (mut now, mut most) = (0, 0);
-    for (_, change) in moments {
-        now += change;
-        most = most.max(now);
-    }
-    usize::try_from(most).unwrap_or(0)
+    let spans: Vec<Span> = spans.map(|(_, span)| *span).collect();
+    let ran_at = |at: Instant, span: &&Span| span.begun <= at && span.ended.is_some_and(|ended| ended > at);
+    // The most run where one begins.
+    let beside = |(number, one): (usize, &Span)| {
+        let others = spans.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, span)| span);
+        1 + others.filter(|span| ran_at(one.begun, span)).count()
+    };
+    spans.iter().enumerate().map(beside).max().unwrap_or(0)
 }
 
 /// How a job ended, in the words of the table.
@@ -162,4 +163,34 @@ fn end_of(job: &Job, seen: Seen, log: &str) -> String {
     let why: String = why.chars().map(|letter| if letter.is_ascii_digit() { 'N' } else { letter }).take(90).collect();
     let colon = if why.is_empty() { "" } else { ": " };
     format!("{} {}, {ran}{colon}{why}", job.status, job.conclusion)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Span, most_at_once};
+    use std::time::{Duration, Instant};
+
+    fn most(spans: &[(u64, Option<u64>)]) -> usize {
+        let zero = Instant::now();
+        let at = |moment: u64| zero + Duration::from_secs(moment);
+        let name = String::new();
+        let spans: Vec<Span> =
+            spans.iter().map(|(begun, ended)| Span { begun: at(*begun), ended: ended.map(at) }).collect();
+        most_at_once(spans.iter().map(|span| (&name, span)))
+    }
+
+    #[test]
+    fn jobs_that_ended_run_from_begin_to_end() {
+        assert_eq!(most(&[]), 0);
+        assert_eq!(most(&[(1, Some(3)), (3, Some(5))]), 1);
+        assert_eq!(most(&[(1, Some(4)), (3, Some(5))]), 2);
+        assert_eq!(most(&[(1, Some(9)), (2, Some(3)), (4, Some(6)), (5, Some(7))]), 3);
+    }
+
+    #[test]
+    fn one_that_was_killed_counts_where_it_began() {
+        assert_eq!(most(&[(1, Some(4)), (2, None)]), 2, "it began while another ran");
+        assert_eq!(most(&[(1, None), (2, Some(4))]), 1, "it may have been dead by then");
+        assert_eq!(most(&[(1, None), (2, None)]), 1);
+    }
 }
