@@ -5,6 +5,7 @@ mod codegen;
 mod compare;
 mod layers;
 mod packages;
+mod processes;
 mod record;
 mod runner;
 mod stress;
@@ -30,7 +31,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   stress --gitea BIN --assets DIR --ekiden BIN [--label lab|lab:host] [--jobs N]
                     a real Gitea, and an agent and jobs that are killed at every change of state (1000 jobs)
   stress --ekiden BIN [--jobs N] [--replicas N] [--database sqlite|postgres] [--agents N] [--seed N] [--fault database-away|clock-jumps]
-                    our own server; servers, agents and jobs that are killed at random (2000 jobs)";
+                    our own server; servers, agents, fork servers and jobs that are killed at random (2000 jobs)";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);

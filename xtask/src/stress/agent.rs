@@ -1,12 +1,13 @@
 //! The agent that is killed, and its journal.
 
 use super::points::{Line, Point, Victim};
+use crate::processes::{fork_server, jobs};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -126,9 +127,6 @@ impl Tail {
     }
 }
 
-/// By which the fork server is known.
-const FORK_SERVER: &[u8] = b"fork-server";
-
 impl Agent {
     /// Kills it and waits until it is gone.
     pub(super) fn kill(&mut self) -> Result<()> {
@@ -146,12 +144,16 @@ impl Agent {
             jobs.sort_unstable();
             let newest: Vec<String> = jobs.iter().rev().take(2).map(u32::to_string).collect();
             if !newest.is_empty() {
-                // They may be gone by themselves.
-                return Ok(Command::new("kill").arg("-KILL").args(newest).stderr(Stdio::null()).status()?.success());
+                return kill(&newest);
             }
             std::thread::sleep(LOOK);
         }
         Ok(false)
+    }
+
+    /// Kills the process from which those of jobs are forked; false where there is none: the next job that needs one brings it.
+    pub(super) fn kill_fork_server(&self) -> Result<bool> {
+        fork_server(self.0.id()).map_or(Ok(false), |pid| kill(&[pid.to_string()]))
     }
 
     /// Kills whom a point names.
@@ -194,22 +196,7 @@ impl Drop for Agent {
     }
 }
 
-/// The processes of jobs: what the agent started, and what its fork server forked.
-fn jobs(agent: u32) -> Vec<u32> {
-    let is_fork_server = |pid: &u32| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.windows(FORK_SERVER.len()).any(|part| part == FORK_SERVER)
-    };
-    let (servers, mut jobs): (Vec<u32>, Vec<u32>) = children(agent).into_iter().partition(is_fork_server);
-    jobs.extend(servers.into_iter().flat_map(children));
-    jobs
-}
-
-/// The children of all threads of a process.
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"));
-    let of =
-        |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("children")).ok();
-    let texts: Vec<String> = tasks.into_iter().flatten().filter_map(of).collect();
-    texts.iter().flat_map(|text| text.split_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
+/// Whether all were killed; they may be gone by themselves.
+fn kill(processes: &[String]) -> Result<bool> {
+    Ok(Command::new("kill").arg("-KILL").args(processes).stderr(Stdio::null()).status()?.success())
 }

@@ -13,6 +13,7 @@ pub(super) struct Kills {
     pub(super) servers: usize,
     pub(super) agents: usize,
     pub(super) jobs: usize,
+    pub(super) fork_servers: usize,
 }
 
 /// Kills until it is told to stop; then everything runs again.
@@ -41,6 +42,7 @@ impl Chaos {
             all.servers += kills.servers;
             all.agents += kills.agents;
             all.jobs += kills.jobs;
+            all.fork_servers += kills.fork_servers;
         }
         Ok(all)
     }
@@ -60,20 +62,22 @@ fn servers(plant: &Plant, mut random: Random, stop: &AtomicBool) -> Result<Kills
     Ok(kills)
 }
 
-/// Agents, and processes of jobs.
+/// Agents, processes of jobs, and those from which they are forked.
 fn agents(plant: &Plant, mut random: Random, stop: &AtomicBool) -> Result<Kills> {
     let mut kills = Kills::default();
     while !stop.load(Ordering::SeqCst) {
         std::thread::sleep(random.millis(100, 1500));
         let agent = random.index(plant.agents());
-        if random.below(2) == 0 {
-            kills.jobs += usize::from(plant.kill_job(agent)?);
-            continue;
+        match random.below(3) {
+            0 => kills.jobs += usize::from(plant.kill_job(agent)?),
+            1 => kills.fork_servers += usize::from(plant.kill_fork_server(agent)?),
+            _ => {
+                plant.kill_agent(agent)?;
+                kills.agents += 1;
+                std::thread::sleep(random.millis(0, 500));
+                plant.start_agent(agent)?;
+            }
         }
-        plant.kill_agent(agent)?;
-        kills.agents += 1;
-        std::thread::sleep(random.millis(0, 500));
-        plant.start_agent(agent)?;
     }
     Ok(kills)
 }

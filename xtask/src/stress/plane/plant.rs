@@ -145,6 +145,14 @@ impl Plant {
         }
     }
 
+    /// Kills the fork server of an agent; false where it has none.
+    pub(super) fn kill_fork_server(&self, number: usize) -> Result<bool> {
+        match &*lock(&self.agents[number].1) {
+            Some(agent) => agent.kill_fork_server(),
+            None => Ok(false),
+        }
+    }
+
     /// The processes of all servers.
     pub(super) fn server_ids(&self) -> Vec<u32> {
         self.replicas.iter().filter_map(|(_, server)| lock(server).as_ref().map(Server::id)).collect()

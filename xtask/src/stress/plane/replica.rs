@@ -5,7 +5,7 @@ use super::clock::MovedClock;
 use anyhow::{Result, ensure};
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::Rest;
@@ -102,21 +102,6 @@ impl Drop for Server {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// How much of one core processes use, over a time.
-pub(super) fn share_of_core(processes: &[u32], time: Duration) -> f64 {
-    let used = || -> f64 { processes.iter().map(|id| ticks(format!("/proc/{id}/stat"))).sum() };
-    let before = used();
-    std::thread::sleep(time);
-    // A tick is a hundredth of a second.
-    (used() - before) / 100.0 / time.as_secs_f64()
-}
-
-fn ticks(stat: impl AsRef<Path>) -> f64 {
-    let text = std::fs::read_to_string(stat).unwrap_or_default();
-    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum()
 }
 
 /// The processes of agents.

@@ -7,8 +7,8 @@ use super::judge::judge;
 use super::load::{self, Load, PROJECT};
 use super::plant::Plant;
 use super::random::Random;
-use super::replica::share_of_core;
 use super::wanted::{Fault, Wanted};
+use crate::processes::share_of_core;
 use crate::{Outcome, say};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
@@ -26,8 +26,10 @@ const LAST: Duration = Duration::from_secs(420);
 const AWAY: Duration = Duration::from_secs(60);
 /// So long the clock stays where it jumped to: a tick of every loop, and some.
 const JUMPED: Duration = Duration::from_secs(15);
-/// What an idle server may use of a core.
+/// What an idle server, or an idle agent with its fork server and what waits for a job, may use of a core.
 const IDLE: f64 = 0.05;
+/// So long they are looked at.
+const REST: Duration = Duration::from_secs(3);
 
 /// Runs it. The work lies in a folder that is removed when all went well.
 pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
@@ -61,15 +63,8 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
     let took = began.elapsed();
     let mut verdict = judge(&plant, &load, &witness)?;
     faults.append(&mut verdict.faults);
-    let (servers, agents) = (plant.server_ids(), plant.agent_ids());
-    let rest = Duration::from_secs(3);
-    let used = share_of_core(&servers, rest) / servers.len() as f64;
-    if used > IDLE {
-        faults.push(format!("an idle server uses {:.0} % of a core", used * 100.0));
-    }
-    let used_by_agent = share_of_core(&agents, rest) / agents.len() as f64;
-    if used_by_agent > IDLE {
-        faults.push(format!("an idle agent uses {:.0} % of a core", used_by_agent * 100.0));
+    for (who, processes) in [("server", plant.server_ids()), ("agent", plant.agent_ids())] {
+        faults.extend(unrest(who, &processes));
     }
     let queue = plant.rest.call("GET", "/queue", None)?;
     if queue["total_count"] != 0 {
@@ -85,7 +80,7 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
         say(&format!("| {end} | {count} |"));
     }
     say(&format!(
-        "\n{} servers on {:?}, {} agents, seed {}: {} runs, {} jobs, killed: {} servers, {} agents, {} jobs; {:.0} s, {} faults",
+        "\n{} servers on {:?}, {} agents, seed {}: {} runs, {} jobs, killed: {} servers, {} agents, {} jobs, {} fork servers; {:.0} s, {} faults",
         wanted.replicas,
         wanted.database,
         wanted.agents,
@@ -95,6 +90,7 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
         kills.servers,
         kills.agents,
         kills.jobs,
+        kills.fork_servers,
         took.as_secs_f64(),
         faults.len()
     ));
@@ -103,6 +99,17 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
         std::fs::remove_dir_all(&work)?;
     }
     Ok(Outcome::of(faults.is_empty()))
+}
+
+/// What is wrong with processes that have nothing to do.
+fn unrest(who: &str, processes: &[u32]) -> Option<String> {
+    match share_of_core(processes, REST) {
+        Err(error) => Some(format!("an idle {who} does not run: {error}")),
+        Ok(used) => {
+            let used = used / processes.len() as f64;
+            (used > IDLE).then(|| format!("an idle {who} uses {:.0} % of a core", used * 100.0))
+        }
+    }
 }
 
 /// Starts as many jobs as are wanted, so many runs at a time; in the middle of it the fault comes.
