@@ -135,32 +135,31 @@ impl Agent {
         Ok(())
     }
 
-    /// Kills the two newest processes of jobs, once there is one: the newest may be one that only waits for the next job. Answers whether
-    /// there was any.
-    pub(super) fn kill_a_job(&self) -> Result<bool> {
+    /// Kills the two newest processes of jobs, once there is one: the newest may be one that only waits for the next job. Answers how many it
+    /// killed.
+    pub(super) fn kill_a_job(&self) -> Result<usize> {
         let end = Instant::now() + Duration::from_millis(100);
         while Instant::now() < end {
             let mut jobs = jobs(self.0.id());
             jobs.sort_unstable();
-            let newest: Vec<String> = jobs.iter().rev().take(2).map(u32::to_string).collect();
-            if !newest.is_empty() {
-                return kill(&newest);
+            if !jobs.is_empty() {
+                return jobs.into_iter().rev().take(2).map(|job| Ok(usize::from(kill(job)?))).sum();
             }
             std::thread::sleep(LOOK);
         }
-        Ok(false)
+        Ok(0)
     }
 
     /// Kills the process from which those of jobs are forked; false where there is none: the next job that needs one brings it.
     pub(super) fn kill_fork_server(&self) -> Result<bool> {
-        fork_server(self.0.id()).map_or(Ok(false), |pid| kill(&[pid.to_string()]))
+        fork_server(self.0.id()).map_or(Ok(false), kill)
     }
 
     /// Kills whom a point names.
     pub(super) fn kill_at(&mut self, point: &Point) -> Result<bool> {
         match point.victim {
             Victim::Agent => self.kill().map(|()| true),
-            Victim::Job => self.kill_a_job(),
+            Victim::Job => self.kill_a_job().map(|killed| killed > 0),
         }
     }
 
@@ -196,7 +195,7 @@ impl Drop for Agent {
     }
 }
 
-/// Whether all were killed; they may be gone by themselves.
-fn kill(processes: &[String]) -> Result<bool> {
-    Ok(Command::new("kill").arg("-KILL").args(processes).stderr(Stdio::null()).status()?.success())
+/// Whether it was killed; it may be gone by itself.
+fn kill(process: u32) -> Result<bool> {
+    Ok(Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).status()?.success())
 }

@@ -1,8 +1,10 @@
 //! What must hold at the end.
 
 use super::super::witness::{Seen, Span, Witness};
+use super::chaos::Kills;
 use super::load::{KINDS, Load, PROJECT, ROWS};
 use super::plant::Plant;
+use super::reasons::Tally;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -18,8 +20,8 @@ pub(super) struct Verdict {
 }
 
 /// Looks at every run and every job.
-pub(super) fn judge(plant: &Plant, load: &Load, witness: &Witness) -> Result<Verdict> {
-    let mut verdict = Verdict::default();
+pub(super) fn judge(plant: &Plant, load: &Load, witness: &Witness, kills: &Kills) -> Result<Verdict> {
+    let (mut verdict, mut tally) = (Verdict::default(), Tally::default());
     let (seen, spans) = (witness.seen(), witness.spans());
     let mut known: BTreeSet<String> = BTreeSet::new();
     let runs = plant.rest.runs(PROJECT, usize::MAX)?;
@@ -42,6 +44,11 @@ pub(super) fn judge(plant: &Plant, load: &Load, witness: &Witness) -> Result<Ver
             };
             known.insert(key);
             *verdict.ends.entry(end_of(job, seen, &log)).or_default() += 1;
+            match job.conclusion.as_str() {
+                "success" => tally.succeeded(),
+                "failure" => tally.failed(job.id, last_error(&log)),
+                _ => {}
+            }
             verdict.faults.extend(
                 fault_of(job, seen, &log)
                     .map(|fault| format!("job {} ({}) of run {} {fault}", job.id, job.name, run.id)),
@@ -54,6 +61,7 @@ pub(super) fn judge(plant: &Plant, load: &Load, witness: &Witness) -> Result<Ver
             }
         }
     }
+    verdict.faults.extend(tally.faults(kills));
     let of = |file: &str| -> BTreeSet<i64> {
         runs.iter().filter(|run| run.workflow.ends_with(file)).map(|run| run.id).collect()
     };
@@ -152,6 +160,11 @@ fn most_at_once<'a>(spans: impl Iterator<Item = (&'a String, &'a Span)>) -> usiz
     spans.iter().enumerate().map(beside).max().unwrap_or(0)
 }
 
+/// The last error that a log tells.
+fn last_error(log: &str) -> &str {
+    log.lines().rev().find_map(|line| line.split_once("##[error]")).map_or("", |(_, why)| why)
+}
+
 /// How a job ended, in the words of the table.
 fn end_of(job: &Job, seen: Seen, log: &str) -> String {
     let ran = match (seen.begun, seen.ended) {
@@ -159,8 +172,8 @@ fn end_of(job: &Job, seen: Seen, log: &str) -> String {
         (_, 0) => "began",
         _ => "ran whole",
     };
-    let why = log.lines().rev().find_map(|line| line.split_once("##[error]")).map_or("", |(_, why)| why);
-    let why: String = why.chars().map(|letter| if letter.is_ascii_digit() { 'N' } else { letter }).take(90).collect();
+    let why: String =
+        last_error(log).chars().map(|letter| if letter.is_ascii_digit() { 'N' } else { letter }).take(90).collect();
     let colon = if why.is_empty() { "" } else { ": " };
     format!("{} {}, {ran}{colon}{why}", job.status, job.conclusion)
 }

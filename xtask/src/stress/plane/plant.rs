@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use testkit::{Postgres, Rest, TempRepository};
 
 /// Jobs at once of an agent.
-const CAPACITY: usize = 4;
+pub(super) const CAPACITY: usize = 4;
 
 /// The servers, the agents, and what they work on.
 #[derive(Debug)]
@@ -137,11 +137,11 @@ impl Plant {
         Ok(())
     }
 
-    /// Kills the newest processes of an agent's jobs; false where there are none.
-    pub(super) fn kill_job(&self, number: usize) -> Result<bool> {
+    /// Kills the newest processes of an agent's jobs; how many.
+    pub(super) fn kill_job(&self, number: usize) -> Result<usize> {
         match &*lock(&self.agents[number].1) {
             Some(agent) => agent.kill_a_job(),
-            None => Ok(false),
+            None => Ok(0),
         }
     }
 

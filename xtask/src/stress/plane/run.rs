@@ -22,6 +22,8 @@ const UNDER_WAY: usize = 12;
 const OLD: Duration = Duration::from_secs(30);
 /// A lease that nobody heard of is given back after two minutes; so long everything may take to end once nothing is killed any more.
 const LAST: Duration = Duration::from_secs(420);
+/// So many rounds more there may be until one of each was killed.
+const MORE: usize = 20;
 /// So long the database is away.
 const AWAY: Duration = Duration::from_secs(60);
 /// So long the clock stays where it jumped to: a tick of every loop, and some.
@@ -51,7 +53,7 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
     let began = Instant::now();
     let chaos = Chaos::start(&plant, wanted.seed);
     let mut load = Load::default();
-    let started = work_off(&wanted, &plant, &mut load, began);
+    let started = work_off(&wanted, &plant, &chaos, &mut load, began);
     // Whatever came of it: nobody kills any more, and everything runs.
     let kills = chaos.stop()?;
     started?;
@@ -61,7 +63,7 @@ pub(in super::super) fn run(args: &[String]) -> Result<Outcome> {
         faults.push(error.to_string());
     }
     let took = began.elapsed();
-    let mut verdict = judge(&plant, &load, &witness)?;
+    let mut verdict = judge(&plant, &load, &witness, &kills)?;
     faults.append(&mut verdict.faults);
     for (who, processes) in [("server", plant.server_ids()), ("agent", plant.agent_ids())] {
         faults.extend(unrest(who, &processes));
@@ -112,11 +114,13 @@ fn unrest(who: &str, processes: &[u32]) -> Option<String> {
     }
 }
 
-/// Starts as many jobs as are wanted, so many runs at a time; in the middle of it the fault comes.
-fn work_off(wanted: &Wanted, plant: &Plant, load: &mut Load, began: Instant) -> Result<()> {
+/// Starts as many jobs as are wanted, and more until one of each was killed, so many runs at a time; in the middle of it the fault comes.
+fn work_off(wanted: &Wanted, plant: &Plant, chaos: &Chaos, load: &mut Load, began: Instant) -> Result<()> {
     let mut random = Random::new(wanted.seed);
     let mut fault = Some(wanted.fault);
-    while load.jobs < wanted.jobs {
+    let mut more = MORE;
+    while load.jobs < wanted.jobs || more > 0 && chaos.kills().none_of().next().is_some() {
+        more -= usize::from(load.jobs >= wanted.jobs);
         load.round(plant, &mut random)?;
         say(&format!("{} jobs asked for, {:.0} s", load.jobs, began.elapsed().as_secs_f64()));
         if load.jobs >= wanted.jobs / 2
