@@ -4,6 +4,7 @@ mod bench;
 mod codegen;
 mod compare;
 mod layers;
+mod moment;
 mod packages;
 mod processes;
 mod record;

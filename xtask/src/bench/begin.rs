@@ -4,6 +4,7 @@
 use super::Wanted;
 use super::figures::tell;
 use super::served::{PROJECT, Plot};
+use crate::moment::since_1970;
 use crate::say;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -82,16 +83,6 @@ fn of_last(rest: &Rest, runs: usize) -> Result<(Duration, Duration)> {
     }
 }
 
-/// A moment of today's since 1970: `2026-11-22T14:26:19.123Z`.
 fn moment(text: &Value) -> Result<Duration> {
-    let text = text.as_str().context("no moment")?;
-    let (_, time) = text.trim_end_matches('Z').split_once('T').context("no moment")?;
-    let parts: Vec<f64> = time.split(':').map(str::parse).collect::<Result<_, _>>()?;
-    let [hours, minutes, seconds] = parts[..] else { anyhow::bail!("no moment: {text}") };
-    let of_day = Duration::from_secs_f64(hours * 3600.0 + minutes * 60.0 + seconds);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let day = 24 * 3600;
-    let today = Duration::from_secs(now.as_secs() / day * day) + of_day;
-    // What was made before midnight is of yesterday.
-    Ok(if today > now + Duration::from_secs(day / 2) { today - Duration::from_secs(day) } else { today })
+    text.as_str().and_then(since_1970).context("no moment")
 }

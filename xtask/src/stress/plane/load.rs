@@ -23,6 +23,9 @@ pub(super) struct Kind {
     pub(super) jobs: usize,
 }
 
+/// What a push starts.
+const PUSH: &str = "push.yml";
+
 /// Needs and matrices; at most two at a time; a group of runs; a group of jobs; those that are cancelled; by push.
 pub(super) const KINDS: [Kind; 6] = [
     Kind { file: "matrix.yml", jobs: 13 },
@@ -30,7 +33,7 @@ pub(super) const KINDS: [Kind; 6] = [
     Kind { file: "runs.yml", jobs: 2 },
     Kind { file: "jobs.yml", jobs: 3 },
     Kind { file: "long.yml", jobs: 4 },
-    Kind { file: "push.yml", jobs: 2 },
+    Kind { file: PUSH, jobs: 2 },
 ];
 
 /// What marks a job's own processes.
@@ -103,19 +106,33 @@ impl Load {
         let mut kinds = KINDS.to_vec();
         while !kinds.is_empty() {
             let kind = kinds.swap_remove(random.index(kinds.len()));
-            match kind.file {
-                "push.yml" => self.push(plant)?,
-                file => {
-                    let run = dispatch(plant, file)?;
-                    self.known.push(run);
-                    if file == "long.yml" {
-                        self.long.push((run, Instant::now() + random.millis(200, 6000)));
-                    }
+            self.start(kind, plant, random)?;
+        }
+        Ok(())
+    }
+
+    /// Starts one of each kind that a person starts; the runs.
+    pub(super) fn by_hand(&mut self, plant: &Plant, random: &mut Random) -> Result<Vec<i64>> {
+        let before = self.known.len();
+        for kind in KINDS.iter().filter(|kind| kind.file != PUSH) {
+            self.start(*kind, plant, random)?;
+        }
+        Ok(self.known[before..].to_vec())
+    }
+
+    fn start(&mut self, kind: Kind, plant: &Plant, random: &mut Random) -> Result<()> {
+        match kind.file {
+            PUSH => self.push(plant)?,
+            file => {
+                let run = dispatch(plant, file)?;
+                self.known.push(run);
+                if file == "long.yml" {
+                    self.long.push((run, Instant::now() + random.millis(200, 6000)));
                 }
             }
-            self.jobs += kind.jobs;
-            self.cancel_due(plant);
         }
+        self.jobs += kind.jobs;
+        self.cancel_due(plant);
         Ok(())
     }
 
@@ -180,6 +197,18 @@ fn dispatch(plant: &Plant, file: &str) -> Result<i64> {
                 return run.ok_or_else(|| anyhow::anyhow!("a dispatch answers {answer}"));
             }
             Err(error) => ensure!(Instant::now() < end, "{file} cannot be started: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// When a run was made, as the server says it.
+pub(super) fn made(plant: &Plant, run: i64) -> Result<String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match plant.rest.call("GET", &format!("/repos/{PROJECT}/actions/runs/{run}"), None) {
+            Ok(run) => return Ok(run["created_at"].as_str().unwrap_or_default().to_owned()),
+            Err(error) => ensure!(Instant::now() < end, "run {run} cannot be looked at: {error}"),
         }
         std::thread::sleep(Duration::from_millis(50));
     }

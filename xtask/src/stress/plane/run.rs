@@ -3,6 +3,7 @@
 use super::super::machine::Machine;
 use super::super::witness::Witness;
 use super::chaos::Chaos;
+use super::clock;
 use super::judge::judge;
 use super::load::{self, Load, PROJECT};
 use super::plant::Plant;
@@ -129,7 +130,7 @@ fn work_off(wanted: &Wanted, plant: &Plant, chaos: &Chaos, load: &mut Load, bega
             match fault {
                 Fault::Nothing => {}
                 Fault::Away => away(plant)?,
-                Fault::Clock => jump(plant)?,
+                Fault::Clock => jump(plant, load, &mut random)?,
             }
         }
         wait(plant, load, UNDER_WAY, LAST)?;
@@ -155,13 +156,20 @@ fn away(plant: &Plant) -> Result<()> {
     Ok(())
 }
 
-/// The servers' clock jumps while jobs run.
-fn jump(plant: &Plant) -> Result<()> {
+/// The servers' clock jumps while jobs run, and runs are made by it.
+fn jump(plant: &Plant, load: &mut Load, random: &mut Random) -> Result<()> {
     let clock = plant.clock.as_ref().context("the servers go by the machine's clock")?;
-    for by in ["+1d", "-1d", "+0"] {
-        clock.shift(by)?;
-        say(&format!("the servers' clock is {by} of the right time"));
-        std::thread::sleep(JUMPED);
+    for days in [1, -1, 0] {
+        clock.shift(days)?;
+        let end = Instant::now() + JUMPED;
+        for run in load.by_hand(plant, random)? {
+            clock::ensure_made(days, &load::made(plant, run)?)?;
+        }
+        say(&format!("the servers' clock is {days:+} days off the right time, and runs are made by it"));
+        while Instant::now() < end {
+            load.cancel_due(plant);
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
     Ok(())
 }
