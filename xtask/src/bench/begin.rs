@@ -1,10 +1,12 @@
 //! From the moment at which a job is queued in the store to the first instruction of its first step's shell, with an idle agent of ours: more than the
-//! time to the first instruction of the sandbox's init, by what the job's process does before its first step. With it: from the dispatch.
+//! time to the first instruction of the sandbox's init, by what the job's process does before its first step. With it: from the dispatch. Each job is to
+//! find a process that waits for it; how many did is told.
 
 use super::Wanted;
 use super::figures::tell;
 use super::served::{PROJECT, Plot};
 use crate::moment::since_1970;
+use crate::processes::jobs;
 use crate::say;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -14,6 +16,8 @@ use testkit::Rest;
 
 const ONE: &str =
     "on: workflow_dispatch\njobs: {a: {runs-on: lab, steps: [{run: 'echo \"began ${EPOCHREALTIME/./}\"'}]}}\n";
+/// The agent readies the next job's process a quarter of a second after a job began, and that takes a moment; so long after a job's end it is ready.
+const REST: Duration = Duration::from_millis(600);
 /// So long a job may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,8 +44,9 @@ pub(super) fn run(wanted: &Wanted) -> Result<()> {
     let mut start = plot.command();
     start.args(["agent", "start", "--capacity", "1", "--data"]).arg(&data).stdout(Stdio::null()).stderr(said);
     let agent = Agent(start.spawn()?);
-    let (mut of_queue, mut of_dispatch) = (Vec::new(), Vec::new());
+    let (mut of_queue, mut of_dispatch, mut ready) = (Vec::new(), Vec::new(), 0);
     for number in 0..=wanted.times {
+        let is_ready = !jobs(agent.0.id()).is_empty();
         let dispatched = SystemTime::now().duration_since(UNIX_EPOCH)?;
         served.dispatch("one.yml")?;
         let (queued, began) = of_last(&served.rest, number + 1)?;
@@ -49,13 +54,14 @@ pub(super) fn run(wanted: &Wanted) -> Result<()> {
         if number > 0 {
             of_queue.push(began.saturating_sub(queued));
             of_dispatch.push(began.saturating_sub(dispatched));
+            ready += usize::from(is_ready);
         }
-        // The agent is idle again, its next process ready.
-        std::thread::sleep(Duration::from_millis(60));
+        std::thread::sleep(REST);
     }
     tell("queued in the store -> first step's shell", of_queue);
     tell("dispatch -> first step's shell", of_dispatch);
     say("(the store's moments are whole milliseconds)");
+    say(&format!("{ready} of {} jobs found a process that waited for them", wanted.times));
     drop(agent);
     served.stop()
 }
