@@ -4,6 +4,7 @@ use crate::call::{Declaration, Declared, Fetch, Fetched, Pong, Registration, Rep
 use crate::error::{CallError, ClientError, Code, Refusal};
 use crate::packed::PackedBatch;
 use crate::pb::{ping, runner as pb};
+use crate::server::Asked;
 use crate::transport::Transport;
 use crate::{BASE_PATH, ELEMENTS_MAX, MESSAGE_MAX, convert, header, quirks};
 use connectrpc::client::{CallOptions, ClientConfig, call_unary};
@@ -203,12 +204,27 @@ impl Client {
         Ok(convert::declared_from_wire(answer, capabilities.map(quirks::capabilities_of_forge).unwrap_or_default()))
     }
 
-    /// Asks for tasks.
+    /// Asks for tasks, where it may have asked under the same request key before.
     ///
     /// # Errors
     /// See [`CallError`]; `Unsupported` where a handle is wanted from a forge that knows none.
     pub async fn fetch(&self, key: &RunnerKey, fetch: Fetch) -> Result<Fetched, CallError> {
+        self.ask(key, fetch, Asked::Maybe).await
+    }
+
+    /// Asks for tasks under a request key that was not used before.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_first(&self, key: &RunnerKey, fetch: Fetch) -> Result<Fetched, CallError> {
+        self.ask(key, fetch, Asked::Never).await
+    }
+
+    async fn ask(&self, key: &RunnerKey, fetch: Fetch, asked: Asked) -> Result<Fetched, CallError> {
         let mut headers = self.signed(key);
+        if asked == Asked::Never {
+            set(&mut headers, header::FIRST, "1");
+        }
         if let Some(hold) = self.hold {
             set(&mut headers, header::WAIT, &hold.as_millis().to_string());
         }

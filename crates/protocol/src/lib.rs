@@ -22,7 +22,7 @@ pub use error::{Advice, CallError, ClientError, Code, Refusal};
 pub use packed::{BatchWriter, PackedBatch, PackedRows, Rows, both_readings};
 pub use quirks::Dialect;
 pub use rest::{InvalidScope, Removal, RemovalError, Scope};
-pub use server::{Caller, RunnerService, router};
+pub use server::{Asked, Caller, RunnerService, router};
 
 /// Where the services lie below the URL of an instance.
 pub const BASE_PATH: &str = "/api/actions";
@@ -44,6 +44,8 @@ pub(crate) mod header {
     pub(crate) const FORWARDED: &str = "x-forwarded-for";
     /// Ours: how many milliseconds a fetch may be held until there is a task. Others ignore it.
     pub(crate) const WAIT: &str = "x-ekiden-wait";
+    /// Ours: no fetch with this request key was sent before, so that there is no answer to it that was lost. Others ignore it.
+    pub(crate) const FIRST: &str = "x-ekiden-first";
 }
 
 /// Largest message that either side takes. The forges set no limit; a batch of log or the event of a task may be some megabytes.

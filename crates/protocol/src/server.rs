@@ -30,10 +30,21 @@ pub struct Caller {
     pub patience: Option<Duration>,
     /// How long a fetch without a task may be held, where the caller asks for that: agents of ours do.
     pub wait: Option<Duration>,
+    /// Whether it asks under its request key for the first time.
+    pub asked: Asked,
     /// The other side of the connection, where the transport says.
     pub peer: Option<SocketAddr>,
     /// The last `x-forwarded-for`. Only a proxy of one's own may be believed.
     pub forwarded: Option<String>,
+}
+
+/// Whether a caller asked under its request key before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It did not, it says: no answer can have been lost.
+    Never,
+    /// It may have.
+    Maybe,
 }
 
 /// What a forge does. A refusal leaves as an error of Connect, with the HTTP status of its code.
@@ -131,6 +142,7 @@ impl Caller {
             version: text(header::VERSION),
             patience: None,
             wait,
+            asked: if headers.contains_key(header::FIRST) { Asked::Never } else { Asked::Maybe },
             peer: extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
             forwarded: forwarded.and_then(|value| value.to_str().ok()).map(str::to_owned),
         }

@@ -84,7 +84,7 @@ macro_rules! change {
                     let tried: Result<_, $crate::StoreError> = async {
                         let mut transaction = database.begin().await?;
                         let done = $crate::postgres::$module::$verb(&mut transaction, $($argument),*).await?;
-                        $($crate::listen::notify(&mut transaction, $crate::database::news_of(&done, $news)).await?;)?
+                        $($crate::listen::notify(&mut transaction, &$store.news, $crate::database::news_of(&done, $news)).await?;)?
                         Ok((transaction, done))
                     }
                     .await;
@@ -92,7 +92,10 @@ macro_rules! change {
                         Ok((transaction, done)) => match transaction.commit().await.map_err($crate::StoreError::from) {
                             Ok(()) => break done,
                             // A connection that dies now may have taken the commit with it, or not.
-                            Err(error) if !error.is_conflict() => return Err(error.into()),
+                            Err(error) if !error.is_conflict() => {
+                                $store.news.tell([$crate::news::Change::Missed]);
+                                return Err(error.into());
+                            }
                             Err(error) => error,
                         },
                         Err(error) if error.is_conflict() || error.is_cut() => error,

@@ -7,7 +7,7 @@ use domain::Timestamp;
 use domain::control::{ProjectId, Scope};
 
 /// What a scope holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HoldingKind {
     /// Sealed by the server, which alone can open it.
     Secret,
@@ -110,11 +110,11 @@ impl Store {
         Ok(read!(self, holdings::of_scope(kind, scope)))
     }
 
-    /// Those that jobs of a project see, by name: the instance's, its owner's before these, and its own before all.
+    /// Those that jobs of a project see, secrets before variables, by name: the instance's, its owner's before these, and its own before all.
     ///
     /// # Errors
     /// When there is no such project.
-    pub async fn holdings_for(&self, kind: HoldingKind, project: ProjectId) -> Result<Vec<Holding>, StoreError> {
-        Ok(read!(self, holdings::for_project(kind, project)))
+    pub async fn holdings_for(&self, project: ProjectId) -> Result<Vec<Holding>, StoreError> {
+        Ok(read!(self, holdings::for_project(project)))
     }
 }

@@ -39,7 +39,7 @@ pub use groups::{GroupClaim, GroupHolder, GroupMember};
 pub use holdings::{Holding, HoldingKind, NewHolding, Set};
 pub use jobs::{ChangedJob, JobFilter, ListOrder, NewJob, StoredJob};
 pub use leader::{Candidate, Leadership};
-pub use news::{Change, Changes};
+pub use news::{By, Change, Changes};
 pub use projects::{NewProject, Project, RefChange, RefMove};
 pub use pushes::{Push, PushId, Queue};
 pub use reports::{Report, Reported};

@@ -17,10 +17,11 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Tells all servers, when the transaction is committed.
 pub(crate) async fn notify(
     conn: &mut Conn,
+    news: &News,
     changes: impl IntoIterator<Item = Change> + Send,
 ) -> Result<(), StoreError> {
     let mut text = String::new();
-    changes.into_iter().for_each(|change| change.write(&mut text));
+    changes.into_iter().for_each(|change| change.write(news.mark(), &mut text));
     if !text.is_empty() {
         sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(conn).await?;
     }
@@ -54,7 +55,7 @@ async fn listen(database: Database, mut listener: PgListener, news: News) {
         let heard = tokio::time::timeout(QUIET, listener.try_recv()).await;
         let stands = match heard {
             Ok(Ok(Some(notification))) => {
-                news.tell(Change::read(notification.payload()));
+                news.tell(Change::read(news.mark(), notification.payload()));
                 true
             }
             Ok(Ok(None) | Err(_)) => false,

@@ -1,6 +1,6 @@
 //! What a runner says of its task, and what becomes of it. Called by `tasks` and by the server's runner service.
 
-use crate::news::Change;
+use crate::news::{By, Change};
 use crate::tasks::StoredTask;
 use domain::control::{JobChange, JobNumber, JobPhase, JobRefusal, RunId, Tolerance};
 use domain::{RunnerId, TaskId, Timestamp};
@@ -99,10 +99,8 @@ impl Reported {
         if self.refused.is_some() {
             return Vec::new();
         }
-        let mut news = vec![Change::Job { job: self.job, run: self.run }];
-        if self.before.lease().is_some() && self.after.lease().is_none() {
-            news.push(Change::Runner(self.task.runner));
-        }
-        news
+        let is_free = self.before.lease().is_some() && self.after.lease().is_none();
+        let runner = is_free.then_some(self.task.runner);
+        vec![Change::Task { job: self.job, run: self.run, runner, by: By::Here }]
     }
 }

@@ -146,6 +146,8 @@ pub struct Followed {
     pub changed: Vec<ChangedJob>,
     /// Where the run is now.
     pub phase: RunPhase,
+    /// As [`StoredRun::ends`], now.
+    pub ends: i64,
 }
 
 impl Followed {

@@ -3,7 +3,7 @@
 use crate::database::{change, read};
 use crate::groups::GroupClaim;
 use crate::jobs::{ChangedJob, StoredJob};
-use crate::news::Change;
+use crate::news::{By, Change};
 use crate::reports::{Report, Reported, Step};
 use crate::{Store, StoreError};
 use domain::control::{JobChange, JobNumber, ProjectId};
@@ -45,7 +45,8 @@ pub struct Taker {
 }
 
 impl Store {
-    /// Gives a queued job to a runner, and its groups to their members; `None` where the job is not to be had any more.
+    /// Gives a queued job to a runner, and its groups to their members; `None` where the job is not to be had any more. Called by a queue, which knows then:
+    /// the news of it say that it was done here.
     ///
     /// # Errors
     /// [`StoreError::Group`] when somebody else holds a group; when the runner may take none, is full, or there is no such job or runner.
@@ -56,10 +57,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<(StoredTask, StoredJob)>, StoreError> {
         Ok(change!(self, tasks::lease(job, taker, now), |given| {
-            let news = |(task, job): &(StoredTask, StoredJob)| {
-                [Change::Job { job: job.number, run: job.run }, Change::Runner(task.runner)]
+            let news = |(task, job): &(StoredTask, StoredJob)| Change::Task {
+                job: job.number,
+                run: job.run,
+                runner: Some(task.runner),
+                by: By::Here,
             };
-            given.iter().flat_map(news).collect()
+            given.iter().map(news).collect()
         }))
     }
 
@@ -110,11 +114,15 @@ impl Store {
 
     /// Notes what a runner says of its task: it was heard of, its steps, and what happens to its job; the runner is free of it when that ends it. What
     /// changes nothing is not written, but that the task was heard of every few seconds. A change that has no place any more changes nothing, and is told
-    /// in the answer: reports may come twice and late.
+    /// in the answer: reports may come twice and late. Whoever calls it tells its own queue: the news say that it was done here.
     ///
     /// # Errors
     /// When there is no such task, or it is another runner's.
     pub async fn report(&self, report: &Report<'_>, now: Timestamp) -> Result<Reported, StoreError> {
+        // Most say little that is to be written; an end always does.
+        if let Some(JobChange::Ended { .. }) = report.change {
+            return Ok(change!(self, reports::change(report, now), Reported::news));
+        }
         let mut known = read!(self, reports::look(report));
         match known.apply(report, now) {
             Step::Nothing => {}

@@ -13,7 +13,7 @@ use domain::{Clock, RunnerKey, SystemClock, Task, TasksVersion};
 use pace::Pace;
 
 pub(crate) use pace::Fetches;
-use protocol::{Advice, CallError, Client, Fetch, RequestKey, Want, quirks};
+use protocol::{Advice, Asked, CallError, Client, Fetch, RequestKey, Want, quirks};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -78,7 +78,7 @@ impl Poll {
     pub(crate) async fn run(mut self) -> PollEnd {
         let began = Instant::now();
         let mut pace = Pace::new(self.limits, self.fetches, began);
-        let (mut known, mut key) = (TasksVersion::UNKNOWN, new_request_key());
+        let (mut known, mut key, mut asked) = (TasksVersion::UNKNOWN, new_request_key(), Asked::Never);
         let last_look = match self.wait {
             Wait::AtMost(time) => Some(began + time),
             Wait::OneLook | Wait::Forever => None,
@@ -107,11 +107,12 @@ impl Poll {
             let is_held = self.fetches == Fetches::Held;
             let (fetched, count) = tokio::select! {
                 biased;
-                fetched = self.fetch(version, room, &key) => fetched,
+                fetched = self.fetch(version, room, (&key, asked)) => fetched,
                 // Nobody waits for a question that is left open.
                 _ = rooms.wait_for(|room| *room == Room::Closed), if is_held => return PollEnd::Closed,
                 () = until(last_look), if is_held => return PollEnd::NothingCame,
             };
+            asked = Asked::Maybe;
             let now = Instant::now();
             if let (TasksVersion::UNKNOWN, Some(_)) = (version, count) {
                 pace.looked(now);
@@ -119,7 +120,7 @@ impl Poll {
             match fetched {
                 Fetched::Tasks(tasks) => {
                     known = TasksVersion::UNKNOWN;
-                    key = new_request_key();
+                    (key, asked) = (new_request_key(), Asked::Never);
                     pace.brought(sent, now);
                     let (noted, is_noted) = oneshot::channel();
                     if self.give.send(Given { tasks, noted }).await.is_err() || is_noted.await.is_err() {
@@ -129,7 +130,7 @@ impl Poll {
                 Fetched::Nothing => {
                     if let Some(count) = count {
                         known = quirks::version_after(known, count, 0);
-                        key = new_request_key();
+                        (key, asked) = (new_request_key(), Asked::Never);
                         if self.wait == Wait::OneLook {
                             return PollEnd::NothingCame;
                         }
@@ -150,12 +151,22 @@ impl Poll {
     }
 
     /// One fetch; its count, if the forge answered.
-    async fn fetch(&self, version: TasksVersion, room: usize, key: &RequestKey) -> (Fetched, Option<TasksVersion>) {
+    async fn fetch(
+        &self,
+        version: TasksVersion,
+        room: usize,
+        (key, asked): (&RequestKey, Asked),
+    ) -> (Fetched, Option<TasksVersion>) {
         let want = match &self.handle {
             Some(handle) => Want::Handle(Some(handle.clone())),
             None => Want::UpTo(i64::try_from(room).unwrap_or(i64::MAX)),
         };
-        match self.client.fetch(&self.key, Fetch { version, want, key: Some(key.clone()) }).await {
+        let fetch = Fetch { version, want, key: Some(key.clone()) };
+        let fetched = match asked {
+            Asked::Never => self.client.fetch_first(&self.key, fetch).await,
+            Asked::Maybe => self.client.fetch(&self.key, fetch).await,
+        };
+        match fetched {
             Ok(fetched) => {
                 self.contact.send_modify(|contact| {
                     contact.last = Some(SystemClock.now());

@@ -8,7 +8,7 @@ use domain::RunnerId;
 use domain::control::{JobNumber, ProjectId, RunId, RunPhase};
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
-use store::{Change, Changes, Store, StoreError};
+use store::{By, Change, Changes, Store, StoreError};
 use tokio::sync::watch;
 
 /// News that comes within this time is looked at together.
@@ -161,6 +161,12 @@ impl Look {
         match change {
             Change::Run(run) => drop(self.runs.insert(run)),
             Change::Job { job, run } => drop(self.jobs.insert((run, job))),
+            // The dispatcher gave it, or was told with the report.
+            Change::Task { by: By::Here, .. } => {}
+            Change::Task { job, run, runner, by: By::Elsewhere } => {
+                self.jobs.insert((run, job));
+                self.runners.extend(runner);
+            }
             Change::Runner(runner) => drop(self.runners.insert(runner)),
             Change::Project(project) => drop(self.projects.insert(project)),
             Change::Token(_) => {}

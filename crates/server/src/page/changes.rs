@@ -31,9 +31,11 @@ impl About {
     const fn is(self, change: Change) -> bool {
         match (self, change) {
             (_, Change::Missed) => true,
-            (Self::Run(own), Change::Run(run) | Change::Job { run, .. }) => own.0 == run.0,
-            (Self::Runners, change) => matches!(change, Change::Runner(_)),
-            (Self::Runs, change) => matches!(change, Change::Run(_) | Change::Job { .. } | Change::Project(_)),
+            (Self::Run(own), Change::Run(run) | Change::Job { run, .. } | Change::Task { run, .. }) => own.0 == run.0,
+            (Self::Runners, change) => matches!(change, Change::Runner(_) | Change::Task { runner: Some(_), .. }),
+            (Self::Runs, change) => {
+                matches!(change, Change::Run(_) | Change::Job { .. } | Change::Task { .. } | Change::Project(_))
+            }
             (Self::Run(_), _) => false,
         }
     }

@@ -124,7 +124,9 @@ impl Teller {
             tokio::select! {
                 () = Self::more(&mut self.log) => {}
                 change = news.next() => match change {
-                    Some(Change::Job { job, .. }) if job == number => due = due.or(Some(Instant::now() + PAUSE)),
+                    Some(Change::Job { job, .. } | Change::Task { job, .. }) if job == number => {
+                        due = due.or(Some(Instant::now() + PAUSE));
+                    }
                     Some(Change::Run(changed)) if changed == run => due = due.or(Some(Instant::now() + PAUSE)),
                     Some(Change::Missed) => due = due.or(Some(Instant::now() + PAUSE)),
                     Some(_) => {}

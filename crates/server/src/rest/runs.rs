@@ -300,7 +300,9 @@ async fn made_again(
         loop {
             match changes.next().await {
                 None => return Ok(None),
-                Some(Change::Run(of) | Change::Job { run: of, .. }) if of == run.id => break,
+                Some(Change::Run(of) | Change::Job { run: of, .. } | Change::Task { run: of, .. }) if of == run.id => {
+                    break;
+                }
                 Some(Change::Missed) => break,
                 Some(_) => {}
             }

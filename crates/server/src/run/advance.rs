@@ -238,7 +238,13 @@ impl Worker {
         let Some(done) = written else { return Ok(Next::More) };
         self.live.lock().unwrap_or_else(PoisonError::into_inner).put(key, live);
         self.tell(&run, &advance, &done, calls_ended).await?;
-        Ok(Next::More)
+        if done.ends > run.ends {
+            return Ok(Next::More);
+        }
+        if let RunPhase::Finished(_) = done.phase {
+            self.queue.run_left(run.id);
+        }
+        Ok(Next::Done)
     }
 
     /// The machine made again, and what follows from what nobody has drawn from yet.

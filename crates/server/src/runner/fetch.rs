@@ -3,10 +3,10 @@
 use super::caller::BELIEVED;
 use super::service::{Runners, refused};
 use crate::dispatch::{Ask, Given};
-use crate::task;
+use crate::task::{self, Progress};
 use domain::control::{Admission, JobChange};
 use domain::{RunnerId, Task, TasksVersion};
-use protocol::{Caller, Fetch, Fetched, Refusal, Want};
+use protocol::{Asked, Caller, Fetch, Fetched, Refusal, Want};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use store::StoreError;
@@ -36,7 +36,7 @@ impl Runners {
         let runner = Box::pin(self.caller(&caller)).await?;
         let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };
         let request = fetch.key.map(|key| key.0);
-        if let Some(request) = &request {
+        if let (Some(request), Asked::Maybe) = (&request, caller.asked) {
             let given = Box::pin(self.plane.store.given_for(runner.id, request)).await.map_err(refused)?;
             if !given.is_empty() {
                 let given = given.into_iter().map(|(task, job)| Given { task, job }).collect();
@@ -86,7 +86,12 @@ impl Runners {
         let mut tasks = Vec::with_capacity(given.len());
         for given in given {
             match task::make(&self.plane, &given).await {
-                Ok(task) => tasks.push(task),
+                Ok(task) => {
+                    // It speaks of it next.
+                    self.logs.put(given.task.id, given.task.runner);
+                    self.tasks.put(given.task.id, given.task.runner, Progress::of(&given.task));
+                    tasks.push(task);
+                }
                 Err(error) => {
                     if let Err(error) = self.void(&given, error.to_string()).await {
                         tracing::warn!(error = &error as &dyn std::error::Error, task = %given.task.id, "a task that cannot be made stays leased until its time is over");

@@ -19,7 +19,7 @@ impl LogOwners {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&task) == Some(&runner)
     }
 
-    fn put(&self, task: TaskId, runner: RunnerId) {
+    pub(super) fn put(&self, task: TaskId, runner: RunnerId) {
         let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if owners.len() >= MOST {
             owners.clear();

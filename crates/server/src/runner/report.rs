@@ -22,7 +22,7 @@ impl Tasks {
         all.get(&task).filter(|(owner, _)| *owner == runner).map(|(_, progress)| progress.clone())
     }
 
-    fn put(&self, task: TaskId, runner: RunnerId, progress: Progress) {
+    pub(super) fn put(&self, task: TaskId, runner: RunnerId, progress: Progress) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
@@ -79,10 +79,11 @@ impl Runners {
                 if let Some(end) = known.after.end() {
                     self.plane.counts.ended(end.conclusion());
                 }
-                self.plane.queue.gone(vec![known.job]);
-                self.plane.runs.look(known.run);
                 super::spent::leave(&self.plane, &runner, id);
             }
+            // Also of one that comes twice: the first may have been written by a call that nobody waited for.
+            self.plane.queue.gone(vec![known.job]);
+            self.plane.runs.look(known.run);
         } else {
             self.tasks.put(id, runner.id, progress);
         }

@@ -1,7 +1,7 @@
 //! Putting a task together.
 
 use super::context::context;
-use super::secrets::{secrets, variables};
+use super::secrets::{held, secrets};
 use super::token::job_token;
 use crate::dispatch::Given;
 use crate::keys::UnsealError;
@@ -44,12 +44,13 @@ pub async fn make(plane: &Plane, given: &Given) -> Result<Task, TaskError> {
     let run = plane.store.run(job.run).await?;
     let (run_facts, facts) = (RunFacts::of(&run)?, JobFacts::of(job)?);
     let token = job_token(&plane.keys, task.id);
+    let (held, vars) = held(plane, run.project).await?;
     Ok(Task {
         id: task.id,
         workflow: job.document.clone().into_bytes(),
         context: context(&plane.site, &run_facts, &facts, &token),
-        secrets: secrets(plane, &run, job, (&run_facts, &facts), &token).await?,
-        vars: variables(plane, run.project).await?,
+        secrets: secrets(plane, held, &run, job, (&run_facts, &facts), &token).await?,
+        vars,
         needs: needs(&facts),
     })
 }

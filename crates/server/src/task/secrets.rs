@@ -1,4 +1,4 @@
-//! Which secrets and variables a job sees. Called by `make`.
+//! Which secrets and variables a job sees. Called by `make`, and by `event` for the variables of a run.
 
 use super::make::TaskError;
 use crate::keys::Sealed;
@@ -7,7 +7,7 @@ use crate::run::{self, JobFacts, RunFacts, SecretsFacts};
 use domain::Secret;
 use domain::control::ProjectId;
 use std::collections::BTreeMap;
-use store::{HoldingKind, StoredJob, StoredRun};
+use store::{Holding, HoldingKind, StoreError, StoredJob, StoredRun};
 
 /// Names under which a job finds its own token.
 const TOKENS: [&str; 3] = ["GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"];
@@ -15,13 +15,14 @@ const TOKENS: [&str; 3] = ["GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"];
 /// The secrets of a job: those of its project, or what its callers hand on of them, and its own token.
 pub(super) async fn secrets(
     plane: &Plane,
+    held: Vec<Holding>,
     run: &StoredRun,
     job: &StoredJob,
     facts: (&RunFacts, &JobFacts),
     token: &Secret,
 ) -> Result<BTreeMap<String, Secret>, TaskError> {
     let mut of_run = Vec::new();
-    for holding in plane.store.holdings_for(HoldingKind::Secret, run.project).await? {
+    for holding in held {
         let value = plane.keys.unseal(holding.new.scope, &holding.new.name, &Sealed(holding.new.value))?;
         of_run.push((holding.new.name, value));
     }
@@ -42,12 +43,19 @@ pub(super) async fn secrets(
     Ok(secrets)
 }
 
-/// The variables of a project, as its jobs see them.
-pub(crate) async fn variables(
+/// The secrets, sealed, and the variables that jobs of a project see.
+pub(super) async fn held(
     plane: &Plane,
     project: ProjectId,
-) -> Result<BTreeMap<String, String>, store::StoreError> {
-    let holdings = plane.store.holdings_for(HoldingKind::Variable, project).await?;
+) -> Result<(Vec<Holding>, BTreeMap<String, String>), StoreError> {
+    let all = plane.store.holdings_for(project).await?;
+    let (secrets, variables): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|holding| holding.new.kind == HoldingKind::Secret);
     let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
-    Ok(holdings.into_iter().map(|holding| (holding.new.name, text(holding.new.value))).collect())
+    Ok((secrets, variables.into_iter().map(|holding| (holding.new.name, text(holding.new.value))).collect()))
+}
+
+/// The variables of a project, as its jobs see them.
+pub(crate) async fn variables(plane: &Plane, project: ProjectId) -> Result<BTreeMap<String, String>, StoreError> {
+    held(plane, project).await.map(|(_, variables)| variables)
 }

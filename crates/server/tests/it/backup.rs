@@ -95,7 +95,7 @@ async fn lost_and_restored(first: Option<&str>, second: Option<&str>) {
     assert!(server.first_token.is_none(), "the tokens of before open");
     let world = World { server, project, repository, data };
     let plane = &world.server.plane;
-    let held = plane.store.holdings_for(HoldingKind::Secret, world.project.id).await.unwrap();
+    let held = plane.store.holdings_for(world.project.id).await.unwrap();
     let word = plane.keys.unseal(scope, "WORD", &Sealed(held[0].new.value.clone())).unwrap();
     assert_eq!(word.expose(), "hunter2");
     assert_eq!(text(&plane.logs, a).await.lines().map(|line| &line[29..]).collect::<Vec<_>>(), ["of a", "its end"]);

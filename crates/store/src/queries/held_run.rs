@@ -150,9 +150,10 @@ pub(crate) async fn advance(
         let outputs = BTreeMap::new();
         moves.push((*number, jobs::change_held(&mut *conn, &mut run, *number, change, &outputs, now).await?));
     }
+    let ends = run.ends;
     let phase = run.keep(conn, now).await?;
     let changed = |(number, (before, after))| ChangedJob { number, run: seen.run, before, after, run_phase: phase };
-    Ok(Some(Followed { made, changed: moves.into_iter().map(changed).collect(), phase }))
+    Ok(Some(Followed { made, changed: moves.into_iter().map(changed).collect(), phase, ends }))
 }
 
 pub(crate) async fn cancel(

@@ -8,6 +8,7 @@ use crate::scope;
 use domain::Timestamp;
 use domain::control::{ProjectId, Scope};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -101,26 +102,63 @@ pub(crate) async fn of_scope(conn: &mut Conn, kind: HoldingKind, scope: Scope) -
     Ok(rows.into_iter().map(|row| row.holding(kind)).collect())
 }
 
-pub(crate) async fn for_project(
-    conn: &mut Conn,
-    kind: HoldingKind,
-    project: ProjectId,
-) -> Result<Vec<Holding>, StoreError> {
-    let owner = projects::by_id(&mut *conn, project).await?.owner_id;
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT owner_id, project_id, name, description, value, created_at, updated_at FROM holdings
-         WHERE kind = $1 AND (project_id = $2 OR owner_id = $3 OR (owner_id IS NULL AND project_id IS NULL))",
+/// What a project's jobs see of one kind, or nothing but that there is such a project.
+#[derive(sqlx::FromRow)]
+struct Seen {
+    kind: Option<String>,
+    owner_id: Option<i64>,
+    project_id: Option<i64>,
+    name: Option<String>,
+    description: Option<String>,
+    value: Option<Vec<u8>>,
+    created_at: Option<i64>,
+    updated_at: Option<i64>,
+}
+
+impl Seen {
+    fn holding(self) -> Option<Holding> {
+        let kind = [HoldingKind::Secret, HoldingKind::Variable]
+            .into_iter()
+            .find(|kind| self.kind.as_deref() == Some(kind.word()))?;
+        let row = Row {
+            owner_id: self.owner_id,
+            project_id: self.project_id,
+            name: self.name?,
+            description: self.description?,
+            value: self.value?,
+            created_at: self.created_at?,
+            updated_at: self.updated_at?,
+        };
+        Some(row.holding(kind))
+    }
+}
+
+pub(crate) async fn for_project(conn: &mut Conn, project: ProjectId) -> Result<Vec<Holding>, StoreError> {
+    // Each branch says all that the index of holdings begins with, as an expression: a bare column of the other table would not be looked up in it.
+    let rows: Vec<Seen> = sqlx::query_as(
+        "SELECT kind, holdings.owner_id, holdings.project_id, holdings.name, description, value, holdings.created_at, holdings.updated_at
+         FROM projects LEFT JOIN holdings ON
+             (kind IN ('secret', 'variable') AND COALESCE(holdings.owner_id, 0) = 0 AND COALESCE(holdings.project_id, 0) = 0)
+             OR (kind IN ('secret', 'variable') AND COALESCE(holdings.owner_id, 0) = COALESCE(projects.owner_id, 0)
+                 AND COALESCE(holdings.project_id, 0) = 0)
+             OR (kind IN ('secret', 'variable') AND COALESCE(holdings.owner_id, 0) = 0
+                 AND COALESCE(holdings.project_id, 0) = COALESCE(projects.id, 0))
+         WHERE projects.id = $1",
     )
-    .bind(kind.word())
     .bind(project.0)
-    .bind(owner.0)
     .fetch_all(conn)
     .await?;
-    let mut nearest: BTreeMap<String, Holding> = BTreeMap::new();
-    for holding in rows.into_iter().map(|row| row.holding(kind)) {
-        // The order of scopes is that of their width.
-        if nearest.get(&holding.new.name).is_none_or(|known| known.new.scope < holding.new.scope) {
-            nearest.insert(holding.new.name.clone(), holding);
+    if rows.is_empty() {
+        return Err(projects::missing(project));
+    }
+    let mut nearest: BTreeMap<(HoldingKind, String), Holding> = BTreeMap::new();
+    for holding in rows.into_iter().filter_map(Seen::holding) {
+        let known = nearest.entry((holding.new.kind, holding.new.name.clone()));
+        match known {
+            Entry::Vacant(place) => drop(place.insert(holding)),
+            // The order of scopes is that of their width.
+            Entry::Occupied(mut known) if known.get().new.scope < holding.new.scope => drop(known.insert(holding)),
+            Entry::Occupied(_) => {}
         }
     }
     Ok(nearest.into_values().collect())

@@ -89,14 +89,56 @@ fn key(runner: &StoredRunner, hash: TokenHash, opens: serde_json::Value) -> NewT
     }
 }
 
+/// A runner and a key of it, found together.
+#[derive(sqlx::FromRow)]
+struct Keyed {
+    #[sqlx(flatten)]
+    runner: Row,
+    key_id: i64,
+    key_name: String,
+    opens: String,
+    key_owner: Option<i64>,
+    key_project: Option<i64>,
+    key_phase: String,
+    created_by: String,
+    key_made: i64,
+    used_at: Option<i64>,
+}
+
+impl Keyed {
+    fn read(self) -> Result<(StoredRunner, StoredToken), StoreError> {
+        let key = tokens::Row {
+            id: self.key_id,
+            name: self.key_name,
+            opens: self.opens,
+            owner_id: self.key_owner,
+            project_id: self.key_project,
+            runner_id: Some(self.runner.id),
+            phase: self.key_phase,
+            created_by: self.created_by,
+            created_at: self.key_made,
+            used_at: self.used_at,
+        };
+        Ok((self.runner.runner()?, key.token()?))
+    }
+}
+
 pub(crate) async fn of_key(
     conn: &mut Conn,
     hash: TokenHash,
 ) -> Result<Option<(StoredRunner, StoredToken)>, StoreError> {
-    let Some(token) = tokens::by_hash(&mut *conn, TokenKind::Runner, hash).await? else { return Ok(None) };
-    let Some(id) = token.runner else { return Ok(None) };
-    let runner = found(conn, id).await?;
-    Ok(runner.map(|runner| (runner, token)))
+    let row: Option<Keyed> = sqlx::query_as(
+        "SELECT runners.id, uuid, runners.name, runners.owner_id, runners.project_id, pool, labels, version,
+                capabilities, runners.phase, runners.created_at, tokens.id AS key_id, tokens.name AS key_name, opens,
+                tokens.owner_id AS key_owner, tokens.project_id AS key_project, tokens.phase AS key_phase, created_by,
+                tokens.created_at AS key_made, used_at
+         FROM tokens JOIN runners ON runners.id = runner_id WHERE hash = $1 AND kind = $2",
+    )
+    .bind(hash.0.as_slice())
+    .bind(TokenKind::Runner.word())
+    .fetch_optional(conn)
+    .await?;
+    row.map(Keyed::read).transpose()
 }
 
 async fn found(conn: &mut Conn, id: RunnerId) -> Result<Option<StoredRunner>, StoreError> {

@@ -9,21 +9,21 @@ use domain::control::{TokenChange, TokenId, TokenPhase};
 use domain::{RunnerId, Timestamp};
 
 #[derive(sqlx::FromRow)]
-struct Row {
-    id: i64,
-    name: String,
-    opens: String,
-    owner_id: Option<i64>,
-    project_id: Option<i64>,
-    runner_id: Option<i64>,
-    phase: String,
-    created_by: String,
-    created_at: i64,
-    used_at: Option<i64>,
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) opens: String,
+    pub(super) owner_id: Option<i64>,
+    pub(super) project_id: Option<i64>,
+    pub(super) runner_id: Option<i64>,
+    pub(super) phase: String,
+    pub(super) created_by: String,
+    pub(super) created_at: i64,
+    pub(super) used_at: Option<i64>,
 }
 
 impl Row {
-    fn token(self) -> Result<StoredToken, StoreError> {
+    pub(super) fn token(self) -> Result<StoredToken, StoreError> {
         let damaged = |error| StoreError::damaged("token", error);
         Ok(StoredToken {
             id: TokenId(self.id),

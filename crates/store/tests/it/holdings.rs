@@ -35,7 +35,8 @@ async fn the_narrowest_scope_wins(Setting { store, .. }: Setting) {
         assert_eq!(store.set_holding(&variable(scope, name, value), at(2), &noted).await.unwrap(), Set::Made);
     }
     let seen = async |kind, project| -> Vec<NewHolding> {
-        store.holdings_for(kind, project).await.unwrap().into_iter().map(|holding| holding.new).collect()
+        let all = store.holdings_for(project).await.unwrap().into_iter();
+        all.map(|holding| holding.new).filter(|holding| holding.kind == kind).collect()
     };
     let wanted = [variable(Scope::Instance, "A", "instance"), variable(owner, "B", "owner"), variable(own, "C", "own")];
     assert_eq!(seen(HoldingKind::Variable, web.id).await, wanted);
@@ -45,6 +46,7 @@ async fn the_narrowest_scope_wins(Setting { store, .. }: Setting) {
     }
     assert_eq!(seen(HoldingKind::Secret, web.id).await, [secret(own, "S", b"own!!"), secret(owner, "T", b"owner")]);
     assert!(seen(HoldingKind::Secret, other.id).await.is_empty());
+    assert!(matches!(store.holdings_for(domain::control::ProjectId(99)).await, Err(store::StoreError::Missing { .. })));
     assert!(!format!("{:?}", secret(own, "S", b"own!!")).contains("111"), "values are not for logs");
 }
 

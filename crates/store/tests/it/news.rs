@@ -1,13 +1,13 @@
 //! What changed is told to whoever waits for it.
 
 use super::projects::project;
-use super::runs::{job, new_runner, run_of, started};
+use super::runs::{job, new_runner, run_of, started, taker};
 use crate::support::{Setting, at, contract, empty_postgres, entry};
 use domain::Conclusion;
 use domain::control::{JobChange, RunnerChange};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Advance, Candidate, Change, Changes, Report, Store};
+use store::{Advance, By, Candidate, Change, Changes, Report, Store};
 
 contract!(each_change_is_told_when_it_is_there, a_closed_store_ends_the_news, what_one_cannot_hold_is_missed);
 
@@ -31,19 +31,19 @@ async fn each_change_is_told_when_it_is_there(Setting { store, .. }: Setting) {
     // Once more is no news.
     store.change_runner(runner, RunnerChange::Heard(at(9)), at(9), None).await.unwrap();
     let task = started(&store, jobs[0], runner).await;
-    let of_job = Change::Job { job: jobs[0], run: run.id };
-    assert_eq!([next(&mut news).await, next(&mut news).await], [of_job, Change::Runner(runner)]);
-    assert_eq!(next(&mut news).await, of_job);
+    let of_task = |runner| Change::Task { job: jobs[0], run: run.id, runner, by: By::Here };
+    assert_eq!(next(&mut news).await, of_task(Some(runner)));
+    assert_eq!(next(&mut news).await, Change::Job { job: jobs[0], run: run.id });
     let ended = JobChange::Ended { task, conclusion: Conclusion::Success, at: at(40) };
     let (steps, outputs) = (serde_json::json!([1]), BTreeMap::new());
     let report = Report { runner, task, steps: &steps, change: None, outputs: &outputs };
     store.report(&report, at(30)).await.unwrap();
-    assert_eq!(next(&mut news).await, of_job);
+    assert_eq!(next(&mut news).await, of_task(None));
     // Nothing new, and what is refused.
     store.report(&report, at(31)).await.unwrap();
     store.report(&Report { change: Some(&ended), ..report }, at(40)).await.unwrap();
     store.report(&Report { change: Some(&ended), ..report }, at(41)).await.unwrap();
-    assert_eq!([next(&mut news).await, next(&mut news).await], [of_job, Change::Runner(runner)]);
+    assert_eq!(next(&mut news).await, of_task(Some(runner)));
     let seen = store.run(run.id).await.unwrap();
     let advance = Advance { jobs: vec![job("c")], ..Advance::default() };
     let made = store.advance(&seen, &advance, at(50)).await.unwrap().unwrap().made;
@@ -84,6 +84,15 @@ async fn servers_of_one_database_hear_each_other_and_listen_again() {
     let mut news = other.changes().await.unwrap();
     let project = one.add_project(&project("a/b"), at(1), &entry("project.add", "a/b")).await.unwrap().id;
     assert_eq!(next(&mut news).await, Change::Project(project));
+    // Whose a lease is, each server knows.
+    let mut own = one.changes().await.unwrap();
+    let (run, jobs) = one.create_run(&run_of(project, vec![job("a")]), at(2)).await.unwrap();
+    let runner = new_runner(&one, 1, None).await;
+    one.lease(jobs[0], &taker(runner, None), at(20)).await.unwrap().unwrap();
+    for (news, by) in [(&mut own, By::Here), (&mut news, By::Elsewhere)] {
+        let of_task = Change::Task { job: jobs[0], run: run.id, runner: Some(runner), by };
+        while next(news).await != of_task {}
+    }
     // Somebody ends the connection that listens.
     let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
