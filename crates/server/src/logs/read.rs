@@ -136,7 +136,7 @@ impl Pieces {
 async fn open(objects: &LogObjects, log: &Arc<Log>, before: Option<Chunk>, chunk: &Chunk) -> Result<Opened, LogError> {
     let task = log.task;
     let path = chunk_path(task, chunk.first);
-    let Some(bytes) = objects.get(&path).await? else {
+    let Some(bytes) = chunk.bytes(objects, task).await? else {
         return Err(LogError::damaged(task, format!("the object {path}"), "it is gone"));
     };
     let chunk = chunk.clone();

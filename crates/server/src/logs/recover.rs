@@ -4,7 +4,7 @@
 use super::error::LogError;
 use super::log::State;
 use super::manifest::{Chunk, Filed, Manifest, chain};
-use super::objects::{LogObjects, chunk_path, manifest_path};
+use super::objects::{LogObjects, manifest_path};
 use super::part::{Found, Part, find};
 use domain::{LogEnd, TaskId};
 use std::collections::VecDeque;
@@ -65,7 +65,7 @@ pub(super) async fn recover(objects: &LogObjects, task: TaskId, folder: &Path) -
 async fn holds(objects: &LogObjects, task: TaskId, chunks: &[Chunk], index: usize) -> Result<bool, LogError> {
     let Some(chunk) = chunks.get(index) else { return Ok(false) };
     let before = index.checked_sub(1).and_then(|before| chunks.get(before));
-    Ok(objects.get(&chunk_path(task, chunk.first)).await?.is_some_and(|bytes| chain(before, &bytes) == chunk.chain))
+    Ok(chunk.bytes(objects, task).await?.is_some_and(|bytes| chain(before, &bytes) == chunk.chain))
 }
 
 /// Runs what waits for the disk where it holds nobody up.

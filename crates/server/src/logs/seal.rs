@@ -1,13 +1,13 @@
 //! Moves parts that take no more rows into the object store. Called by `store`, in the background.
 //!
 //! The order makes it safe to die anywhere: the chunks are put, then the list that names them, then the files are removed. `recover` goes on
-//! from whatever is there.
+//! from whatever is there. A short log is one object: its chunk is in the list.
 
 use super::chunk::pack;
 use super::error::LogError;
 use super::kept::Lines;
 use super::log::{Due, Log, State};
-use super::manifest::{Chunk, Filed, Manifest, chain};
+use super::manifest::{Chunk, Filed, Kept, Manifest, SMALL, chain};
 use super::objects::{chunk_path, manifest_path};
 use super::part::Part;
 use super::recover::blocking;
@@ -92,10 +92,16 @@ async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Re
     let (task, objects) = (log.task, &settings.objects);
     let Work { mut chunks, parts, kept, filed } = work;
     let mut puts = JoinSet::new();
+    let is_whole = filed == Filed::Ended && chunks.is_empty() && parts.len() == 1;
+    let mut small = None;
     for (part, lines) in parts.iter().zip(kept).filter(|(part, _)| part.rows > 0) {
         let _turn = turns.packing.acquire().await.map_err(|_| LogError::Ending { task })?;
         let (folder, part, before) = (log.folder.clone(), part.clone(), chunks.last().cloned());
         let (chunk, object) = blocking(task, move || chunk_of(&part, lines, &folder, before.as_ref())).await?;
+        if is_whole && object.len() <= SMALL {
+            small = Some(Manifest::of_small(task, chunk, &object));
+            break;
+        }
         let (objects, path) = (objects.clone(), chunk_path(task, chunk.first));
         puts.spawn(async move { objects.put(&path, object).await });
         chunks.push(chunk);
@@ -103,7 +109,7 @@ async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Re
     while let Some(done) = puts.join_next().await {
         done.map_err(|_| LogError::Ending { task })??;
     }
-    let manifest = Manifest::new(task, filed, chunks);
+    let manifest = small.unwrap_or_else(|| Manifest::new(task, filed, chunks));
     let Some(held) = list(settings, log, manifest, &parts).await? else { return Ok(()) };
     let folder = log.folder.clone();
     blocking(task, move || {
@@ -141,6 +147,7 @@ fn chunk_of(
         from: packed.span.0,
         to: packed.span.1,
         chain: chain(before, &packed.bytes),
+        kept: Kept::Apart,
     };
     Ok((chunk, packed.bytes))
 }

@@ -125,6 +125,42 @@ fn a_part_whose_chunk_did_not_reach_the_disk_is_used_again() {
 }
 
 #[test]
+fn a_short_log_is_one_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (part, kept) = life(folder, async |store| {
+        store.append(batch(0, rows(0..5, 20), LogEnd::Open)).await.unwrap();
+        let part = files(&folder.join("open")).remove(0);
+        let kept = std::fs::read(&part).unwrap();
+        store.append(batch(5, rows(5..9, 20), LogEnd::Last)).await.unwrap();
+        store.settle().await.unwrap();
+        (part, kept)
+    });
+    let expected: String = rows(0..9, 20).iter().map(|row| line(row) + "\n").collect();
+    let list = files(&folder.join("objects"));
+    assert!(list.len() == 1 && list[0].ends_with("manifest.json"), "{list:?}");
+    // A removal of the part that was lost is made up for.
+    std::fs::create_dir_all(part.parent().unwrap()).unwrap();
+    std::fs::write(&part, &kept).unwrap();
+    life(folder, async |store| {
+        assert!(text(&store, TASK).await == expected);
+        assert_eq!(store.read(TASK, 3, 2).await.unwrap().rows, rows(3..5, 20));
+        assert_eq!(files(&folder.join("open")).len(), 0);
+        let late = store.append(batch(9, rows(9..10, 20), LogEnd::Last)).await;
+        assert!(matches!(late, Err(LogError::Ended { rows: 9, .. })), "{late:?}");
+    });
+    // What somebody changed in it is told, and can be removed.
+    let good = std::fs::read_to_string(&list[0]).unwrap();
+    let (before, chunk) = good.split_once(r#""chunk":"#).unwrap();
+    std::fs::write(&list[0], format!(r#"{before}"chunk":{}"#, chunk.replacen("KLUv", "KLUw", 1))).unwrap();
+    life(folder, async |store| {
+        assert!(matches!(store.tail(TASK, 1).await, Err(LogError::Damaged { .. })));
+        store.remove(TASK).await.unwrap();
+        assert!(files(&folder.join("objects")).is_empty());
+    });
+}
+
+#[test]
 fn rows_behind_a_part_that_was_torn_are_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
