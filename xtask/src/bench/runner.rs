@@ -46,7 +46,12 @@ impl Runner {
     pub(super) async fn fetch(&mut self, wait: Duration) -> Result<Option<String>> {
         self.asked += 1;
         let (wait, key) = (wait.as_millis().to_string(), format!("{}-{}", self.uuid, self.asked));
-        let headers = [("x-ekiden-wait", wait.as_str()), ("x-runner-request-key", key.as_str())];
+        let headers = [
+            ("x-ekiden-wait", wait.as_str()),
+            ("x-runner-request-key", key.as_str()),
+            // Each key is used once.
+            ("x-ekiden-first", "1"),
+        ];
         let answer = self.call("FetchTask", &json!({"taskCapacity": "1"}), &headers).await?;
         Ok(answer["task"]["id"].as_str().map(str::to_owned))
     }
