@@ -16,6 +16,12 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// Whether so much time has gone by since `earlier`; also when the clock went back to before it, for nobody knows then.
+    #[must_use]
+    pub fn has_passed(self, earlier: Self, time: Duration) -> bool {
+        self < earlier || self.since(earlier) >= time
+    }
+
     /// The moment so long after this one; no later than a database keeps (2^63 - 1 milliseconds).
     #[must_use]
     pub fn after(self, time: Duration) -> Self {
@@ -64,5 +70,19 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+    use std::time::Duration;
+
+    #[test]
+    fn a_clock_that_went_back_keeps_nobody_waiting() {
+        let minute = Duration::from_mins(1);
+        assert!(!Timestamp(100_000).has_passed(Timestamp(50_000), minute));
+        assert!(Timestamp(110_000).has_passed(Timestamp(50_000), minute));
+        assert!(Timestamp(10).has_passed(Timestamp(50_000), minute));
     }
 }

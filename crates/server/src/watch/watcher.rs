@@ -167,7 +167,7 @@ impl Watcher {
         while let Ok(project) = self.hints.try_recv() {
             self.hinted.insert(project);
         }
-        let is_old = self.listed.is_none_or(|at| now.since(at) >= self.settings.projects);
+        let is_old = self.listed.is_none_or(|at| now.has_passed(at, self.settings.projects));
         if is_old || !self.hinted.is_empty() {
             self.projects = self.plane.store.projects().await?;
             self.listed = Some(now);
@@ -204,13 +204,13 @@ impl Watcher {
     }
 
     fn is_due(&self, project: &Project, now: Timestamp) -> bool {
-        if now.since(project.created) < YOUNG {
+        if !now.has_passed(project.created, YOUNG) {
             return false;
         }
         let last = self.seen.get(&project.id).and_then(|seen| seen.at);
         !is_remote(&project.git)
             || self.hinted.contains(&project.id)
-            || last.is_none_or(|at| now.since(at) >= self.settings.remote)
+            || last.is_none_or(|at| now.has_passed(at, self.settings.remote))
     }
 
     /// The refs of these projects, all in one go off the runtime.

@@ -6,6 +6,7 @@ use crate::projects::{RefChange, RefMove};
 use crate::pushes::{Push, PushId};
 use domain::Timestamp;
 use domain::control::ProjectId;
+use std::time::Duration;
 
 pub(crate) async fn add(
     conn: &mut Conn,
@@ -43,9 +44,13 @@ pub(super) async fn queue(
     Ok(Some(PushId(id)))
 }
 
+/// Nobody puts a push off for so long: one that is due later was written before the clock went back, and is due now.
+const FAR: Duration = Duration::from_hours(1);
+
 pub(crate) async fn is_one_due(conn: &mut Conn, now: Timestamp) -> Result<bool, StoreError> {
-    let one: Option<(i64,)> = sqlx::query_as("SELECT id FROM pushes WHERE due_at <= $1 LIMIT 1")
+    let one: Option<(i64,)> = sqlx::query_as("SELECT id FROM pushes WHERE due_at <= $1 OR due_at > $2 LIMIT 1")
         .bind(now.0.cast_signed())
+        .bind(now.after(FAR).0.cast_signed())
         .fetch_optional(conn)
         .await?;
     Ok(one.is_some())
@@ -60,12 +65,14 @@ pub(crate) async fn take(
     limit: u32,
 ) -> Result<Vec<Push>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "UPDATE pushes SET due_at = $1 WHERE due_at <= $2 AND id IN (SELECT id FROM pushes WHERE due_at <= $2 ORDER BY id LIMIT $3)
+        "UPDATE pushes SET due_at = $1 WHERE (due_at <= $2 OR due_at > $4)
+             AND id IN (SELECT id FROM pushes WHERE due_at <= $2 OR due_at > $4 ORDER BY id LIMIT $3)
          RETURNING id, project_id, reference, before_id, after_id, tries",
     )
     .bind(until.0.cast_signed())
     .bind(now.0.cast_signed())
     .bind(i64::from(limit))
+    .bind(now.after(FAR).0.cast_signed())
     .fetch_all(conn)
     .await?;
     let push = |(id, project, name, before, after, tries): Row| Push {

@@ -54,6 +54,10 @@ async fn a_move_is_kept_until_its_runs_are_there(Setting { store, .. }: Setting)
     assert_eq!(store.take_pushes(at(39), at(50), 9).await.unwrap(), []);
     let late = store.take_pushes(at(40), at(50), 9).await.unwrap();
     assert_eq!((late.len(), late[0].id, late[0].tries), (1, taken[0].id, 1));
+    // The clock went back by a day.
+    let day = 24 * 60 * 60 * 1000;
+    store.put_off_push(taken[0].id, at(day)).await.unwrap();
+    assert_eq!(store.take_pushes(at(50), at(60), 9).await.unwrap().len(), 1);
     store.remove_project(id, at(60), &entry("project.remove", "a/b")).await.unwrap();
     assert_eq!(store.take_pushes(at(1_000), at(2_000), 9).await.unwrap(), []);
 }

@@ -101,21 +101,13 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Starts one of each kind, in an order that chance gives.
-    pub(super) fn round(&mut self, plant: &Plant, random: &mut Random) -> Result<()> {
+    /// Starts one of each kind, in an order that chance gives; the runs of those that a person starts.
+    pub(super) fn round(&mut self, plant: &Plant, random: &mut Random) -> Result<Vec<i64>> {
+        let before = self.known.len();
         let mut kinds = KINDS.to_vec();
         while !kinds.is_empty() {
             let kind = kinds.swap_remove(random.index(kinds.len()));
             self.start(kind, plant, random)?;
-        }
-        Ok(())
-    }
-
-    /// Starts one of each kind that a person starts; the runs.
-    pub(super) fn by_hand(&mut self, plant: &Plant, random: &mut Random) -> Result<Vec<i64>> {
-        let before = self.known.len();
-        for kind in KINDS.iter().filter(|kind| kind.file != PUSH) {
-            self.start(*kind, plant, random)?;
         }
         Ok(self.known[before..].to_vec())
     }

@@ -162,7 +162,7 @@ fn jump(plant: &Plant, load: &mut Load, random: &mut Random) -> Result<()> {
     for days in [1, -1, 0] {
         clock.shift(days)?;
         let end = Instant::now() + JUMPED;
-        for run in load.by_hand(plant, random)? {
+        for run in load.round(plant, random)? {
             clock::ensure_made(days, &load::made(plant, run)?)?;
         }
         say(&format!("the servers' clock is {days:+} days off the right time, and runs are made by it"));
