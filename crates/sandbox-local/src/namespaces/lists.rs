@@ -38,3 +38,19 @@ pub(super) const PRIVATE_VAR: &str = "cache/ekiden cache/private lib/private lib
     lib/act_runner lib/systemd lib/NetworkManager lib/bluetooth lib/sss lib/samba lib/tor lib/tailscale lib/cloud lib/amazon \
     lib/google lib/waagent lib/lxc lib/lxd lib/incus lib/libvirt lib/machines lib/fail2ban lib/rabbitmq lib/elasticsearch lib/grafana \
     lib/prometheus lib/vault lib/consul lib/nomad lib/acme lib/step lib/snapd lib/sudo lib/dbus lib/polkit-1 lib/AccountsService db";
+
+/// The directories, below those that are always looked at, in which such names may appear.
+pub(super) const PARENTS: [&str; 12] = [
+    "etc/NetworkManager",
+    "etc/containers",
+    "etc/exim4",
+    "etc/ipsec.d",
+    "etc/mysql",
+    "etc/postfix",
+    "etc/ppp",
+    "etc/security",
+    "etc/ssh",
+    "etc/ssl",
+    "etc/sssd",
+    "var/cache",
+];

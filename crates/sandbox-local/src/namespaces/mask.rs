@@ -5,6 +5,7 @@
 use super::ids::RUNNER;
 use super::layer::{Cover, Entry, Made, directory, mount};
 use super::lists::{FRESH, PRIVATE_ETC, PRIVATE_VAR};
+use super::seen::Seen;
 use super::{apt, sudo};
 use crate::wire::{Net, Owner, Profile};
 use serde::{Deserialize, Serialize};
@@ -63,21 +64,6 @@ pub(super) enum Hiding {
     Nothing,
 }
 
-/// When what a layer is made from was last changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp(Vec<Option<(i64, i64)>>);
-
-impl Stamp {
-    pub(super) fn of(kind: &Kind) -> Self {
-        let files = ["", "etc", "var", "var/lib", "etc/passwd", "etc/group", "etc/resolv.conf"];
-        let times = files.iter().map(|file| {
-            let meta = std::fs::metadata(kind.base.join(file)).ok()?;
-            Some((meta.ctime(), meta.ctime_nsec()))
-        });
-        Self(times.collect())
-    }
-}
-
 /// Who makes sandboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Caller {
@@ -95,6 +81,7 @@ impl Caller {
 /// The layer's entries by path; parents come before what they hold.
 struct Layer<'a> {
     kind: &'a Kind,
+    seen: &'a mut Seen,
     entries: BTreeMap<PathBuf, Entry>,
 }
 
@@ -105,17 +92,19 @@ impl Kind {
     }
 }
 
-/// Makes the layer: for root in memory, for an ordinary user in `folder`, where it may lie made already.
-pub(super) fn layer(kind: &Kind, folder: &Path) -> io::Result<Made> {
-    let entries = entries(kind);
-    match kind.caller {
+/// Makes the layer: for root in memory, for an ordinary user in `folder`, where it may lie made already. Tells what it was made from.
+pub(super) fn layer(kind: &Kind, folder: &Path) -> io::Result<(Seen, Made)> {
+    let mut seen = Seen::now(kind);
+    let entries = entries(kind, &mut seen);
+    let made = match kind.caller {
         Caller::Root => mount(&entries).map(Made::Mount),
         Caller::User => directory(&entries, folder).map(Made::Directory),
-    }
+    };
+    made.map(|made| (seen, made))
 }
 
-fn entries(kind: &Kind) -> BTreeMap<PathBuf, Entry> {
-    let mut layer = Layer { kind, entries: BTreeMap::new() };
+fn entries(kind: &Kind, seen: &mut Seen) -> BTreeMap<PathBuf, Entry> {
+    let mut layer = Layer { kind, seen, entries: BTreeMap::new() };
     let hides = kind.hiding == Hiding::Private;
     for (path, mode) in FRESH {
         layer.directory(path, mode, Owner::Root, if hides { Cover::Opaque } else { Cover::Merge });
@@ -219,7 +208,10 @@ impl Layer<'_> {
     /// Hides everything that not everybody may read on the host.
     fn unreadable(&mut self, path: &Path, depth: usize) {
         const DEPTH: usize = 4;
-        let Ok(listed) = std::fs::read_dir(self.below(path)) else { return };
+        let below = self.below(path);
+        // Before its content is looked at: what changes later is heard.
+        self.seen.looks_into(&below);
+        let Ok(listed) = std::fs::read_dir(below) else { return };
         for entry in listed.filter_map(Result::ok) {
             let Ok(meta) = entry.metadata() else { continue };
             let at = path.join(entry.file_name());
@@ -371,7 +363,8 @@ mod tests {
         )
         .unwrap();
         std::fs::write(dir.path().join("etc/group"), "root:x:0:alice,root\nalice:x:1000:\n").unwrap();
-        let entries = entries(&kind(dir.path(), Profile::Root));
+        let kind = kind(dir.path(), Profile::Root);
+        let entries = entries(&kind, &mut Seen::now(&kind));
         let text = |path: &str| match &entries[Path::new(path)] {
             Entry::File { content, .. } => String::from_utf8(content.clone()).unwrap(),
             other => panic!("{other:?}"),
@@ -386,7 +379,7 @@ mod tests {
     fn the_same_content_is_made_once() {
         let (base, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let kind = kind(base.path(), Profile::Hardened);
-        let entries = entries(&kind);
+        let entries = entries(&kind, &mut Seen::now(&kind));
         let first = directory(&entries, folder.path()).unwrap();
         assert_eq!(directory(&entries, folder.path()).unwrap(), first);
         assert!(first.join("usr/bin/sudo").is_file() && first.join("home/runner/work/_temp").is_dir());

@@ -15,6 +15,7 @@ mod process;
 mod ready;
 mod receipt;
 mod sandbox;
+mod seen;
 mod spare;
 mod spec;
 mod sudo;
@@ -43,6 +44,7 @@ use ids::Ranges;
 use link::io_error;
 use mask::{Caller, Kind};
 use ready::Layers;
+use seen::Seen;
 use spare::{Fit, Hold};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -305,22 +307,21 @@ impl Shared {
             .map_err(|error| io_error("reach the zygote, which has ended", error))
     }
 
-    /// The layer of a kind, and as what it is made from was.
-    fn mask(&self, kind: &Kind) -> Result<(mask::Stamp, layer::Made), SandboxError> {
+    /// The layer of a kind, and what it was made from.
+    fn mask(&self, kind: &Kind) -> Result<(Seen, layer::Made), SandboxError> {
         let failed = |error| io_error(format!("make a layer in {}", self.masks.display()), error);
-        let stamp = mask::Stamp::of(kind);
         let mut known = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = match known.remove(kind) {
-            Some((made_at, made)) if made_at == stamp && !made.is_gone() => made,
+        let (seen, made) = match known.remove(kind) {
+            Some((seen, made)) if seen.is_so_still(kind) && !made.is_gone() => (seen, made),
             _ => mask::layer(kind, &self.masks).map_err(failed)?,
         };
         let own = match made.try_clone() {
             Ok(own) => own,
             // Kernels before 6.15 copy no mount that is in nobody's tree: then each sandbox has a layer of its own.
-            Err(_) => return Ok((stamp, made)),
+            Err(_) => return Ok((seen, made)),
         };
-        known.insert(kind.clone(), (stamp.clone(), made));
-        Ok((stamp, own))
+        known.insert(kind.clone(), (seen.clone(), made));
+        Ok((seen, own))
     }
 }
 

@@ -5,6 +5,7 @@
 use super::layer::Made;
 use super::link::io_error;
 use super::mask::{self, Caller, Kind};
+use super::seen::Seen;
 use super::{Options, disk_limit, ids, outside_pool, spec};
 use crate::cgroup::Cgroups;
 use crate::disk::{DiskLimit, Pool};
@@ -40,7 +41,7 @@ impl Wanted {
 }
 
 /// Layers that are made, with what they depend on.
-pub(super) type Layers = HashMap<Kind, (mask::Stamp, Made)>;
+pub(super) type Layers = HashMap<Kind, (Seen, Made)>;
 
 /// What is there.
 #[derive(Debug)]
@@ -105,28 +106,27 @@ impl Ready {
 
     /// Has the layer of a kind, as what it is made from is now.
     fn layer(&mut self, kind: &Kind) {
-        let stamp = mask::Stamp::of(kind);
-        if self.layers.get(kind).is_some_and(|(made_at, made)| *made_at == stamp && !made.is_gone()) {
+        if self.layers.get(kind).is_some_and(|(seen, made)| seen.is_so_still(kind) && !made.is_gone()) {
             return;
         }
         if self.layers.len() >= LAYERS {
             self.layers.clear();
         }
         // One that cannot be copied serves one process alone, which makes it then.
-        let made = mask::layer(kind, &self.masks).ok().filter(|made| made.try_clone().is_ok());
+        let made = mask::layer(kind, &self.masks).ok().filter(|(_, made)| made.try_clone().is_ok());
         match made {
-            Some(made) => drop(self.layers.insert(kind.clone(), (stamp, made))),
+            Some(made) => drop(self.layers.insert(kind.clone(), made)),
             None => drop(self.layers.remove(kind)),
         }
     }
 
     /// The descriptors in it.
     pub(crate) fn fds(&self) -> Vec<RawFd> {
-        let mount = |(_, made): &(mask::Stamp, Made)| match made {
+        let mount = |made: &Made| match made {
             Made::Mount(mount) => Some(mount.as_raw_fd()),
             Made::Directory(_) => None,
         };
-        self.layers.values().filter_map(mount).collect()
+        self.layers.values().flat_map(|(seen, made)| seen.fd().into_iter().chain(mount(made))).collect()
     }
 
     /// Whether a maker with these options can use it.

@@ -4,6 +4,7 @@
 use super::ids::Ids;
 use super::link::{error_of, io_error};
 use super::mask::{self, Caller, Kind};
+use super::seen::Seen;
 use super::{Held, Shared, disk_limit, etc, spec};
 use crate::channel::{self, Message};
 use crate::disk::Disk;
@@ -42,8 +43,8 @@ pub(super) struct Spare {
     go: OwnedFd,
     /// How many sources the init knows.
     pub(super) sources: usize,
-    /// As what it is made from was.
-    stamp: mask::Stamp,
+    /// What it was made from.
+    seen: Seen,
     /// Given back last.
     pub(super) ids: Ids,
 }
@@ -62,7 +63,7 @@ impl Spare {
         };
         let own_etc = fit.kind.has_own_etc().then(|| etc::copy(Path::new("/etc"), &shared.masks)).transpose();
         let own_etc = own_etc.map_err(|error| io_error(format!("copy /etc to {}", shared.masks.display()), error))?;
-        let (stamp, mask) = shared.mask(&fit.kind)?;
+        let (seen, mask) = shared.mask(&fit.kind)?;
         let mut held = Held { shared: shared.clone(), name: name.clone(), group: None, disk: None };
         let group =
             shared.cgroups.create(&name, &fit.limits).map_err(|error| SandboxError::Unsupported(error.to_string()))?;
@@ -114,7 +115,7 @@ impl Spare {
             },
         };
         shared.tell(&ToZygote::Fork(Box::new(fork)), base.fds)?;
-        Ok(Self { held, socket, go, sources, stamp, ids })
+        Ok(Self { held, socket, go, sources, seen, ids })
     }
 
     /// Tells the init its job.
@@ -133,7 +134,7 @@ impl Spare {
 
     /// Whether what it was made from is as it was.
     fn is_current(&self, fit: &Fit) -> bool {
-        self.stamp == mask::Stamp::of(&fit.kind)
+        self.seen.is_so_still(&fit.kind)
     }
 
     /// Whether its init still waits: what waits says nothing.

@@ -2,11 +2,13 @@
 
 use crate::bench_support::{Machine, sh, spec, trial};
 use libtest_mimic::Trial;
-use sandbox::{Backend, Network, SandboxSpec};
+use sandbox::{Backend, Network, Profile, SandboxSpec};
 use sandbox_local::{ForkServer, Forked, HostVariables, Namespaces, Options, Served, Wanted};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +21,11 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
         trial(machine, "forks::each_has_its_pipes_and_its_end", each_has_its_pipes_and_its_end),
         trial(machine, "forks::each_makes_sandboxes_of_its_own", each_makes_sandboxes_of_its_own),
         trial(machine, "forks::what_is_ready_is_shared_and_nothing_else", what_is_ready_is_shared_and_nothing_else),
+        trial(
+            machine,
+            "forks::what_is_hidden_later_is_hidden_from_the_next",
+            what_is_hidden_later_is_hidden_from_the_next,
+        ),
         trial(machine, "forks::one_is_killed_and_by_dropping_too", one_is_killed_and_by_dropping_too),
         trial(machine, "forks::a_dead_fork_server_is_noticed", a_dead_fork_server_is_noticed),
     ]
@@ -50,13 +57,13 @@ pub(crate) fn serve() -> i32 {
             code.parse().unwrap()
         }
         Some(("ready", rest)) => {
-            let [state, network, line] = rest.splitn(3, ' ').collect::<Vec<_>>()[..] else { return 1 };
+            let [state, profile, network, line] = rest.splitn(4, ' ').collect::<Vec<_>>()[..] else { return 1 };
             let options = Options { state: state.into(), variables: HostVariables::Listed };
             assert!(ready.is_some());
             let backend = Namespaces::with(zygote, &options, ready).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let text = runtime.block_on(async {
-                let sandbox = backend.prepare(SandboxSpec { network: of(network), ..spec("ready") }).await.unwrap();
+                let sandbox = backend.prepare(ready_spec(profile, network)).await.unwrap();
                 let text = sh(&*sandbox, line).await.text;
                 sandbox.destroy(false).await.unwrap();
                 text
@@ -101,6 +108,11 @@ fn of(word: &str) -> Network {
         "none" => Network::None,
         _ => Network::Outbound { allow: Vec::new() },
     }
+}
+
+fn ready_spec(profile: &str, network: &str) -> SandboxSpec {
+    let profile = if profile == "root" { Profile::Root } else { Profile::Hardened };
+    SandboxSpec { profile, network: of(network), ..spec("ready") }
 }
 
 async fn fork(server: &ForkServer, line: &str) -> Run {
@@ -148,17 +160,19 @@ async fn each_makes_sandboxes_of_its_own(_machine: Arc<Machine>) {
     }
 }
 
+/// Runs a line in a sandbox of a forked process, for which the fork server has made ready.
+async fn ready(server: &ForkServer, state: &Path, (profile, network): (&str, &str), line: &str) -> String {
+    let wanted = Wanted::new(state, &ready_spec(profile, network).expected());
+    let line = format!("ready {} {profile} {network} {line}\n", state.display());
+    let (status, out, err) = fork_with(server, &line, Some(wanted)).await.end().await;
+    assert_eq!(status.unwrap().code(), Some(0), "{err}");
+    out
+}
+
 async fn what_is_ready_is_shared_and_nothing_else(machine: Arc<Machine>) {
     let server = start();
     let state = machine.state.path().join("ready");
-    let run = async |network: &str, line: &str| {
-        let expected = SandboxSpec { network: of(network), ..spec("ready") }.expected();
-        let line = format!("ready {} {network} {line}\n", state.display());
-        let run = fork_with(&server, &line, Some(Wanted::new(&state, &expected))).await;
-        let (status, out, err) = run.end().await;
-        assert_eq!(status.unwrap().code(), Some(0), "{err}");
-        out
-    };
+    let run = async |network: &str, line: &str| ready(&server, &state, ("hardened", network), line).await;
     let look = "ls -A ~ /tmp /opt/hostedtoolcache; id -un; test -s /etc/resolv.conf && echo names";
     let empty = run("some", look).await;
     assert!(empty.ends_with("runner\nnames\n"), "{empty}");
@@ -168,6 +182,43 @@ async fn what_is_ready_is_shared_and_nothing_else(machine: Arc<Machine>) {
     assert_eq!(run("some", look).await, empty);
     // And another kind of sandbox has another one.
     assert_eq!(run("none", look).await, empty.replace("names\n", ""));
+}
+
+async fn what_is_hidden_later_is_hidden_from_the_next(machine: Arc<Machine>) {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIP: the job's root cannot read what the host's people hide: it needs root");
+        return;
+    }
+    let server = start();
+    let state = machine.state.path().join("hidden");
+    let folder = tempfile::Builder::new().prefix("ekiden-it-").tempdir_in("/opt").unwrap();
+    let file = |name: &str, mode: u32| {
+        let path = folder.path().join("app").join(name);
+        std::fs::write(&path, name).unwrap();
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    std::fs::create_dir(folder.path().join("app")).unwrap();
+    for path in [folder.path(), &folder.path().join("app")] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    file("open", 0o644);
+    let look = format!("cd {}/app && cat *; true", folder.path().display());
+    let profile = ("root", "some");
+    assert_eq!(ready(&server, &state, profile, &look).await, "open");
+    file("env", 0o600);
+    assert_eq!(ready(&server, &state, profile, &look).await, "open", "a private file that is new");
+    file("other", 0o644);
+    assert_eq!(ready(&server, &state, profile, &look).await, "openother");
+    file("open", 0o600);
+    assert_eq!(ready(&server, &state, profile, &look).await, "other", "one that was made private");
+    // Hidden between the fork and the order.
+    let wanted = Wanted::new(&state, &ready_spec("root", "some").expected());
+    let mut waits = fork_with(&server, "", Some(wanted)).await;
+    file("other", 0o600);
+    let line = format!("ready {} root some {look}\n", state.display());
+    waits.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    let (status, out, err) = waits.end().await;
+    assert!(status.unwrap().success() && !out.contains("other"), "{out}{err}");
 }
 
 async fn one_is_killed_and_by_dropping_too(_machine: Arc<Machine>) {
