@@ -138,6 +138,16 @@ const STACK: usize = 64 << 10;
 ///
 /// Only a process with one thread may call it.
 pub(crate) fn spawn<T, F: FnOnce() -> T>(child: F) -> io::Result<(Pid, Option<T>)> {
+    spawn_into(0, child)
+}
+
+/// Makes a process in a user namespace of its own, which ends at once; until it is waited for, `/proc` shows its namespace. Only a process
+/// with one thread may call it.
+pub(crate) fn spawn_in_user_namespace() -> io::Result<Pid> {
+    spawn_into(libc::CLONE_NEWUSER, || ()).map(|(pid, _)| pid)
+}
+
+fn spawn_into<T, F: FnOnce() -> T>(namespaces: libc::c_int, child: F) -> io::Result<(Pid, Option<T>)> {
     struct Shared<T, F> {
         child: Option<F>,
         outcome: Option<T>,
@@ -154,7 +164,7 @@ pub(crate) fn spawn<T, F: FnOnce() -> T>(child: F) -> io::Result<(Pid, Option<T>
     // the call returns when the child has ended or is another program. The callers have one thread, so nobody else runs meanwhile.
     let pid = unsafe {
         let top = stack.as_mut_ptr().add(stack.capacity());
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespaces;
         libc::clone(run::<T, F>, top.cast(), flags, (&raw mut shared).cast())
     };
     match forked(checked(libc::c_long::from(pid))?) {

@@ -102,11 +102,23 @@ pub(crate) enum IdMap {
     },
 }
 
+impl IdMap {
+    /// A job's user and group as the host sees them.
+    pub(crate) fn outside(&self, job: Identity) -> (u32, u32) {
+        match self {
+            Self::Range { base, .. } => (base.saturating_add(job.uid), base.saturating_add(job.gid)),
+            Self::Own { uid, gid, .. } | Self::Helped { uid, gid, .. } => (*uid, *gid),
+        }
+    }
+}
+
 /// How owners on a file system appear in a mapped mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Owners {
     /// As the sandbox's own ids: the host's root is root inside.
     Sandbox,
+    /// The same, but whoever has the number of the job's user or group on the host is nobody inside.
+    Host,
     /// One owner appears as the job's user; nobody else appears.
     Job {
         /// That user on the file system.

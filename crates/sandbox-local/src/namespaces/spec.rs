@@ -202,21 +202,29 @@ impl Builder {
         };
         let top = PathBuf::new();
         if kind.base == Path::new("/") {
-            return self.host_layers(mask, lower.own_etc.as_deref(), disk);
+            return self.host_layers(mask, lower.own_etc.as_deref(), kind.profile, disk);
         }
+        // A root for jobs: its 1001 is theirs.
         let root = self.tree(&kind.base, Some(Owners::Sandbox), Use::Lower)?;
         Ok(vec![Layer { at: top.clone(), lowers: vec![(mask, top.clone()), (root, top)] }])
     }
 
     /// Root lays one overlay over the whole of the host's root, and one over each file system mounted at its top. In a user
     /// namespace the kernel refuses that (mounts below `/` are locked), so there it is one for each directory at the top.
-    fn host_layers(&mut self, mask: usize, own_etc: Option<&Path>, disk: &Disk) -> Result<Vec<Layer>, Fault> {
+    fn host_layers(
+        &mut self,
+        mask: usize,
+        own_etc: Option<&Path>,
+        profile: Profile,
+        disk: &Disk,
+    ) -> Result<Vec<Layer>, Fault> {
+        let owners = owners_of_host(profile);
         let top = PathBuf::new();
         let mut first = vec![(mask, top.clone())];
         // Not where its upper directory lies in that root.
         let whole = self.caller == Caller::Root && matches!(disk, Disk::Image(_));
         if whole {
-            first.push((self.tree(Path::new("/"), Some(Owners::Sandbox), Use::Lower)?, top.clone()));
+            first.push((self.tree(Path::new("/"), Some(owners), Use::Lower)?, top.clone()));
         }
         let mut layers = vec![Layer { at: top.clone(), lowers: first }];
         let device = std::fs::metadata("/").map_err(|error| Fault::system("look at /", error))?.dev();
@@ -228,7 +236,7 @@ impl Builder {
                 continue;
             }
             let own = own_etc.filter(|_| name == "etc");
-            let tree = self.tree(own.unwrap_or(&path), Some(Owners::Sandbox), Use::Lower)?;
+            let tree = self.tree(own.unwrap_or(&path), Some(owners), Use::Lower)?;
             layers.push(Layer {
                 at: PathBuf::from(name),
                 lowers: vec![(mask, PathBuf::from(name)), (tree, top.clone())],
@@ -239,12 +247,13 @@ impl Builder {
 
     fn binds(&mut self, spec: &SandboxSpec, layout: &Layout) -> Result<Vec<Bind>, Fault> {
         let mut binds = Vec::new();
+        let owners = owners_of_host(profile(spec.profile));
         for path in &spec.expose {
-            let source = self.tree(path, Some(Owners::Sandbox), Use::Mount)?;
+            let source = self.tree(path, Some(owners), Use::Mount)?;
             binds.push(Bind { source, at: relative(path), access: Access::Read });
         }
         for mount in &spec.mounts {
-            let source = self.tree(&mount.host, Some(Owners::Sandbox), Use::Mount)?;
+            let source = self.tree(&mount.host, Some(owners), Use::Mount)?;
             binds.push(Bind { source, at: relative(&mount.inside), access: Access::Read });
         }
         if let Some(tools) = &spec.tool_cache {
@@ -270,6 +279,15 @@ impl Builder {
         }
         let files = view.files.iter().map(|file| (file.at.clone(), file.content.clone())).collect();
         Ok(ViewSetup { name: view.name.clone(), parts, files, hidden: view.hidden.clone() })
+    }
+}
+
+/// Whose the host's files are for a job. Its user has a number that on the host may be a person's, whose private files are not its own; a
+/// job that is root could read them under any number, and has what is private hidden.
+fn owners_of_host(profile: Profile) -> Owners {
+    match profile {
+        Profile::Hardened => Owners::Host,
+        Profile::Root => Owners::Sandbox,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Writing the id maps of new user namespaces, and user namespaces that only hold a map (for mapped mounts).
 
-use crate::sys::{self, Forked, MountChange};
-use crate::wire::{Fault, IdMap, Owners};
+use crate::sys::{self, MountChange};
+use crate::wire::{Fault, IdMap, Identity, Owners};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -47,75 +48,109 @@ fn helped(program: &str, pid: i32, own: u32, (first, count): (u32, u32)) -> Resu
     Err(Fault::Invalid(format!("{program} refused the id range of the sandbox: {}", said.trim())))
 }
 
-/// Maps the owners of detached mounts. Keeps the user namespaces that it needed for the next time.
-#[derive(Debug, Default)]
-pub(super) struct Mapper {
-    /// By owner on the file system and owner outside.
-    known: HashMap<[u32; 4], OwnedFd>,
+/// Whose ids a mount is to be mapped to.
+pub(super) struct Ids<'a> {
+    /// The sandbox's user namespace.
+    pub(super) own: BorrowedFd<'a>,
+    pub(super) map: &'a IdMap,
+    pub(super) job: Identity,
 }
 
-impl Mapper {
-    /// Maps one mount for the sandbox whose init is `pid`.
-    pub(super) fn map(
-        &mut self,
-        mount: BorrowedFd<'_>,
-        owners: Owners,
-        own: BorrowedFd<'_>,
-        job: (u32, u32),
-    ) -> Result<(), Fault> {
-        let failed = |error: io::Error| {
-            let why =
-                "the file system below does not support mapped mounts; ext4, xfs, btrfs do, tmpfs from Linux 6.3 on";
-            Fault::Invalid(format!("could not map the owners of a mount: {error} ({why})"))
-        };
+impl Ids<'_> {
+    /// The maps of users and groups for a mount; `None`: those of the sandbox.
+    fn of(&self, owners: Owners) -> Option<[String; 2]> {
         match owners {
-            Owners::Sandbox => sys::mount_setattr(mount, MountChange::Mapped(own)).map_err(failed),
+            Owners::Sandbox => None,
+            Owners::Host => {
+                let IdMap::Range { base, count } = *self.map else { return None };
+                Some([self.job.uid, self.job.gid].map(|job| {
+                    let after = job + 1;
+                    let rest = format!("{after} {} {}\n", base + after, count.saturating_sub(after));
+                    if job == 0 { rest } else { format!("0 {base} {job}\n{rest}") }
+                }))
+            }
             Owners::Job { uid, gid } => {
-                let key = [uid, gid, job.0, job.1];
-                // Slots are used again, so this stays small.
-                if self.known.len() > 256 {
-                    self.known.clear();
-                }
-                let failed_namespace = |error| Fault::system("make a user namespace for a mapped mount", error);
-                let known = match self.known.entry(key) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(new) => new.insert(namespace(key).map_err(failed_namespace)?),
-                };
-                sys::mount_setattr(mount, MountChange::Mapped(known.as_fd())).map_err(failed)
+                let (outside_uid, outside_gid) = self.map.outside(self.job);
+                Some([format!("{uid} {outside_uid} 1"), format!("{gid} {outside_gid} 1")])
             }
         }
     }
 }
 
-/// The user namespace of a process.
-pub(super) fn of(pid: Pid) -> io::Result<OwnedFd> {
-    use rustix::fs::{Mode, OFlags};
-    Ok(rustix::fs::open(
-        format!("/proc/{}/ns/user", pid.as_raw_nonzero()),
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?)
+/// Maps the owners of detached mounts. Keeps the user namespaces that it needed for the next time.
+#[derive(Debug, Default)]
+pub(super) struct Mapper {
+    /// By their maps.
+    known: HashMap<[String; 2], OwnedFd>,
+    /// For the next map that is not known.
+    blank: Option<Blank>,
 }
 
-/// A user namespace that maps one user and one group.
-fn namespace([uid, gid, outside_uid, outside_gid]: [u32; 4]) -> io::Result<OwnedFd> {
-    let (hold, held) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match sys::clone_into(sys::NEWUSER, None)? {
-        Forked::Child => {
-            drop(held);
-            // Lives until the zygote closes its end.
-            let _ = rustix::io::read(&hold, &mut [0; 1]);
-            sys::exit_now(0)
+impl Mapper {
+    /// Makes ahead what the next sandbox would have to wait for. Where that cannot be had, who needs it will tell.
+    pub(super) fn get_ready(&mut self) {
+        if self.blank.is_none() && rustix::process::geteuid().is_root() {
+            self.blank = Blank::make().ok();
         }
-        Forked::Parent(pid) => {
-            let made = fs::write(format!("/proc/{}/uid_map", pid.as_raw_nonzero()), format!("{uid} {outside_uid} 1"))
-                .and_then(|()| {
-                    fs::write(format!("/proc/{}/gid_map", pid.as_raw_nonzero()), format!("{gid} {outside_gid} 1"))
-                })
-                .and_then(|()| of(pid));
-            drop(held);
-            waitpid(Some(pid), WaitOptions::empty())?;
-            made
+    }
+
+    /// Maps one mount for a sandbox.
+    pub(super) fn map(&mut self, mount: BorrowedFd<'_>, owners: Owners, ids: &Ids<'_>) -> Result<(), Fault> {
+        let failed = |error: io::Error| {
+            let why =
+                "the file system below does not support mapped mounts; ext4, xfs, btrfs do, tmpfs from Linux 6.3 on";
+            Fault::Invalid(format!("could not map the owners of a mount: {error} ({why})"))
+        };
+        let Some(maps) = ids.of(owners) else {
+            return sys::mount_setattr(mount, MountChange::Mapped(ids.own)).map_err(failed);
+        };
+        // Slots are used again, so this stays small.
+        if self.known.len() > 256 {
+            self.known.clear();
         }
+        let known = match self.known.entry(maps) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let made = self.blank.take().map_or_else(Blank::make, Ok).and_then(|blank| blank.write(new.key()));
+                new.insert(made.map_err(|error| Fault::system("make a user namespace for a mapped mount", error))?)
+            }
+        };
+        sys::mount_setattr(mount, MountChange::Mapped(known.as_fd())).map_err(failed)
+    }
+}
+
+/// The user namespace of a process.
+pub(super) fn of(pid: Pid) -> io::Result<OwnedFd> {
+    open(pid, "ns/user", OFlags::RDONLY)
+}
+
+fn open(pid: Pid, file: &str, flags: OFlags) -> io::Result<OwnedFd> {
+    let path = format!("/proc/{}/{file}", pid.as_raw_nonzero());
+    Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// A user namespace without processes, whose maps are not written yet. Making it takes twenty times as long as writing them.
+#[derive(Debug)]
+struct Blank {
+    namespace: OwnedFd,
+    users: OwnedFd,
+    groups: OwnedFd,
+}
+
+impl Blank {
+    fn make() -> io::Result<Self> {
+        let pid = sys::spawn_in_user_namespace()?;
+        let made = (|| {
+            let (users, groups) = (open(pid, "uid_map", OFlags::WRONLY)?, open(pid, "gid_map", OFlags::WRONLY)?);
+            Ok(Self { namespace: of(pid)?, users, groups })
+        })();
+        waitpid(Some(pid), WaitOptions::empty())?;
+        made
+    }
+
+    fn write(self, [users, groups]: &[String; 2]) -> io::Result<OwnedFd> {
+        rustix::io::write(&self.users, users.as_bytes())?;
+        rustix::io::write(&self.groups, groups.as_bytes())?;
+        Ok(self.namespace)
     }
 }

@@ -1,7 +1,7 @@
 //! The zygote's life: take specs, fork inits, reap them, and clean up when the parent is gone.
 
 use super::inside::Inside;
-use super::map::{self, Mapper};
+use super::map::{self, Ids, Mapper};
 use super::{MARK, PARENT_FD, SOCKET_FD};
 use crate::cgroup::Cgroups;
 use crate::channel::{self, Message, Received, Receiver};
@@ -30,8 +30,9 @@ struct Entry {
     init: Option<Pid>,
     /// How the init is let go on.
     go: OwnedFd,
-    /// The job's user, and the same as the host sees it.
-    owner: (Identity, (u32, u32)),
+    /// The job's user.
+    job: Identity,
+    map: IdMap,
     /// For `place`.
     inside: Option<Inside>,
     group: String,
@@ -103,6 +104,7 @@ impl Server {
     fn serve(&mut self) -> io::Result<()> {
         let mut receiver = Receiver::default();
         loop {
+            self.mapper.get_ready();
             let mut polled = [
                 PollFd::new(&self.socket, PollFlags::IN),
                 PollFd::new(&self.parent, PollFlags::IN),
@@ -224,37 +226,27 @@ impl Server {
             Forked::Parent(pid) => pid,
         };
         drop(waits);
-        let owner = Self::owner(&asked);
+        let job = asked.frame.job;
         let equipped = map::write(pid, &asked.map)
-            .and_then(|()| equip(&mut self.mapper, owner.1, pid, &asked.mapped, &fds, FIRST))
+            .and_then(|()| equip(&mut self.mapper, (&asked.map, job), pid, &asked.mapped, &fds, FIRST))
             .and_then(|()| {
                 channel::send_value(go.as_fd(), init::MAPPED, &(), &[])
                     .map_err(|error| Fault::system("start the sandbox's init", error))
             });
-        let Fork { name, group, directory, .. } = asked;
-        self.entries.insert(name, Entry { init: Some(pid), go, owner, inside: None, group, directory });
+        let Fork { name, group, directory, map, .. } = asked;
+        self.entries.insert(name, Entry { init: Some(pid), go, job, map, inside: None, group, directory });
         if equipped.is_err() {
             end(pid);
         }
         equipped
     }
 
-    /// Who owns what a job makes, inside and as the host sees it.
-    fn owner(asked: &Fork) -> (Identity, (u32, u32)) {
-        let job = asked.frame.job;
-        let outside = match &asked.map {
-            IdMap::Range { base, .. } => (base.saturating_add(job.uid), base.saturating_add(job.gid)),
-            IdMap::Own { uid, gid, .. } | IdMap::Helped { uid, gid, .. } => (*uid, *gid),
-        };
-        (job, outside)
-    }
-
     /// Gives an init its job. Where that fails, the init ends and the parent sees its socket end.
     fn build(&mut self, build: Build, fds: Vec<OwnedFd>) {
         let Some(entry) = self.entries.get_mut(&build.name) else { return };
         let Some(pid) = entry.init else { return };
-        let (job, outside) = entry.owner;
-        let mut equipped = equip(&mut self.mapper, outside, pid, &build.mapped, &fds, 0);
+        let job = entry.job;
+        let mut equipped = equip(&mut self.mapper, (&entry.map, job), pid, &build.mapped, &fds, 0);
         if build.places && equipped.is_ok() {
             // Opened now: once the init is bound, an ordinary user's zygote could not.
             equipped = Inside::of(pid, job)
@@ -310,7 +302,7 @@ impl Server {
 /// What an init cannot do for itself: mapped mounts. `first` is the number of the first descriptor.
 fn equip(
     mapper: &mut Mapper,
-    outside: (u32, u32),
+    (map, job): (&IdMap, Identity),
     pid: Pid,
     mapped: &[(usize, Owners)],
     fds: &[OwnedFd],
@@ -324,7 +316,7 @@ fn equip(
         let mount = fds
             .get(at.wrapping_sub(first))
             .ok_or_else(|| Fault::Invalid("a mount of the sandbox's spec is missing".to_owned()))?;
-        mapper.map(mount.as_fd(), *owners, own.as_fd(), outside)?;
+        mapper.map(mount.as_fd(), *owners, &Ids { own: own.as_fd(), map, job })?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use crate::bench_support::{Machine, sh, trial};
 use libtest_mimic::Trial;
-use sandbox::{Network, Profile, Sandbox, SandboxSpec};
+use sandbox::{Mount, Network, Profile, Sandbox, SandboxSpec};
 use sandbox_local::Protection;
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
     vec![
         trial(machine, "hostile::files_of_the_host_are_not_read", files_of_the_host_are_not_read),
+        trial(machine, "hostile::files_of_the_jobs_own_number_are_anothers", files_of_the_jobs_own_number_are_anothers),
         trial(machine, "hostile::other_processes_are_not_seen", other_processes_are_not_seen),
         trial(machine, "hostile::the_environment_of_the_parent_is_not_inherited", the_environment_is_not_inherited),
         trial(machine, "hostile::the_init_is_not_traced", the_init_is_not_traced),
@@ -66,6 +67,44 @@ async fn files_of_the_host_are_not_read(machine: Arc<Machine>) {
         both(&machine, machine.spec(), &[Protection::HiddenFiles], &format!("({line}) 2>&1")).await;
     assert!(!contained.contains("secret-of-the-host"), "{contained}");
     assert!(succeeded.contains("secret-of-the-host"), "{succeeded}");
+}
+
+async fn files_of_the_jobs_own_number_are_anothers(machine: Arc<Machine>) {
+    if !rustix::process::geteuid().is_root() {
+        println!(
+            "SKIP: an ordinary user's jobs know no number but the user's, and files of another cannot be made here: it needs root"
+        );
+        return;
+    }
+    // 1001 is the job's user, and on most machines a person.
+    let folder = tempfile::Builder::new().prefix("ekiden-it-").tempdir_in("/opt").unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let files = [("private", 1001, 0, 0o600), ("group", 0, 1001, 0o640), ("open", 1001, 1001, 0o644)];
+    for (name, user, group, mode) in files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{name} ")).unwrap();
+        std::os::unix::fs::chown(&path, Some(user), Some(group)).unwrap();
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let inside = std::path::PathBuf::from("/mnt/it");
+    let mut spec = machine.spec();
+    spec.mounts = vec![Mount { host: folder.path().to_owned(), inside: inside.clone() }];
+    let job = machine.prepare(spec).await.unwrap();
+    for place in [folder.path(), &inside] {
+        let line = format!("cd {} && cat * 2>/dev/null; stat -c %u:%g open ~; id -u", place.display());
+        let seen = sh(&*job, &line).await.text;
+        assert_eq!(seen, "open 65534:65534\n1001:1001\n1001\n", "{}", place.display());
+    }
+    job.destroy(false).await.unwrap();
+    // A job that is root may change what it sees.
+    let spec = SandboxSpec { profile: Profile::Root, ..machine.spec() };
+    let job = machine.prepare(spec).await.unwrap();
+    let line = format!(
+        "cd {} && stat -c %u:%g open && chmod 600 open && echo more >> open && cat open",
+        folder.path().display()
+    );
+    assert_eq!(sh(&*job, &line).await.text, "1001:1001\nopen more\n");
+    job.destroy(false).await.unwrap();
 }
 
 /// A process of the host with a secret in its arguments.
