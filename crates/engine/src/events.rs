@@ -4,7 +4,8 @@ use domain::{Clock, JobEvent, JobEventKind, JobId};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// How many events may wait for a slow reader before the job waits for it. One of output holds up to 64 KiB, so this bounds memory.
+/// How many events may wait for a slow reader before the job waits for it. One of output holds up to 64 KiB, or one
+/// line of up to 256 KiB, so this bounds memory.
 pub const EVENTS_AHEAD: usize = 64;
 
 /// The bounded channel of a run: a slow reader slows the jobs down and never loses an event.

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// How many events may wait. One of output holds up to 64 KiB.
+/// How many events may wait. One of output holds up to 64 KiB, or one line of up to 256 KiB.
 const EVENTS_AHEAD: usize = 32;
 /// So many bytes of rows stay in memory after the forge took them.
 const KEPT: usize = 512 * 1024;

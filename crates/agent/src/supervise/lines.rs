@@ -4,8 +4,10 @@ use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// Longest line. An event of output holds at most some ten kilobytes of text; a summary may hold a megabyte, and JSON may double it.
+/// Longest line. A summary may hold a megabyte, and JSON may double it; the outputs of a job may be the longest.
 const LINE_MAX: usize = 16 * 1024 * 1024;
+/// Longest text. An event of output holds 64 KiB of it, or one line of up to 256 KiB.
+const TEXT_MAX: usize = 1024 * 1024;
 
 /// Reads lines one after the other into one buffer.
 #[derive(Debug)]
@@ -52,8 +54,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// The next so many bytes, which are text; `None`: the end came before.
     pub(super) async fn text(&mut self, bytes: usize) -> io::Result<Option<Arc<str>>> {
         let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-        if bytes > LINE_MAX {
-            return Err(bad("a text of more than 16 MiB"));
+        if bytes > TEXT_MAX {
+            return Err(bad("a text of more than 1 MiB"));
         }
         self.line.clear();
         self.is_whole = false;
@@ -106,7 +108,7 @@ mod tests {
             assert_eq!(lines.next().await.unwrap().unwrap(), b"b");
             assert!(lines.text(2).await.is_err(), "no text");
             assert!(lines.text(1).await.unwrap().is_none(), "cut off");
-            assert!(lines.text(super::LINE_MAX + 1).await.is_err(), "too long");
+            assert!(lines.text(super::TEXT_MAX + 1).await.is_err(), "too long");
         }
     }
 

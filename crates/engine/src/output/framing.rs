@@ -137,7 +137,7 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// The length without a character at the end that is not yet complete.
-fn whole_characters(bytes: &[u8]) -> usize {
+pub(super) fn whole_characters(bytes: &[u8]) -> usize {
     for back in 1..=3.min(bytes.len()) {
         let byte = bytes[bytes.len() - back];
         let length = match byte {

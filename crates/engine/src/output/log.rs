@@ -1,6 +1,6 @@
 //! The log of one step: masked lines, tagged messages, annotations within their limits. Used by `job` and `output::step`.
 
-use super::framing::text;
+use super::framing::{LONGEST_LINE, text, whole_characters};
 use crate::commands::place::Place;
 use crate::events::EventSink;
 use domain::{Annotation, AnnotationLevel, JobEventKind, StepRef};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const ANNOTATIONS_SHOWN: u32 = 10;
 /// The most characters of an annotation's message.
 const MESSAGE_LENGTH: usize = 4096;
-/// An event holds about so many bytes at most, unless one line is longer.
+/// An event holds about so many bytes at most, unless one line is longer; then it holds that, or [`LONGEST_LINE`] of it.
 pub(crate) const EVENT_BYTES: usize = 64 * 1024;
 
 /// Whether `ACTIONS_STEP_DEBUG` asked for debug lines.
@@ -185,18 +185,28 @@ impl StepLog {
     pub(crate) async fn emit(&self, lines: &mut Vec<u8>) {
         let mut rest = lines.as_slice();
         while !rest.is_empty() {
-            let end = if rest.len() <= EVENT_BYTES {
-                rest.len()
-            } else {
-                let before = rest[..EVENT_BYTES].iter().rposition(|byte| *byte == b'\n');
-                before.or_else(|| memchr::memchr(b'\n', rest)).map_or(rest.len(), |at| at + 1)
-            };
-            let (now, later) = rest.split_at(end);
-            // Valid as it is: made from text and cut at line ends.
-            let text = text(now).into();
-            self.sink.emit(JobEventKind::Output { step: self.step, text }).await;
+            let (now, later) = rest.split_at(length_of_event(rest));
+            // Valid as it is: made from text and cut at line ends, or between characters.
+            let mut text = text(now);
+            if !text.ends_with('\n') {
+                text.to_mut().push('\n');
+            }
+            self.sink.emit(JobEventKind::Output { step: self.step, text: text.into() }).await;
             rest = later;
         }
         lines.clear();
+    }
+}
+
+/// How much of whole lines goes into one event. A command may be a line of many megabytes, and events wait by the dozen.
+fn length_of_event(lines: &[u8]) -> usize {
+    if lines.len() <= EVENT_BYTES {
+        return lines.len();
+    }
+    let before = memchr::memrchr(b'\n', &lines[..EVENT_BYTES]);
+    let line_end = before.or_else(|| memchr::memchr(b'\n', &lines[..lines.len().min(LONGEST_LINE + 1)]));
+    match line_end {
+        Some(at) => at + 1,
+        None => whole_characters(&lines[..lines.len().min(LONGEST_LINE)]),
     }
 }

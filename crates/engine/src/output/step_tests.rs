@@ -15,6 +15,8 @@ struct Ran {
     annotations: Vec<Annotation>,
     effects: Effects,
     events: usize,
+    /// Bytes of the longest one.
+    longest: usize,
 }
 
 fn run(secrets: &[&str], files: &[(&str, &str)], debugging: Debugging, chunks: &[&[u8]]) -> Ran {
@@ -42,11 +44,12 @@ fn run_both(secrets: &[&str], files: &[(&str, &str)], debugging: Debugging, chun
         output.into_effects()
     };
     let read = async {
-        let (mut text, mut annotations, mut events) = (String::new(), Vec::new(), 0);
+        let (mut text, mut annotations, mut events, mut longest) = (String::new(), Vec::new(), 0, 0);
         while let Some(event) = receiver.recv().await {
             match event.kind {
                 JobEventKind::Output { text: more, .. } => {
                     assert!(more.ends_with('\n'), "an event holds whole lines: {more:?}");
+                    longest = longest.max(more.len());
                     text.push_str(&more);
                     events += 1;
                 }
@@ -54,10 +57,10 @@ fn run_both(secrets: &[&str], files: &[(&str, &str)], debugging: Debugging, chun
                 _ => {}
             }
         }
-        (text, annotations, events)
+        (text, annotations, events, longest)
     };
-    let (effects, (text, annotations, events)) = runtime.block_on(async { tokio::join!(work, read) });
-    Ran { text, annotations, effects, events }
+    let (effects, (text, annotations, events, longest)) = runtime.block_on(async { tokio::join!(work, read) });
+    Ran { text, annotations, effects, events, longest }
 }
 
 fn say(text: &str) -> Ran {
@@ -173,6 +176,28 @@ fn a_secret_across_the_pieces_of_a_long_line_is_masked() {
         let ran = run(&["hunter2"], &[], Debugging::Hidden, &chunks);
         let joined = ran.text.replace('\n', "");
         assert!(!joined.contains("hunter2") && joined.contains("***") && ran.text.ends_with("\nnext\n"), "{shift}");
+    }
+}
+
+#[test]
+fn a_line_that_may_be_a_command_becomes_events_of_bounded_size() {
+    use crate::output::framing::{LONGEST_COMMAND, LONGEST_LINE};
+    for (line, end) in [
+        (format!("::{}", "x".repeat(LONGEST_COMMAND - 3)), "\n"),
+        // Without an end, and longer than a command may be.
+        (format!("::{}", "é".repeat(LONGEST_COMMAND / 2 + 500_000)), ""),
+        (format!("before\n::{}", "€".repeat(LONGEST_LINE)), "\nafter\n"),
+        (format!("::{}", "x".repeat(LONGEST_LINE - 2)), "\n"),
+    ] {
+        let chunks = [line.as_bytes(), end.as_bytes()];
+        let ran = run(&[], &[], Debugging::Hidden, &chunks);
+        assert!(ran.longest <= LONGEST_LINE + 1, "{}", ran.longest);
+        let (all, said) = (format!("{line}{end}"), &ran.text);
+        assert_eq!(said.replace('\n', "").len(), all.replace('\n', "").len());
+        assert!(said.replace('\n', "") == all.replace('\n', ""));
+        // No more lines than pieces, and the end of a line that was given out before it.
+        let pieces: usize = all.lines().map(|line| line.len().div_ceil(LONGEST_LINE - 3).max(1)).sum();
+        assert!(said.lines().count() <= pieces + 1, "{}", said.lines().count());
     }
 }
 
