@@ -94,18 +94,9 @@ pub(super) async fn run(
         Ok(line) => line,
         Err(error) => return ChildEnd::Fault(format!("the job's order cannot be written: {error}")),
     };
-    let waiting = match &supervisor.standby {
-        Some(standby) => standby.take().await,
-        None => None,
-    };
-    let has_waited = waiting.is_some();
-    let started = match waiting {
-        Some(waiting) => Ok(waiting),
-        None => start(supervisor, ahead.as_ref()).await,
-    };
-    let started = match started {
+    let (started, has_waited) = match take_or_start(supervisor, ahead.as_ref(), stop).await {
         Ok(started) => started,
-        Err(fault) => return fault,
+        Err(end) => return end,
     };
     // It has no order yet: before the first instruction of the job, the journal knows that there may have been one.
     voice.notes(AttemptChange::Started { at: SystemClock.now() }).await;
@@ -119,9 +110,9 @@ pub(super) async fn run(
         // It died as it waited, unseen until now. A fresh one that cannot begin would not be the last.
         Served::NotBegun(_) if has_waited => {
             tracing::warn!(%task, "the process that waited was dead when its order came; another one is started");
-            let started = match start(supervisor, ahead.as_ref()).await {
+            let started = match start(supervisor, ahead.as_ref(), stop).await {
                 Ok(started) => started,
-                Err(fault) => return fault,
+                Err(end) => return end,
             };
             match serve(supervisor, started, &work, halted, voice, stop).await {
                 Served::Ended(end) | Served::NotBegun(end) => end,
@@ -131,8 +122,31 @@ pub(super) async fn run(
     }
 }
 
-async fn start(supervisor: &Supervisor, ahead: Option<&Ahead>) -> Result<Started, ChildEnd> {
-    process::start(&supervisor.program, ahead).await.map_err(|error| {
+/// A process for an order, and whether it has waited for one.
+async fn take_or_start(
+    supervisor: &Supervisor,
+    ahead: Option<&Ahead>,
+    stop: &Stopper,
+) -> Result<(Started, bool), ChildEnd> {
+    if let Some(standby) = &supervisor.standby {
+        let waiting = tokio::select! {
+            waiting = standby.take() => waiting,
+            () = stop.reached(Stop::Kill) => return Err(ChildEnd::Killed),
+        };
+        if let Some(waiting) = waiting {
+            return Ok((waiting, true));
+        }
+    }
+    start(supervisor, ahead, stop).await.map(|started| (started, false))
+}
+
+/// Starts a process. A cancellation waits until that is done: whoever starts processes answers within seconds or is not waited for.
+async fn start(supervisor: &Supervisor, ahead: Option<&Ahead>, stop: &Stopper) -> Result<Started, ChildEnd> {
+    let started = tokio::select! {
+        started = process::start(&supervisor.program, ahead) => started,
+        () = stop.reached(Stop::Kill) => return Err(ChildEnd::Killed),
+    };
+    started.map_err(|error| {
         let program = supervisor.program.program.display();
         ChildEnd::Fault(format!("the job's process {program} cannot be started: {error}"))
     })

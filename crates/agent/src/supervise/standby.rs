@@ -98,13 +98,24 @@ async fn serve(program: JobProgram, times: StandbyTimes, stop: Stopper, mut aske
                 dismiss(state, &mut leaving);
                 State::Due { at: Instant::now() + times.pause, ahead }
             }
-            (None, State::Due { ahead, .. }) => match make_ready(&program, &ahead).await {
-                Ok(started) => State::Waits { started: Box::new(started), ahead, until: Instant::now() + times.keep },
-                Err(error) => {
-                    tracing::debug!("no job's process waits for its order: {error}");
-                    State::Nothing
+            (None, State::Due { ahead, .. }) => {
+                let made = tokio::select! {
+                    made = make_ready(&program, &ahead) => made,
+                    () = stop.reached(Stop::Drain) => {
+                        state = State::Nothing;
+                        break;
+                    }
+                };
+                match made {
+                    Ok(started) => {
+                        State::Waits { started: Box::new(started), ahead, until: Instant::now() + times.keep }
+                    }
+                    Err(error) => {
+                        tracing::debug!("no job's process waits for its order: {error}");
+                        State::Nothing
+                    }
                 }
-            },
+            }
             (None, state) => {
                 dismiss(state, &mut leaving);
                 State::Nothing

@@ -111,10 +111,16 @@ impl Pool {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, DiskError> {
+        let pool = Self::at(folder)?;
+        pool.sweep();
+        Ok(pool)
+    }
+
+    /// The same, with the leftovers, which may be many.
+    pub(crate) fn at(folder: &Path) -> Result<Self, DiskError> {
         std::fs::create_dir_all(folder).map_err(|error| DiskError::new("make", folder, error))?;
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(folder, private).map_err(|error| DiskError::new("make private", folder, error))?;
-        super::directory::sweep(folder);
         let no_images = if !rustix::process::geteuid().is_root() {
             Some("an ordinary user can mount no image".to_owned())
         } else if !Path::new("/dev/loop-control").exists() {
@@ -128,16 +134,28 @@ impl Pool {
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), state }) })
     }
 
-    /// Has at hand what an image of this limit is made from. Where there is none, [`Pool::take`] will tell.
-    pub(crate) fn prepare(&self, limit: DiskLimit, job: u32) {
+    /// Has at hand what an image of this limit is made from, where it was made before; tells whether it is still to be made.
+    pub(crate) fn prepare(&self, limit: DiskLimit, job: u32) -> bool {
         let is_wanted = {
             let state = self.state();
             let is_there = state.template.as_ref().is_some_and(|template| template.is_for(limit, job));
             !is_there && state.no_images.is_none() && limit.bytes >= template::SMALLEST
         };
-        if let Some(template) = is_wanted.then(|| Template::get(&self.shared.folder, limit, job).ok()).flatten() {
-            self.state().template = Some(template);
+        if !is_wanted {
+            return false;
         }
+        match Template::made(&self.shared.folder, limit, job) {
+            Ok(template) => {
+                self.state().template = Some(template);
+                false
+            }
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Makes what an image of this limit is made from, for whoever wants one next. Where that fails, [`Pool::take`] will tell.
+    pub(crate) fn provide(&self, limit: DiskLimit, job: u32) {
+        let _unused = Template::get(&self.shared.folder, limit, job);
     }
 
     /// Removes the directories of dead processes.

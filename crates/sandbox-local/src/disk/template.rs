@@ -41,16 +41,19 @@ pub(super) struct Template {
 impl Template {
     /// The template of a limit: read from the folder, or made there first.
     pub(super) fn get(folder: &Path, limit: DiskLimit, job: u32) -> io::Result<Self> {
-        let path = Self::path(folder, limit, job);
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = match rustix::fs::open(&path, flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(rustix::io::Errno::NOENT) => {
-                make(folder, &path, limit, job)?;
-                rustix::fs::open(&path, flags, Mode::empty())?
+        match Self::made(folder, limit, job) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(folder, &Self::path(folder, limit, job), limit, job)?;
+                Self::made(folder, limit, job)
             }
-            Err(error) => return Err(error.into()),
-        };
+            made => made,
+        }
+    }
+
+    /// The template of a limit, where it was made before.
+    pub(super) fn made(folder: &Path, limit: DiskLimit, job: u32) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(Self::path(folder, limit, job), flags, Mode::empty())?;
         Ok(Self { limit, job, parts: written_parts(&file)? })
     }
 

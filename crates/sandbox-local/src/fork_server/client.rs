@@ -12,9 +12,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
+
+/// How long a fork server may take to answer. It forks within a millisecond; one that does not hangs, as on a file system that is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long after a process's end its fork server may take to tell how it ended.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// A running fork server. It ends when this is dropped; what it forked goes on.
 #[derive(Debug)]
@@ -23,6 +29,7 @@ pub struct ForkServer {
     /// `None` once it is gone.
     known: Arc<Mutex<Option<Known>>>,
     reader: tokio::task::JoinHandle<()>,
+    patience: Duration,
     /// Reaped by the runtime when it has ended.
     process: Child,
 }
@@ -39,8 +46,20 @@ pub struct Forked {
 #[derive(Debug, Default)]
 struct Known {
     next: u64,
+    hold: Hold,
     asked: HashMap<u64, oneshot::Sender<io::Result<Forked>>>,
     running: HashMap<u32, oneshot::Sender<ExitStatus>>,
+}
+
+/// Whether there is somebody who will ask for more.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    #[default]
+    Held,
+    /// It did not answer: it is asked for nothing more, but tells still how those ended that it forked before.
+    GivenUp,
+    /// The same, and nobody holds it any more.
+    Left,
 }
 
 impl ForkServer {
@@ -65,7 +84,15 @@ impl ForkServer {
         let socket = Arc::new(crate::sys::watched(ours)?);
         let known = Arc::new(Mutex::new(Some(Known { next: 1, ..Known::default() })));
         let reader = tokio::spawn(read(Arc::clone(&socket), Arc::clone(&known)));
-        Ok(Self { socket, known, reader, process })
+        Ok(Self { socket, known, reader, patience: PATIENCE, process })
+    }
+
+    /// The same with another patience. For tests alone.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Its process.
@@ -77,18 +104,19 @@ impl ForkServer {
     /// Whether it can still be asked.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().is_some_and(|known| known.hold == Hold::Held)
     }
 
     /// Forks a process with this stdin, stdout and stderr, and with what it shall have ready.
     ///
     /// # Errors
-    /// When the fork fails, or the fork server is gone.
+    /// When the fork fails, or the fork server is gone or does not answer; then it is given up.
     pub async fn fork(&self, [stdin, stdout, stderr]: [OwnedFd; 3], wanted: Option<Wanted>) -> io::Result<Forked> {
         let (to, forked) = oneshot::channel();
         let number = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = known.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+            let known = known.as_mut().filter(|known| known.hold == Hold::Held).ok_or(io::ErrorKind::BrokenPipe)?;
             let number = known.next;
             known.next += 1;
             known.asked.insert(number, to);
@@ -96,13 +124,30 @@ impl ForkServer {
         };
         // One small packet: an idle socket always takes it.
         Message::new(number, &Fork { wanted }, vec![stdin, stdout, stderr])?.send(self.socket.get_ref())?;
-        forked.await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?
+        match tokio::time::timeout(self.patience, forked).await {
+            Ok(forked) => forked.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?,
+            Err(_) => {
+                if let Some(known) = &mut *self.known.lock().unwrap_or_else(PoisonError::into_inner) {
+                    known.hold = Hold::GivenUp;
+                }
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the fork server does not answer and is given up"))
+            }
+        }
     }
 }
 
 impl Drop for ForkServer {
     fn drop(&mut self) {
-        self.reader.abort();
+        match &mut *self.known.lock().unwrap_or_else(PoisonError::into_inner) {
+            // The reader goes on for them.
+            Some(known) if known.hold == Hold::GivenUp && !known.running.is_empty() => known.hold = Hold::Left,
+            Some(known) if known.hold == Hold::GivenUp => {
+                // It may never see that its socket has ended.
+                let _ = self.process.start_kill();
+                self.reader.abort();
+            }
+            _ => self.reader.abort(),
+        }
     }
 }
 
@@ -129,13 +174,22 @@ impl Forked {
     /// Waits until it has ended. May be dropped and asked again.
     ///
     /// # Errors
-    /// When it ended after its fork server: nobody knows how.
+    /// When it ended after its fork server, or that hangs: nobody knows how.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         if let Some(status) = self.status {
             return Ok(status);
         }
         if let Some(ended) = &mut self.ended {
-            if let Ok(status) = ended.await {
+            let told = tokio::select! {
+                biased;
+                told = &mut *ended => told.ok(),
+                // A fork server that hangs tells nothing.
+                gone = self.pidfd.readable() => {
+                    drop(gone?);
+                    tokio::time::timeout(LAST_WORD, ended).await.ok().and_then(Result::ok)
+                }
+            };
+            if let Some(status) = told {
                 self.status = Some(status);
                 return Ok(status);
             }
@@ -143,7 +197,7 @@ impl Forked {
         }
         // A pidfd is readable when its process is gone.
         let _gone = self.pidfd.readable().await?;
-        Err(io::Error::other("how the process ended is not known: the fork server ended before it"))
+        Err(io::Error::other("how the process ended is not known: the fork server ended before it, or hangs"))
     }
 }
 
@@ -157,7 +211,7 @@ impl Drop for Forked {
 async fn read(socket: Arc<AsyncFd<OwnedFd>>, known: Arc<Mutex<Option<Known>>>) {
     let mut receiver = Receiver::default();
     while let Ok(Some(message)) = receiver.next(&socket).await {
-        if take(message, &known).is_err() {
+        if !matches!(take(message, &known), Ok(Next::Message)) {
             break;
         }
     }
@@ -165,19 +219,26 @@ async fn read(socket: Arc<AsyncFd<OwnedFd>>, known: Arc<Mutex<Option<Known>>>) {
     known.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
 
-fn take(mut message: Message, known: &Mutex<Option<Known>>) -> io::Result<()> {
+/// What a reader does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Message,
+    /// Nobody waits for anything.
+    End,
+}
+
+fn take(mut message: Message, known: &Mutex<Option<Known>>) -> io::Result<Next> {
     let said = message.decode()?;
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(known) = known.as_mut() else { return Ok(()) };
+    let Some(known) = known.as_mut() else { return Ok(Next::End) };
     match said {
         Said::Forked { pid } => {
             let pidfd = message.fds.pop().ok_or(io::ErrorKind::InvalidData)?;
             let (to, ended) = oneshot::channel();
-            known.running.insert(pid, to);
             let forked = crate::sys::watched(pidfd).map(|pidfd| Forked { pidfd, ended: Some(ended), status: None });
-            if let Some(asked) = known.asked.remove(&message.number) {
-                // Who gave up drops it, which kills it.
-                let _ = asked.send(forked);
+            // Who gave up drops it, which kills it.
+            if known.asked.remove(&message.number).is_some_and(|asked| asked.send(forked).is_ok()) {
+                known.running.insert(pid, to);
             }
         }
         Said::Failed(errno) => {
@@ -191,5 +252,6 @@ fn take(mut message: Message, known: &Mutex<Option<Known>>) -> io::Result<()> {
             }
         }
     }
-    Ok(())
+    let is_over = known.hold == Hold::Left && known.running.is_empty();
+    Ok(if is_over { Next::End } else { Next::Message })
 }

@@ -6,8 +6,10 @@ use crate::namespaces::Ready;
 use crate::sys::{self, Forked};
 use crate::zygote::{Zygote, ZygoteError};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, wait};
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -40,6 +42,10 @@ struct Server {
     children: OwnedFd,
     /// For the next process.
     ready: Option<Ready>,
+    /// Processes of jobs that run.
+    jobs: HashSet<Pid>,
+    /// The process that does what may take long, while it runs.
+    helper: Option<Pid>,
 }
 
 /// Serves the agent whose socket is stdin. Returns once here, and once in every process that it forks. To be called first thing in `main`.
@@ -47,7 +53,8 @@ struct Server {
 /// # Errors
 /// When stdin is no agent's socket, or it fails.
 pub fn serve() -> io::Result<Served> {
-    let mut server = Server { socket: sys::inherited(SOCKET_FD)?, children: sys::child_signals()?, ready: None };
+    let (socket, children) = (sys::inherited(SOCKET_FD)?, sys::child_signals()?);
+    let mut server = Server { socket, children, ready: None, jobs: HashSet::new(), helper: None };
     if !rustix::net::sockopt::socket_type(&server.socket).is_ok_and(|kind| kind == rustix::net::SocketType::SEQPACKET) {
         return Err(io::Error::other("stdin is no socket of an agent: the agent starts this by itself"));
     }
@@ -115,6 +122,7 @@ impl Server {
         };
         match forked {
             Ok((pid, pidfd)) => {
+                self.jobs.insert(pid);
                 let said = Said::Forked { pid: number_of(pid) };
                 channel::send_value(self.socket.as_fd(), number, &said, &[pidfd.as_fd()])?;
             }
@@ -123,7 +131,29 @@ impl Server {
                 channel::send_value(self.socket.as_fd(), number, &said, &[])?;
             }
         }
+        self.help();
         Ok(Handled::Answered)
+    }
+
+    /// Has a helper do what may take long: whoever asks for a process must not wait for it, nor those who wait for an end.
+    fn help(&mut self) {
+        if self.helper.is_some() {
+            return;
+        }
+        let Some(ready) = &mut self.ready else { return };
+        let Some(chores) = ready.chores() else { return };
+        match sys::fork() {
+            Ok(Forked::Child) => {
+                // The agent hears of the fork server's end by the socket's.
+                if shed().is_ok() {
+                    ready.help(&chores);
+                }
+                sys::exit_now(0)
+            }
+            Ok(Forked::Parent(pid)) => self.helper = Some(pid),
+            // The next fork tries again.
+            Err(_) => ready.expect_leftovers(),
+        }
     }
 
     fn reap(&mut self) -> io::Result<()> {
@@ -131,14 +161,31 @@ impl Server {
         // It only says that there is somebody; who, `wait` says.
         while rustix::io::read(&self.children, &mut signals).is_ok_and(|read| read > 0) {}
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if self.helper == Some(pid) {
+                self.helper = None;
+                // What came meanwhile.
+                self.help();
+                continue;
+            }
             if status.exit_status() != Some(0) {
                 self.ready.iter_mut().for_each(Ready::expect_leftovers);
             }
-            let said = Said::Gone { pid: number_of(pid), status: status.as_raw() };
-            channel::send_value(self.socket.as_fd(), 0, &said, &[])?;
+            if self.jobs.remove(&pid) {
+                let said = Said::Gone { pid: number_of(pid), status: status.as_raw() };
+                channel::send_value(self.socket.as_fd(), 0, &said, &[])?;
+            }
         }
         Ok(())
     }
+}
+
+/// Lets go of what a helper has no use for.
+fn shed() -> io::Result<()> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty())?;
+    sys::put_at(null.as_fd(), SOCKET_FD)?;
+    drop(null);
+    sys::close_all_but(&[])?;
+    sys::unblock_signals()
 }
 
 fn pidfd(pid: Pid) -> io::Result<OwnedFd> {

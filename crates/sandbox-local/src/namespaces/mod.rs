@@ -122,7 +122,9 @@ impl Namespaces {
     /// # Errors
     /// When the state directory cannot be made.
     pub fn new(zygote: Zygote, options: &Options) -> Result<Self, SandboxError> {
-        Ready::make(&options.state).map(|ready| Self::of_ready(zygote, options, ready, Serves::Many))
+        let ready = Ready::make(&options.state)?;
+        ready.sweep();
+        Ok(Self::of_ready(zygote, options, ready, Serves::Many))
     }
 
     /// The same in a process that a fork server forked for one job, and had something ready for it.
@@ -199,7 +201,7 @@ fn outside_pool() -> Result<Pool, SandboxError> {
     let home = home.unwrap_or_else(|| PathBuf::from("/root"));
     let folder = home.join(".local/share/ekiden/disks");
     let folder = if mask::is_shown(&folder) { PathBuf::from("/root/.local/share/ekiden/disks") } else { folder };
-    Pool::open(&folder).map_err(|error| SandboxError::Invalid(error.to_string()))
+    Pool::at(&folder).map_err(|error| SandboxError::Invalid(error.to_string()))
 }
 
 /// The usual limits: 40 % of the memory that is available, 25 % of the disk that is free where `state` lies, 4,096 processes.

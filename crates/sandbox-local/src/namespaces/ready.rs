@@ -40,6 +40,15 @@ impl Wanted {
     }
 }
 
+/// What a fork server does beside its forks.
+#[derive(Debug)]
+pub(crate) struct Chores {
+    /// Looks for what dead processes have left.
+    sweeps: bool,
+    /// Makes what an image of this limit is made from, for a job with this number.
+    provides: Option<(DiskLimit, u32)>,
+}
+
 /// Layers that are made, with what they depend on.
 pub(super) type Layers = HashMap<Kind, (Seen, Made)>;
 
@@ -54,14 +63,18 @@ pub struct Ready {
     pub(super) layers: Layers,
     /// Forks since leftovers were looked for.
     forks: u32,
+    /// What was not there for the last fork, and is still to be made.
+    missing: Option<(DiskLimit, u32)>,
+    /// What was made then, or could not be.
+    provided: Option<(DiskLimit, u32)>,
 }
 
 impl Ready {
-    /// Makes the places; gives back what dead processes of earlier runs have left.
+    /// Makes the places.
     pub(super) fn make(state: &Path) -> Result<Self, SandboxError> {
         let failed = |error| io_error(format!("make the state directory {}", state.display()), error);
         std::fs::create_dir_all(state).map_err(failed)?;
-        let pool = Pool::open(&state.join("disks")).map_err(|error| SandboxError::Invalid(error.to_string()))?;
+        let pool = Pool::at(&state.join("disks")).map_err(|error| SandboxError::Invalid(error.to_string()))?;
         let outside = match (mask::is_shown(state), Caller::own()) {
             (false, _) => None,
             (true, Caller::Root) => Some(outside_pool()?),
@@ -73,21 +86,21 @@ impl Ready {
                 return Err(SandboxError::Invalid(text));
             }
         };
-        Cgroups::of_this_machine().sweep();
-        let masks = state.join("masks");
-        Ok(Self { state: state.to_owned(), pool, outside, masks, layers: HashMap::new(), forks: 0 })
+        let (state, masks) = (state.to_owned(), state.join("masks"));
+        // Nobody has looked yet.
+        let forks = FORKS;
+        Ok(Self { state, pool, outside, masks, layers: HashMap::new(), forks, missing: None, provided: None })
     }
 
-    /// What a fork server has for the next process. What fails is left to that process, whose job hears of it.
+    /// What a fork server has for the next process, which waits for it: nothing that may take long. What fails is left to that process,
+    /// whose job hears of it.
     pub(crate) fn for_next(known: Option<Self>, wanted: &Wanted) -> Option<Self> {
         let known = known.filter(|known| known.state == wanted.state);
         let mut ready = known.or_else(|| Self::make(&wanted.state).ok())?;
-        ready.forks += 1;
-        if ready.forks > FORKS {
-            ready.sweep();
-        }
+        ready.forks = ready.forks.saturating_add(1);
         ready.layer(&wanted.kind);
-        ready.pool.prepare(wanted.limit, ids::job_of(wanted.kind.profile));
+        let disk = (wanted.limit, ids::job_of(wanted.kind.profile));
+        ready.missing = ready.pool.prepare(disk.0, disk.1).then_some(disk);
         Some(ready)
     }
 
@@ -96,9 +109,29 @@ impl Ready {
         self.forks = FORKS;
     }
 
-    /// Looks for what dead processes have left.
-    fn sweep(&mut self) {
-        self.forks = 0;
+    /// What may take long and nobody waits for, if there is any: it is for a helper.
+    pub(crate) fn chores(&mut self) -> Option<Chores> {
+        let sweeps = self.forks > FORKS;
+        if sweeps {
+            self.forks = 0;
+        }
+        let provides = self.missing.take().filter(|missing| self.provided != Some(*missing));
+        self.provided = provides.or(self.provided);
+        (sweeps || provides.is_some()).then_some(Chores { sweeps, provides })
+    }
+
+    /// Does them.
+    pub(crate) fn help(&self, chores: &Chores) {
+        if let Some((limit, job)) = chores.provides {
+            self.pool.provide(limit, job);
+        }
+        if chores.sweeps {
+            self.sweep();
+        }
+    }
+
+    /// Gives back what dead processes have left.
+    pub(super) fn sweep(&self) {
         Cgroups::of_this_machine().sweep();
         self.pool.sweep();
         self.outside.iter().for_each(Pool::sweep);

@@ -7,7 +7,7 @@ use sandbox_local::{ForkServer, Forked, HostVariables, Namespaces, Options, Serv
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
             "forks::what_is_hidden_later_is_hidden_from_the_next",
             what_is_hidden_later_is_hidden_from_the_next,
         ),
+        trial(machine, "forks::nobody_waits_for_what_others_have_left", nobody_waits_for_what_others_have_left),
+        trial(machine, "forks::one_that_hangs_is_given_up", one_that_hangs_is_given_up),
         trial(machine, "forks::one_is_killed_and_by_dropping_too", one_is_killed_and_by_dropping_too),
         trial(machine, "forks::a_dead_fork_server_is_noticed", a_dead_fork_server_is_noticed),
     ]
@@ -219,6 +221,48 @@ async fn what_is_hidden_later_is_hidden_from_the_next(machine: Arc<Machine>) {
     waits.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
     let (status, out, err) = waits.end().await;
     assert!(status.unwrap().success() && !out.contains("other"), "{out}{err}");
+}
+
+async fn nobody_waits_for_what_others_have_left(machine: Arc<Machine>) {
+    let server = start();
+    let state = machine.state.path().join("left");
+    let wanted = Wanted::new(&state, &ready_spec("hardened", "some").expected());
+    let namespace = std::fs::metadata("/proc/self/ns/pid").unwrap().ino();
+    for (round, end) in ["exit 1\n", "exit 0\n"].into_iter().enumerate() {
+        // Of this process's number, but of another start: its owner is gone.
+        let left = state.join(format!("disks/ekiden-{namespace}.{}.{}.job", std::process::id(), round + 1));
+        std::fs::create_dir_all(&left).unwrap();
+        (0..2_000).for_each(|number| drop(File::create(left.join(number.to_string())).unwrap()));
+        let run = fork_with(&server, end, Some(wanted.clone())).await;
+        assert!(left.exists(), "the fork waited until it was removed");
+        // It is removed all the same, and who forks tells meanwhile how others end.
+        let (status, _, err) = run.end().await;
+        assert_eq!(status.unwrap().success(), round == 1, "{err}");
+        let late = Instant::now() + PATIENCE;
+        while left.exists() && Instant::now() < late {
+            tokio::task::yield_now().await;
+        }
+        assert!(!left.exists(), "round {round}");
+    }
+}
+
+async fn one_that_hangs_is_given_up(_machine: Arc<Machine>) {
+    let server = start().with_patience(Duration::from_millis(50));
+    let (mut first, second) = (fork(&server, "wait\n").await, fork(&server, "wait\n").await);
+    let pid = server.pid().unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let pipe = || std::io::pipe().map(|(read, _)| OwnedFd::from(read)).unwrap();
+    let asked = tokio::time::timeout(PATIENCE, server.fork([pipe(), pipe(), pipe()], None)).await.unwrap();
+    assert_eq!(asked.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert!(!server.is_there());
+    // Of those that it forked before nobody waits for ever.
+    first.forked.kill().unwrap();
+    assert!(tokio::time::timeout(PATIENCE, first.forked.ended()).await.unwrap().is_err());
+    // And when it goes on it tells of them, though nobody holds it any more.
+    drop(server);
+    second.forked.kill().unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    assert!(second.end().await.0.is_ok());
 }
 
 async fn one_is_killed_and_by_dropping_too(_machine: Arc<Machine>) {

@@ -2,12 +2,15 @@
 
 use super::stand::{Running, Stand, begins, ends, good, waits};
 use agent::job::Ahead;
-use agent::{AfterJob, AgentEnd, JobPipes, JobProcess, JobStarter, Later, Mode, RegistrationFile, Stop, Wait};
+use agent::{
+    AfterJob, AgentEnd, JobPipes, JobProcess, JobStarter, Later, Mode, RegistrationFile, StandbyTimes, Stop, Wait,
+};
 use domain::{AttemptEnd, Conclusion, RunnerLife, TaskId};
 use protocol::Dialect;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn tasks_are_taken_run_and_ended() {
@@ -160,6 +163,62 @@ async fn where_no_process_can_be_forked_the_program_is_started() {
     assert_eq!((starter.0.load(Ordering::Relaxed), stand.runs()), (2, vec![1, 2]));
     agent.stop.ask(Stop::Drain);
     agent.end().await.unwrap();
+}
+
+/// One that cannot start anything at first, and then never answers.
+#[derive(Debug)]
+struct Hangs {
+    /// How often it answers.
+    answers: AtomicU32,
+    hangs: Notify,
+}
+
+impl Hangs {
+    fn after(answers: u32) -> Arc<Self> {
+        Arc::new(Self { answers: answers.into(), hangs: Notify::new() })
+    }
+}
+
+impl JobStarter for Hangs {
+    fn start(&self, _pipes: JobPipes, _ahead: Option<&Ahead>) -> Later<'_, Box<dyn JobProcess>> {
+        let answers = self.answers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if answers.is_ok() {
+            return Box::pin(async { Err(std::io::ErrorKind::BrokenPipe.into()) });
+        }
+        self.hangs.notify_one();
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn an_agent_whose_processes_do_not_come_is_killed() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add([1]);
+    let starter = Hangs::after(0);
+    let mut settings = stand.settings(1, &good());
+    settings.program.starter = Some(starter.clone());
+    let agent = Running::start(settings);
+    starter.hangs.notified().await;
+    agent.stop.ask(Stop::Kill);
+    assert_eq!(agent.end().await.unwrap(), AgentEnd::Killed(1));
+    assert_eq!(stand.runs(), Vec::<i64>::new());
+}
+
+#[tokio::test]
+async fn an_agent_whose_next_process_does_not_come_drains() {
+    let stand = Stand::new(Dialect::Gitea).await;
+    stand.register(RunnerLife::Lasting).await;
+    stand.add([1]);
+    let starter = Hangs::after(1);
+    let mut settings = stand.settings(1, &good());
+    settings.program.starter = Some(starter.clone());
+    settings.standby = Some(StandbyTimes { pause: Duration::ZERO, keep: Duration::from_secs(600) });
+    let agent = Running::start(settings);
+    starter.hangs.notified().await;
+    assert_eq!(stand.ended(1).await, Conclusion::Success);
+    agent.stop.ask(Stop::Drain);
+    assert_eq!(agent.end().await.unwrap(), AgentEnd::Stopped);
 }
 
 #[tokio::test]
