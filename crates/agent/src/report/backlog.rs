@@ -35,9 +35,27 @@ pub(super) struct Backlog {
     limits: Limits,
     /// Rows that were left out since the last that were taken.
     left_out: u64,
+    disk: Disk,
     shifts: Vec<Shift>,
     /// What of memory was last saved: the rows between these two.
     saved: Option<(u64, u64)>,
+}
+
+/// What the disk did last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Takes,
+    /// It took nothing; so many bytes are in memory instead, though that is full.
+    Refuses {
+        kept: usize,
+    },
+}
+
+/// What became of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Put {
+    Taken,
+    Refused,
 }
 
 /// How much there may be.
@@ -49,6 +67,8 @@ pub(super) struct Limits {
     pub(super) kept: usize,
     /// In the spool.
     pub(super) spool: u64,
+    /// In memory beyond `window` where the disk takes nothing: what is under way already when whoever says it is held up.
+    pub(super) late: usize,
 }
 
 /// Rows `from..to` became one row.
@@ -85,6 +105,7 @@ impl Backlog {
             end: rows,
             limits,
             left_out: 0,
+            disk: Disk::Takes,
             shifts: Vec::new(),
             saved: None,
         }
@@ -128,34 +149,60 @@ impl Backlog {
         !self.spool.is_empty() || self.bytes - self.kept >= self.limits.window
     }
 
-    /// Whether rows can be taken: in memory or in the spool.
+    /// Whether rows can be taken: in memory or in the spool, as far as is known before it is tried.
     pub(super) fn has_room(&self) -> bool {
         self.spool.size() < self.limits.spool
     }
 
-    /// Adds rows. Those that the disk does not take are left out.
-    pub(super) fn push(&mut self, chunk: Chunk) {
-        if self.left_out > 0 {
-            let line = format!("##[warning]{} rows are missing here: there was no room to keep them.\n", self.left_out);
-            self.left_out = 0;
-            if let Some(mark) = Chunk::new(chunk.at, line.into()) {
-                self.put(mark);
-            }
-        }
-        self.put(chunk);
+    /// Whether memory is full and the disk takes nothing.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.disk != Disk::Takes && self.is_full()
     }
 
-    fn put(&mut self, chunk: Chunk) {
+    /// Adds rows. Some that the disk does not take are kept in memory all the same, since whoever says them hears of it too late; more are
+    /// left out.
+    pub(super) fn push(&mut self, chunk: Chunk) {
         let rows = chunk.rows();
-        if !self.is_full() {
-            self.remember(self.end, chunk);
-            self.end += rows;
-            self.spooled_from = self.end;
-        } else if self.spool.push(self.end, &chunk).is_ok() {
-            self.end += rows;
-        } else {
+        if self.left_out > 0 {
+            let line = format!("##[warning]{} rows are missing here: there was no room to keep them.\n", self.left_out);
+            match Chunk::new(chunk.at, line.into()).map(|mark| self.put(mark)) {
+                Some(Put::Taken) => self.left_out = 0,
+                Some(Put::Refused) | None => {
+                    self.left_out += rows;
+                    return;
+                }
+            }
+        }
+        if let Put::Refused = self.put(chunk) {
             self.left_out += rows;
         }
+    }
+
+    fn put(&mut self, chunk: Chunk) -> Put {
+        let rows = chunk.rows();
+        if !self.is_full() {
+            self.disk = Disk::Takes;
+        } else if self.spool.push(self.end, &chunk).is_ok() {
+            self.disk = Disk::Takes;
+            self.end += rows;
+            return Put::Taken;
+        } else {
+            let before = if let Disk::Refuses { kept } = self.disk { kept } else { 0 };
+            let kept = before + chunk.text().len();
+            if kept > self.limits.late {
+                return Put::Refused;
+            }
+            self.disk = Disk::Refuses { kept };
+            if !self.spool.is_empty() {
+                self.spool.hold(&chunk);
+                self.end += rows;
+                return Put::Taken;
+            }
+        }
+        self.remember(self.end, chunk);
+        self.end += rows;
+        self.spooled_from = self.end;
+        Put::Taken
     }
 
     fn remember(&mut self, number: u64, chunk: Chunk) {

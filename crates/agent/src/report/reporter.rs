@@ -18,6 +18,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How many events may wait. One of output holds up to 64 KiB, or one line of up to 256 KiB.
 const EVENTS_AHEAD: usize = 32;
+/// So many bytes these come to at most.
+const LATE: usize = EVENTS_AHEAD * 256 * 1024;
 /// So many bytes of rows stay in memory after the forge took them.
 const KEPT: usize = 512 * 1024;
 /// The file of rows in the spool's folder.
@@ -70,7 +72,7 @@ impl Reporter {
 }
 
 pub(super) fn limits(settings: &ReportSettings) -> Limits {
-    Limits { window: settings.timing.window_bytes, kept: KEPT, spool: settings.timing.spool_bytes }
+    Limits { window: settings.timing.window_bytes, kept: KEPT, spool: settings.timing.spool_bytes, late: LATE }
 }
 
 /// Starts a reporter of a task that stands so.

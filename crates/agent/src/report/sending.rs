@@ -21,7 +21,9 @@ const OUTPUTS_AT_ONCE: usize = 512 * 1024;
 impl Actor {
     /// Whether events are taken: there is room for rows, or the job must not wait for a forge that is away.
     pub(super) fn takes_rows(&self, now: Instant) -> bool {
-        self.waits_until(now).is_none() && (self.intake.backlog.has_room() || self.rows.backoff.calls() >= AWAY)
+        let backlog = &self.intake.backlog;
+        let has_room = backlog.has_room() && !backlog.is_stuck();
+        self.waits_until(now).is_none() && (has_room || self.rows.backoff.calls() >= AWAY)
     }
 
     /// How long the job waits for the answer to rows that are under way rather than fill the disk: a forge that is quick answers within a moment, so

@@ -83,12 +83,18 @@ impl Spool {
         if self.pending.len() >= WRITE {
             self.flush()?;
         }
+        self.hold(chunk);
+        Ok(())
+    }
+
+    /// Adds rows after those that there are, without writing anything.
+    pub(super) fn hold(&mut self, chunk: &Chunk) {
         let text = chunk.text().as_bytes();
-        let length = u32::try_from(text.len()).map_err(io::Error::other)?;
+        // An event is much smaller.
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.pending.extend_from_slice(&chunk.at.0.to_le_bytes());
         self.pending.extend_from_slice(&length.to_le_bytes());
-        self.pending.extend_from_slice(text);
-        Ok(())
+        self.pending.extend_from_slice(text.get(..length as usize).unwrap_or(text));
     }
 
     /// Puts everything into the file. What cannot be written now stays pending.

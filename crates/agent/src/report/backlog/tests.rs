@@ -65,7 +65,7 @@ proptest! {
     #[test]
     fn the_forge_gets_every_row_once_in_order_or_a_mark(acts in acts(), window in 1_usize..2000, kept in 0_usize..500) {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { window, kept, spool: u64::MAX };
+        let limits = Limits { window, kept, spool: u64::MAX, late: 500 };
         let mut backlog = Backlog::after(0, Spool::new(folder.path().join("rows")), limits);
         let (mut log, mut said) = (Vec::new(), 0_usize);
         // Where each row was put, as the board keeps it.
@@ -115,7 +115,7 @@ proptest! {
     #[test]
     fn a_body_keeps_to_its_size(lines in prop::collection::vec("[a-z]{0,300}", 1..60), most in 200_usize..3000) {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { window: 4000, kept: 0, spool: u64::MAX };
+        let limits = Limits { window: 4000, kept: 0, spool: u64::MAX, late: 500 };
         let mut backlog = Backlog::after(0, Spool::new(folder.path().join("rows")), limits);
         for line in &lines {
             backlog.push(Chunk::new(NOW, format!("{line}\n").into()).unwrap());
@@ -135,7 +135,7 @@ proptest! {
 #[test]
 fn where_rows_were_left_out_the_log_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { window: 1, kept: 0, spool: 100 };
+    let limits = Limits { window: 1, kept: 0, spool: 100, late: 0 };
     let mut backlog = Backlog::after(0, Spool::new(folder.path().join("rows")), limits);
     backlog.push(Chunk::new(NOW, "a\n".into()).unwrap());
     backlog.leave_out(3);
@@ -151,4 +151,60 @@ fn where_rows_were_left_out_the_log_says_so() {
     });
     let missing = |rows| format!("##[warning]{rows} rows are missing here: there was no room to keep them.");
     assert_eq!(rows, ["a".to_owned(), missing(7), "b".to_owned(), missing(1), String::new()]);
+}
+
+#[test]
+fn a_disk_that_takes_nothing_loses_no_row_of_a_job_that_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, limits) = (folder.path().join("rows"), Limits { window: 500, kept: 0, spool: u64::MAX, late: 500 });
+    // No folder can be made there, and so no file in it.
+    std::fs::write(&place, "").unwrap();
+    let mut backlog = Backlog::after(0, Spool::new(place.join("rows")), limits);
+    let (mut log, mut said) = (Vec::new(), 0);
+    for round in 0..200 {
+        // In the end the disk takes everything.
+        for _ in 0..if round < 150 { usize::MAX } else { 50 } {
+            if backlog.is_stuck() {
+                break;
+            }
+            let rows: Vec<String> = (said..said + 5).map(|row| row.to_string()).collect();
+            said += 5;
+            backlog.push(Chunk::new(NOW, (rows.join("\n") + "\n").into()).unwrap());
+        }
+        assert!(round >= 150 || backlog.bytes() < 2 * limits.window + 100, "{}", backlog.bytes());
+        if round == 149 {
+            std::fs::remove_file(&place).unwrap();
+        }
+        call(&mut backlog, &mut log, 7, Fate::Answered);
+    }
+    while !backlog.is_empty() {
+        call(&mut backlog, &mut log, 100, Fate::Answered);
+    }
+    assert!(log.into_iter().eq((0..said).map(|row| row.to_string())));
+}
+
+#[test]
+fn a_disk_that_takes_nothing_costs_rows_of_a_job_that_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("rows");
+    std::fs::write(&place, "").unwrap();
+    let mut backlog =
+        Backlog::after(0, Spool::new(place.join("rows")), Limits { window: 500, kept: 0, spool: u64::MAX, late: 500 });
+    let row = |backlog: &mut Backlog| backlog.push(Chunk::new(NOW, "0123456789\n".into()).unwrap());
+    (0..1000).for_each(|_| row(&mut backlog));
+    let kept = backlog.rows();
+    assert!(backlog.is_stuck() && (20..200).contains(&kept), "{kept}");
+    // When it has room again, rows go there.
+    std::fs::remove_file(&place).unwrap();
+    row(&mut backlog);
+    assert!(!backlog.is_stuck());
+    let mut log = Vec::new();
+    while !backlog.is_empty() {
+        call(&mut backlog, &mut log, 1000, Fate::Answered);
+    }
+    assert_eq!(log.len() as u64, kept + 2);
+    assert_eq!(
+        log[usize::try_from(kept).unwrap()],
+        format!("##[warning]{} rows are missing here: there was no room to keep them.", 1000 - kept)
+    );
 }

@@ -70,6 +70,31 @@ async fn a_log_many_times_the_window_does_not_touch_the_disk_while_the_forge_is_
 }
 
 #[tokio::test]
+async fn a_job_waits_where_the_disk_takes_nothing() {
+    for dialect in BOTH {
+        let stand = Stand::new(dialect).await;
+        let mut settings = stand.settings(1);
+        settings.timing.window_bytes = 200_000;
+        // Nobody waits for an answer rather than for the disk.
+        settings.timing.quick = Duration::ZERO;
+        std::fs::write(&settings.spool, "no folder").unwrap();
+        let (events, handle) = Reporter::start(settings);
+        let mut expected = String::new();
+        events.send(started(1, 1, StepPhase::Main)).await.unwrap();
+        for number in 0..60 {
+            events.send(output(1, number, &page(number))).await.unwrap();
+            expected.push_str(&page(number));
+        }
+        events.send(finished(1, 100, StepPhase::Main, Conclusion::Success)).await.unwrap();
+        assert_eq!(handle.finish(concluded(Conclusion::Success)).await, Delivered::Whole);
+        stand.assert_ended(Conclusion::Success);
+        let lost: Vec<String> = stand.lines().into_iter().filter(|line| line.contains("missing")).collect();
+        assert_eq!(lost, Vec::<String>::new());
+        assert!(stand.lines().iter().eq(expected.lines()));
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_ends_while_the_forge_is_away_is_reported_when_it_is_back() {
     for dialect in BOTH {
         let stand = Stand::new(dialect).await;
