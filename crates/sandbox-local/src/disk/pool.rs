@@ -84,7 +84,29 @@ struct State {
     /// How many of them may wait.
     room: usize,
     /// Why images cannot be had here, once that is known.
-    no_images: Option<String>,
+    no_images: Option<NoImages>,
+}
+
+/// Why images cannot be had.
+#[derive(Debug, Clone)]
+enum NoImages {
+    /// Something is not there, and may come.
+    Lacks(&'static str),
+    /// They were tried, and refused.
+    Refused(String),
+}
+
+impl State {
+    /// Why images cannot be had here, as it is now.
+    fn no_images(&mut self) -> Option<String> {
+        if let Some(NoImages::Lacks(_)) = self.no_images {
+            self.no_images = what_lacks();
+        }
+        self.no_images.as_ref().map(|why| match why {
+            NoImages::Lacks(what) => (*what).to_owned(),
+            NoImages::Refused(why) => why.clone(),
+        })
+    }
 }
 
 /// One job's disk.
@@ -118,28 +140,17 @@ impl Pool {
 
     /// The same, with the leftovers, which may be many.
     pub(crate) fn at(folder: &Path) -> Result<Self, DiskError> {
-        std::fs::create_dir_all(folder).map_err(|error| DiskError::new("make", folder, error))?;
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(folder, private).map_err(|error| DiskError::new("make private", folder, error))?;
-        let no_images = if !rustix::process::geteuid().is_root() {
-            Some("an ordinary user can mount no image".to_owned())
-        } else if !Path::new("/dev/loop-control").exists() {
-            Some("this host has no loop devices (modprobe loop)".to_owned())
-        } else if template::mkfs().is_none() {
-            Some("mkfs.ext4 is not installed (apt-get install e2fsprogs)".to_owned())
-        } else {
-            None
-        };
-        let state = Mutex::new(State { template: None, emptied: Vec::new(), room: KEPT, no_images });
-        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), state }) })
+        make_folder(folder)?;
+        let state = State { template: None, emptied: Vec::new(), room: KEPT, no_images: what_lacks() };
+        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), state: Mutex::new(state) }) })
     }
 
     /// Has at hand what an image of this limit is made from, where it was made before; tells whether it is still to be made.
     pub(crate) fn prepare(&self, limit: DiskLimit, job: u32) -> bool {
         let is_wanted = {
-            let state = self.state();
+            let mut state = self.state();
             let is_there = state.template.as_ref().is_some_and(|template| template.is_for(limit, job));
-            !is_there && state.no_images.is_none() && limit.bytes >= template::SMALLEST
+            !is_there && state.no_images().is_none() && limit.bytes >= template::SMALLEST
         };
         if !is_wanted {
             return false;
@@ -169,6 +180,10 @@ impl Pool {
     /// # Errors
     /// When neither an image nor a directory can be made.
     pub fn take(&self, limit: DiskLimit, name: &str, job: u32) -> Result<Disk, DiskError> {
+        // Somebody may have cleaned up: state that is in use is made again.
+        if !self.shared.folder.is_dir() {
+            make_folder(&self.shared.folder)?;
+        }
         let emptied = {
             let mut state = self.state();
             let found = state.emptied.iter().position(|image| image.is_for(limit, job));
@@ -212,9 +227,9 @@ impl Pool {
             return Err(format!("no file system fits in {} bytes", limit.bytes));
         }
         let known = {
-            let state = self.state();
-            if let Some(reason) = &state.no_images {
-                return Err(reason.clone());
+            let mut state = self.state();
+            if let Some(reason) = state.no_images() {
+                return Err(reason);
             }
             state.template.clone().filter(|template| template.is_for(limit, job))
         };
@@ -237,7 +252,7 @@ impl Pool {
                 error.kind(),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported | io::ErrorKind::NotFound
             ) {
-                self.state().no_images = Some(reason.clone());
+                self.state().no_images = Some(NoImages::Refused(reason.clone()));
             }
             reason
         })
@@ -246,6 +261,27 @@ impl Pool {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes the folder, for its owner alone.
+fn make_folder(folder: &Path) -> Result<(), DiskError> {
+    std::fs::create_dir_all(folder).map_err(|error| DiskError::new("make", folder, error))?;
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(folder, private).map_err(|error| DiskError::new("make private", folder, error))
+}
+
+/// What images need and this machine, or user, has not.
+fn what_lacks() -> Option<NoImages> {
+    let lacks = if !rustix::process::geteuid().is_root() {
+        "an ordinary user can mount no image"
+    } else if !Path::new("/dev/loop-control").exists() {
+        "this host has no loop devices (modprobe loop)"
+    } else if template::mkfs().is_none() {
+        "mkfs.ext4 is not installed (apt-get install e2fsprogs)"
+    } else {
+        return None;
+    };
+    Some(NoImages::Lacks(lacks))
 }
 
 impl Disk {
@@ -313,5 +349,25 @@ impl Disk {
             }
         };
         Isolation { name: "disk limit".to_owned(), enforcement }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacked_and_came_is_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = Pool::open(folder.path()).unwrap();
+        let limit = DiskLimit { bytes: 16 << 20, inodes: 512 };
+        pool.state().no_images = Some(NoImages::Lacks("it lacked"));
+        // What lacks now is told, or an image is there.
+        match pool.take(limit, "job", 1001).unwrap() {
+            Disk::Image(_) => {}
+            Disk::Directory(_, why) => assert_ne!(why, "it lacked"),
+        }
+        pool.state().no_images = Some(NoImages::Refused("no".to_owned()));
+        assert!(matches!(pool.take(limit, "refused", 1001).unwrap(), Disk::Directory(_, why) if why == "no"));
     }
 }

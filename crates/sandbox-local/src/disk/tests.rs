@@ -66,6 +66,19 @@ fn an_image_ends_at_its_inodes() {
 }
 
 #[test]
+fn a_folder_that_was_removed_is_made_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("state/disks");
+    let pool = Pool::open(&folder).unwrap();
+    let kind = |pool: &Pool, name: &str| matches!(pool.take(SMALL, name, 1001).unwrap(), Disk::Image(_));
+    let first = kind(&pool, "first");
+    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+    assert_eq!(kind(&pool, "second"), first);
+    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
 fn a_template_is_made_once_and_each_image_is_new() {
     let Some((dir, pool)) = images() else { return };
     drop(pool.take(SMALL, "first", 1001).unwrap());

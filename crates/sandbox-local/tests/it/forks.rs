@@ -184,6 +184,9 @@ async fn what_is_ready_is_shared_and_nothing_else(machine: Arc<Machine>) {
     assert_eq!(run("some", look).await, empty);
     // And another kind of sandbox has another one.
     assert_eq!(run("none", look).await, empty.replace("names\n", ""));
+    // Somebody cleans up.
+    std::fs::remove_dir_all(&state).unwrap();
+    assert_eq!(run("some", look).await, empty);
 }
 
 async fn what_is_hidden_later_is_hidden_from_the_next(machine: Arc<Machine>) {
