@@ -117,7 +117,10 @@ impl Server {
                 std::mem::forget(fds);
                 return Ok(Handled::Job);
             }
-            Ok(Forked::Parent(pid)) => pidfd(pid).map(|pidfd| (pid, pidfd)),
+            Ok(Forked::Parent(pid)) => {
+                self.ready.iter_mut().for_each(Ready::is_handed_over);
+                pidfd(pid).map(|pidfd| (pid, pidfd))
+            }
             Err(error) => Err(error),
         };
         match forked {

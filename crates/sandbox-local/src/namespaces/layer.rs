@@ -61,10 +61,23 @@ impl Made {
         }
     }
 
-    /// Whether somebody removed it.
-    pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::Directory(path) if !path.is_dir())
+    /// Whether nobody removed it. Who asks is about to use it, and its age tells that.
+    pub(super) fn is_there(&self) -> bool {
+        match self {
+            Self::Mount(_) => true,
+            Self::Directory(place) => is_used(place),
+        }
     }
+}
+
+/// Marks a folder as used, where it was not lately; false where it is none.
+fn is_used(place: &Path) -> bool {
+    const LATELY: Duration = Duration::from_secs(1800);
+    let Ok(meta) = std::fs::metadata(place) else { return false };
+    if !meta.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age < LATELY)) {
+        let _ = std::fs::File::open(place).and_then(|open| open.set_modified(SystemTime::now()));
+    }
+    meta.is_dir()
 }
 
 pub(super) fn mount(entries: &BTreeMap<PathBuf, Entry>) -> io::Result<OwnedFd> {
@@ -95,9 +108,7 @@ pub(super) fn directory(entries: &BTreeMap<PathBuf, Entry>, folder: &Path) -> io
         let _ = write!(name, "{byte:02x}");
     }
     let place = folder.join(&name);
-    if place.is_dir() {
-        // The age tells what is still used.
-        let _ = std::fs::File::open(&place).and_then(|open| open.set_modified(SystemTime::now()));
+    if is_used(&place) {
         return Ok(place);
     }
     prune(folder, SystemTime::now());

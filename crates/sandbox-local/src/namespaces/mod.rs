@@ -8,6 +8,7 @@ mod etc;
 mod ids;
 mod kept;
 mod layer;
+mod layers;
 mod link;
 mod lists;
 mod mask;
@@ -41,9 +42,9 @@ use ::sandbox::{Backend, Expected, Limits, Network, Sandbox, SandboxError, Sandb
 use async_trait::async_trait;
 use egress::Policy;
 use ids::Ranges;
+use layers::Layers;
 use link::io_error;
 use mask::{Caller, Kind};
-use ready::Layers;
 use seen::Seen;
 use spare::{Fit, Hold};
 use std::os::fd::OwnedFd;
@@ -311,19 +312,9 @@ impl Shared {
 
     /// The layer of a kind, and what it was made from.
     fn mask(&self, kind: &Kind) -> Result<(Seen, layer::Made), SandboxError> {
-        let failed = |error| io_error(format!("make a layer in {}", self.masks.display()), error);
         let mut known = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen, made) = match known.remove(kind) {
-            Some((seen, made)) if seen.is_so_still(kind) && !made.is_gone() => (seen, made),
-            _ => mask::layer(kind, &self.masks).map_err(failed)?,
-        };
-        let own = match made.try_clone() {
-            Ok(own) => own,
-            // Kernels before 6.15 copy no mount that is in nobody's tree: then each sandbox has a layer of its own.
-            Err(_) => return Ok((seen, made)),
-        };
-        known.insert(kind.clone(), (seen.clone(), made));
-        Ok((seen, own))
+        let taken = known.take(kind, &self.masks);
+        taken.map_err(|error| io_error(format!("make a layer in {}", self.masks.display()), error))
     }
 }
 

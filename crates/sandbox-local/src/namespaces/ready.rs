@@ -2,21 +2,17 @@
 //! system. A fork server has it before it forks, so that each job's process is born with it; others make it for themselves. Nothing of a
 //! job is in it but the name of its repository, and nothing of the environment.
 
-use super::layer::Made;
+use super::layers::Layers;
 use super::link::io_error;
 use super::mask::{self, Caller, Kind};
-use super::seen::Seen;
 use super::{Options, disk_limit, ids, outside_pool, spec};
 use crate::cgroup::Cgroups;
 use crate::disk::{DiskLimit, Pool};
 use ::sandbox::{Expected, SandboxError};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
-/// So many layers are kept; each is some sixty entries of a file system in memory.
-const LAYERS: usize = 8;
 /// After so many forks, what processes may have left whose end nobody saw is looked for.
 const FORKS: u32 = 256;
 
@@ -48,9 +44,6 @@ pub(crate) struct Chores {
     /// Makes what an image of this limit is made from, for a job with this number.
     provides: Option<(DiskLimit, u32)>,
 }
-
-/// Layers that are made, with what they depend on.
-pub(super) type Layers = HashMap<Kind, (Seen, Made)>;
 
 /// What is there.
 #[derive(Debug)]
@@ -89,7 +82,7 @@ impl Ready {
         let (state, masks) = (state.to_owned(), state.join("masks"));
         // Nobody has looked yet.
         let forks = FORKS;
-        Ok(Self { state, pool, outside, masks, layers: HashMap::new(), forks, missing: None, provided: None })
+        Ok(Self { state, pool, outside, masks, layers: Layers::default(), forks, missing: None, provided: None })
     }
 
     /// What a fork server has for the next process, which waits for it: nothing that may take long. What fails is left to that process,
@@ -98,7 +91,7 @@ impl Ready {
         let known = known.filter(|known| known.state == wanted.state);
         let mut ready = known.or_else(|| Self::make(&wanted.state).ok())?;
         ready.forks = ready.forks.saturating_add(1);
-        ready.layer(&wanted.kind);
+        ready.layers.get_ready(&wanted.kind, &ready.masks);
         let disk = (wanted.limit, ids::job_of(wanted.kind.profile));
         ready.missing = ready.pool.prepare(disk.0, disk.1).then_some(disk);
         Some(ready)
@@ -137,29 +130,14 @@ impl Ready {
         self.outside.iter().for_each(Pool::sweep);
     }
 
-    /// Has the layer of a kind, as what it is made from is now.
-    fn layer(&mut self, kind: &Kind) {
-        if self.layers.get(kind).is_some_and(|(seen, made)| seen.is_so_still(kind) && !made.is_gone()) {
-            return;
-        }
-        if self.layers.len() >= LAYERS {
-            self.layers.clear();
-        }
-        // One that cannot be copied serves one process alone, which makes it then.
-        let made = mask::layer(kind, &self.masks).ok().filter(|(_, made)| made.try_clone().is_ok());
-        match made {
-            Some(made) => drop(self.layers.insert(kind.clone(), made)),
-            None => drop(self.layers.remove(kind)),
-        }
+    /// A process was forked.
+    pub(crate) fn is_handed_over(&mut self) {
+        self.layers.are_handed_over();
     }
 
     /// The descriptors in it.
     pub(crate) fn fds(&self) -> Vec<RawFd> {
-        let mount = |made: &Made| match made {
-            Made::Mount(mount) => Some(mount.as_raw_fd()),
-            Made::Directory(_) => None,
-        };
-        self.layers.values().flat_map(|(seen, made)| seen.fd().into_iter().chain(mount(made))).collect()
+        self.layers.fds()
     }
 
     /// Whether a maker with these options can use it.

@@ -85,6 +85,11 @@ impl Seen {
         !has_changed && self.stamp == Stamp::of(kind)
     }
 
+    /// Whether nobody can tell if something has changed.
+    pub(super) fn is_never_sure(&self) -> bool {
+        matches!(self.deep, Deep::Unheard)
+    }
+
     /// The descriptor in it.
     pub(super) fn fd(&self) -> Option<RawFd> {
         match &self.deep {
@@ -181,6 +186,6 @@ mod tests {
         assert!(!seen.is_so_still(&kind));
         let mut seen = Seen::now(&kind);
         seen.looks_into(Path::new("/proc/self/task"));
-        assert!(!seen.is_so_still(&kind), "nobody would tell");
+        assert!(!seen.is_so_still(&kind) && seen.is_never_sure(), "nobody would tell");
     }
 }
