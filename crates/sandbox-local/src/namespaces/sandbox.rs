@@ -274,7 +274,9 @@ impl Sandbox for NamespaceSandbox {
             let placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner).clone();
             kept::Record::new(&self.spec, entrance, placed)
         });
-        let used = self.shared.work(move |_| life.end(keeping)).await??;
+        // On another thread also where one job is served: it may take many seconds, and the agent, cancellations and time go on.
+        let used = tokio::task::spawn_blocking(move || life.end(keeping)).await;
+        let used = used.map_err(|error| SandboxError::Invalid(error.to_string()))??;
         let refused = refused.into_iter().map(|refusal| refusal.target).collect();
         let receipt = Receipt { refused, ..self.facts.receipt(used) };
         *end = Some(receipt.clone());

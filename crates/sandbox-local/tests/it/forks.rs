@@ -2,11 +2,11 @@
 
 use crate::bench_support::{Machine, sh, spec, trial};
 use libtest_mimic::Trial;
-use sandbox::{Backend, Network, Profile, SandboxSpec};
+use sandbox::{Backend, Limits, Network, Profile, SandboxSpec};
 use sandbox_local::{ForkServer, Forked, HostVariables, Namespaces, Options, Served, Wanted};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::ExitStatus;
@@ -28,6 +28,7 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
         ),
         trial(machine, "forks::nobody_waits_for_what_others_have_left", nobody_waits_for_what_others_have_left),
         trial(machine, "forks::one_that_hangs_is_given_up", one_that_hangs_is_given_up),
+        trial(machine, "forks::an_end_that_takes_long_holds_nothing_up", an_end_that_takes_long_holds_nothing_up),
         trial(machine, "forks::one_is_killed_and_by_dropping_too", one_is_killed_and_by_dropping_too),
         trial(machine, "forks::a_dead_fork_server_is_noticed", a_dead_fork_server_is_noticed),
     ]
@@ -73,6 +74,14 @@ pub(crate) fn serve() -> i32 {
             print!("{text}");
             0
         }
+        Some(("end", state)) => {
+            let options = Options { state: state.into(), variables: HostVariables::Listed };
+            let backend = Namespaces::with(zygote, &options, ready).unwrap();
+            std::env::set_current_dir(options.state.join("disks")).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            print!("{}", runtime.block_on(is_alive_at_the_end(&backend)));
+            0
+        }
         Some(("sandbox", line)) => {
             let machine = Machine::new(zygote);
             let text = machine.runtime.block_on(async {
@@ -87,6 +96,42 @@ pub(crate) fn serve() -> i32 {
         _ => {
             std::thread::sleep(PATIENCE);
             1
+        }
+    }
+}
+
+/// For root few enough bytes for no file system: the disk is a directory, whose files are removed one by one.
+fn many_files() -> SandboxSpec {
+    let spec = spec("many");
+    let bytes = if rustix::process::geteuid().is_root() { (1 << 20) - 1 } else { 512 << 20 };
+    let limits = Limits { disk: Some(bytes), inodes: Some(50_000), ..spec.limits };
+    SandboxSpec { limits, ..spec }
+}
+
+/// Whether anything else goes on while a sandbox with many files ends.
+async fn is_alive_at_the_end(backend: &Namespaces) -> bool {
+    const FILES: usize = 2_000;
+    let sandbox = backend.prepare(many_files()).await.unwrap();
+    let made =
+        sh(&*sandbox, &format!("mkdir /tmp/many && cd /tmp/many && seq {FILES} | xargs touch; pwd -P")).await.text;
+    assert_eq!(made, "/tmp/many\n");
+    let find = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).next();
+    let disks = std::env::current_dir().unwrap();
+    let disk = find(&disks).unwrap();
+    // By a handle: it is moved about while it goes.
+    let many = File::open(disk.join("u0/tmp/many")).unwrap();
+    let left = || std::fs::read_dir(format!("/proc/self/fd/{}", many.as_raw_fd())).map_or(0, Iterator::count);
+    assert_eq!(left(), FILES);
+    let mut is_alive = false;
+    let mut end = sandbox.destroy(false);
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut end => {
+                ended.unwrap();
+                return is_alive;
+            }
+            () = tokio::task::yield_now() => is_alive |= (1..FILES).contains(&left()),
         }
     }
 }
@@ -266,6 +311,16 @@ async fn one_that_hangs_is_given_up(_machine: Arc<Machine>) {
     second.forked.kill().unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
     assert!(second.end().await.0.is_ok());
+}
+
+async fn an_end_that_takes_long_holds_nothing_up(_machine: Arc<Machine>) {
+    let server = start();
+    // Where jobs see nothing: disks that are directories lie there.
+    let state = tempfile::Builder::new().prefix("ekiden-it-").tempdir_in("/tmp").unwrap();
+    let (state, line) = (state.path(), format!("end {}\n", state.path().display()));
+    let wanted = Wanted::new(state, &many_files().expected());
+    let (status, out, err) = fork_with(&server, &line, Some(wanted)).await.end().await;
+    assert_eq!((status.unwrap().code(), out.as_str()), (Some(0), "true"), "{err}");
 }
 
 async fn one_is_killed_and_by_dropping_too(_machine: Arc<Machine>) {
