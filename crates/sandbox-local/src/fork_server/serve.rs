@@ -58,6 +58,9 @@ pub fn serve() -> io::Result<Served> {
     if !rustix::net::sockopt::socket_type(&server.socket).is_ok_and(|kind| kind == rustix::net::SocketType::SEQPACKET) {
         return Err(io::Error::other("stdin is no socket of an agent: the agent starts this by itself"));
     }
+    // What a job's process leaves behind it comes here to be reaped, also where nobody above reaps: the agent of a container has no one else's
+    // children in mind. What is forked does not inherit it. Without it those have another parent, as before.
+    let _unused = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     Zygote::warm();
     match server.serve() {
         Ok(Handled::Answered) => Ok(Served::Over),

@@ -29,6 +29,7 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
         trial(machine, "forks::nobody_waits_for_what_others_have_left", nobody_waits_for_what_others_have_left),
         trial(machine, "forks::one_that_hangs_is_given_up", one_that_hangs_is_given_up),
         trial(machine, "forks::an_end_that_takes_long_holds_nothing_up", an_end_that_takes_long_holds_nothing_up),
+        trial(machine, "forks::what_a_process_leaves_is_reaped", what_a_process_leaves_is_reaped),
         trial(machine, "forks::one_is_killed_and_by_dropping_too", one_is_killed_and_by_dropping_too),
         trial(machine, "forks::a_dead_fork_server_is_noticed", a_dead_fork_server_is_noticed),
     ]
@@ -81,6 +82,11 @@ pub(crate) fn serve() -> i32 {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             print!("{}", runtime.block_on(is_alive_at_the_end(&backend)));
             0
+        }
+        Some(("zygote", _)) => {
+            println!("{}", zygote.pid());
+            std::thread::sleep(PATIENCE);
+            1
         }
         Some(("sandbox", line)) => {
             let machine = Machine::new(zygote);
@@ -321,6 +327,27 @@ async fn an_end_that_takes_long_holds_nothing_up(_machine: Arc<Machine>) {
     let wanted = Wanted::new(state, &many_files().expected());
     let (status, out, err) = fork_with(&server, &line, Some(wanted)).await.end().await;
     assert_eq!((status.unwrap().code(), out.as_str()), (Some(0), "true"), "{err}");
+}
+
+async fn what_a_process_leaves_is_reaped(_machine: Arc<Machine>) {
+    let server = start();
+    let mut run = fork(&server, "zygote number\n").await;
+    let mut line = String::new();
+    BufReader::new(&run.stdout).read_line(&mut line).unwrap();
+    let zygote = rustix::process::Pid::from_raw(line.trim().parse().unwrap()).unwrap();
+    // It would end with its parent.
+    rustix::process::kill_process(zygote, rustix::process::Signal::STOP).unwrap();
+    run.forked.kill().unwrap();
+    tokio::time::timeout(PATIENCE, run.forked.ended()).await.unwrap().unwrap();
+    let status = |number: rustix::process::Pid| std::fs::read_to_string(format!("/proc/{number}/status"));
+    let parent = format!("\nPPid:\t{}\n", server.pid().unwrap());
+    assert!(status(zygote).unwrap().contains(&parent), "{}", status(zygote).unwrap());
+    rustix::process::kill_process(zygote, rustix::process::Signal::CONT).unwrap();
+    let late = Instant::now() + PATIENCE;
+    while status(zygote).is_ok() && Instant::now() < late {
+        tokio::task::yield_now().await;
+    }
+    assert!(status(zygote).is_err(), "nobody waits for it");
 }
 
 async fn one_is_killed_and_by_dropping_too(_machine: Arc<Machine>) {
