@@ -4,8 +4,9 @@ use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// Longest line. A summary may hold a megabyte, and JSON may double it; the outputs of a job may be the longest.
-const LINE_MAX: usize = 16 * 1024 * 1024;
+/// Longest line: the one with the outputs of a job. They hold five million characters at most (10 MiB as the reference counts), of which JSON
+/// makes six bytes each where they are control characters. Other lines are far shorter.
+const LINE_MAX: usize = 32 * 1024 * 1024;
 /// Longest text. An event of output holds 64 KiB of it, or one line of up to 256 KiB.
 const TEXT_MAX: usize = 1024 * 1024;
 
@@ -40,7 +41,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
                 None => (piece.len(), false),
             };
             if self.line.len() + take > LINE_MAX {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of more than 16 MiB"));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of more than 32 MiB"));
             }
             self.line.extend_from_slice(&piece[..take]);
             self.from.consume(take + usize::from(is_whole));
@@ -76,6 +77,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::Lines;
+    use crate::job::wire::{self, FromJob};
     use tokio::io::BufReader;
 
     async fn all(bytes: &[u8], buffer: usize) -> (Vec<Vec<u8>>, bool) {
@@ -110,6 +112,22 @@ mod tests {
             assert!(lines.text(1).await.unwrap().is_none(), "cut off");
             assert!(lines.text(super::TEXT_MAX + 1).await.is_err(), "too long");
         }
+    }
+
+    #[tokio::test]
+    async fn the_outputs_of_a_job_fit_into_a_line_whatever_they_are() {
+        use domain::{Conclusion, JobEvent, JobEventKind, JobId, Timestamp};
+        let bytes = workflow::expr::TEMPLATE_MEMORY / 2 - 1000;
+        let outputs: std::collections::BTreeMap<String, String> =
+            (0..5).map(|number| (format!("output-{number}"), "\u{1}".repeat(bytes / 5))).collect();
+        let kind = JobEventKind::JobFinished { conclusion: Conclusion::Success, outputs, micros: 1 };
+        let event = JobEvent { job: JobId::new("job"), at: Timestamp(1), kind };
+        let mut written = Vec::new();
+        wire::write_event(event.clone(), &mut written).unwrap();
+        assert!(written.len() > 30_000_000);
+        let mut lines = Lines::new(BufReader::with_capacity(128 * 1024, written.as_slice()));
+        let line = lines.next().await.unwrap().unwrap();
+        assert!(matches!(wire::read::<FromJob>(line).unwrap(), FromJob::Event(read) if read == event));
     }
 
     #[tokio::test]
