@@ -73,8 +73,8 @@ pub(super) async fn listen(listener: TcpListener, router: Router, door: Door, mu
             let _ = stream.set_nodelay(true);
             match &door.tls {
                 None => serve(stream, peer, router, &door, stop).await,
-                Some(tls) => match tokio::time::timeout(door.pace.handshake, tls.accept(stream)).await {
-                    // On the heap: connections without TLS have no room for it.
+                // On the heap: connections without TLS have no room for it.
+                Some(tls) => match Box::pin(tokio::time::timeout(door.pace.handshake, tls.accept(stream))).await {
                     Ok(Ok(stream)) => Box::pin(serve(stream, peer, router, &door, stop)).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
@@ -132,7 +132,8 @@ where
         }
     }
     let io = connection.into_parts().io.into_inner();
-    let _ = tokio::time::timeout(pace.linger, leave(io)).await;
+    // Its buffer is not in every connection that only waits.
+    let _ = Box::pin(tokio::time::timeout(pace.linger, leave(io))).await;
 }
 
 /// Says that nothing more comes, and reads what the client still sends: a connection that is closed over unread bytes takes the answer with it.
