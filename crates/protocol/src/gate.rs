@@ -14,7 +14,7 @@ use connectrpc::ConnectError;
 use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Memory that large messages have together, in KiB.
 const ROOM: u32 = 512 * 1024;
@@ -23,6 +23,23 @@ const GROWS: usize = 4;
 
 /// What is copied rather than shared: the question for a task is some bytes.
 const SHORT: usize = 1024;
+
+/// What nobody reads behind the gate: it is in the [`Caller`], or of the connection.
+const READ: [&str; 11] = [
+    crate::header::UUID,
+    crate::header::TOKEN,
+    crate::header::VERSION,
+    crate::header::WAIT,
+    crate::header::FIRST,
+    crate::header::FORWARDED,
+    "host",
+    "user-agent",
+    "accept",
+    "content-length",
+    "connection",
+];
+/// So many others most calls have.
+const KEPT: usize = 6;
 
 /// Whom anybody may call: what they bring is small, and its own key.
 const OPEN: [&str; 2] = ["/ping.v1.PingService/Ping", "/runner.v1.RunnerService/Register"];
@@ -49,29 +66,40 @@ impl<S> Clone for Gate<S> {
 
 /// Lets a call through to its service.
 pub(crate) async fn gate<S: RunnerService>(State(gate): State<Gate<S>>, request: Request, next: Next) -> Response {
+    // What it took to read a question does not lie in it while it is open.
+    match Box::pin(admitted(gate, request)).await {
+        Ok((request, _room)) => next.run(request).await,
+        Err(refusal) => refused(refusal),
+    }
+}
+
+type Admitted = (Request, Option<OwnedSemaphorePermit>);
+
+/// A call that may go on, whole, and the memory that it has meanwhile.
+async fn admitted<S: RunnerService>(
+    gate: Gate<S>,
+    mut request: Request,
+) -> Result<Admitted, (Refusal, Option<StatusCode>)> {
+    let caller = Caller::of(request.headers(), request.extensions());
     let path = request.uri().path();
     if !OPEN.contains(&path) {
-        let caller = Caller::of(request.headers(), request.extensions());
-        if let Err(refusal) = gate.service.admit(&caller).await {
-            return refused((refusal, None));
-        }
+        gate.service.admit(&caller).await.map_err(|refusal| (refusal, None))?;
     }
     let is_large = LARGE.contains(&path);
     let most = if is_large { MESSAGE_MAX } else { SMALL_MAX };
     let length = length(request.headers());
     if length.is_some_and(|length| length > most) {
-        return refused(too_long(most));
+        return Err(too_long(most));
     }
     // A zipped one is as long as it is when it is unzipped, which nobody knows.
     let is_plain = request.headers().get(header::CONTENT_ENCODING).is_none_or(|value| value == "identity");
     let takes = length.filter(|_| is_plain).unwrap_or(most);
     let room = u32::try_from(takes * GROWS / 1024).unwrap_or(ROOM).min(ROOM);
-    let _room = if takes > SMALL_MAX { gate.room.acquire_many(room).await.ok() } else { None };
+    let room = if takes > SMALL_MAX { gate.room.acquire_many_owned(room).await.ok() } else { None };
+    request.extensions_mut().insert(caller);
     let (head, body) = request.into_parts();
-    match to_bytes(body, most).await {
-        Ok(body) => next.run(own(head, body)).await,
-        Err(error) => refused(cut(&error, most)),
-    }
+    let body = to_bytes(body, most).await.map_err(|error| cut(&error, most))?;
+    Ok((own(head, body), room))
 }
 
 /// A small call in memory of its own. What is read from a connection is shared with its buffer, 8 KiB that a question that is left open would keep.
@@ -79,11 +107,16 @@ fn own(mut head: Parts, body: Bytes) -> Request {
     if body.len() > SHORT {
         return Request::from_parts(head, Body::from(body));
     }
-    for value in head.headers.values_mut() {
-        if let Ok(copied) = HeaderValue::from_bytes(value.as_bytes()) {
-            *value = copied;
+    // Of a small map: one that was taken from does not get smaller.
+    let mut headers = HeaderMap::with_capacity(KEPT);
+    for (name, value) in &head.headers {
+        if !READ.contains(&name.as_str())
+            && let Ok(copied) = HeaderValue::from_bytes(value.as_bytes())
+        {
+            headers.append(name, copied);
         }
     }
+    head.headers = headers;
     if let Ok(uri) = head.uri.to_string().parse() {
         head.uri = uri;
     }
@@ -120,4 +153,28 @@ fn refused((refusal, status): (Refusal, Option<StatusCode>)) -> Response {
     let error = ConnectError::new(refusal.code.to_wire(), refusal.message);
     let status = status.unwrap_or_else(|| error.http_status());
     (status, [(header::CONTENT_TYPE, "application/json")], error.to_json()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Body, Bytes, KEPT, Request, own};
+    use crate::header;
+
+    #[test]
+    fn an_open_question_keeps_only_what_is_read_behind_the_gate() {
+        let request = Request::post("/runner.v1.RunnerService/FetchTask")
+            .header("host", "forge.example")
+            .header("content-type", "application/proto")
+            .header(header::UUID, "u")
+            .header(header::TOKEN, "t")
+            .header(header::WAIT, "50000")
+            .header(header::REQUEST_KEY, "k")
+            .header("connect-timeout-ms", "60000");
+        let (head, _) = request.body(Body::empty()).unwrap().into_parts();
+        let (head, _) = own(head, Bytes::from_static(b"x")).into_parts();
+        let mut names: Vec<&str> = head.headers.keys().map(axum::http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["connect-timeout-ms", "content-type", header::REQUEST_KEY]);
+        assert!(head.headers.capacity() <= 2 * KEPT, "{}", head.headers.capacity());
+    }
 }

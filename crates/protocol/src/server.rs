@@ -108,7 +108,7 @@ fn rows_route<S: RunnerService>(adapter: &Arc<Adapter<S>>, routes: connectrpc::R
     let take = view_handler_fn(move |context: RequestContext, request: OwnedView<RowsView<'static>>, format| {
         let adapter = Arc::clone(&adapter);
         async move {
-            let caller = Caller::within(&context);
+            let caller = Caller::within(context);
             let kept = match request.reborrow() {
                 RowsView::Packed(head, _) => {
                     let rows = PackedRows::new(request.bytes().clone(), *head);
@@ -148,8 +148,12 @@ impl Caller {
         }
     }
 
-    fn within(context: &RequestContext) -> Self {
-        Self { patience: context.time_remaining(), ..Self::of(context.headers(), context.extensions()) }
+    /// By what the gate found. The context ends here: an open question does not keep it.
+    fn within(mut context: RequestContext) -> Self {
+        let patience = context.time_remaining();
+        let known = context.extensions_mut().remove::<Self>();
+        let known = known.unwrap_or_else(|| Self::of(context.headers(), context.extensions()));
+        Self { patience, ..known }
     }
 }
 
@@ -179,7 +183,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         request: ServiceRequest<'_, pb::RegisterRequest>,
     ) -> ServiceResult<impl Encodable<pb::RegisterResponse> + Send + use<'a, S>> {
         let registration = convert::registration_from_wire(request.to_owned_message());
-        let runner = self.0.register(Caller::within(&context), registration).await.map_err(refused)?;
+        let runner = self.0.register(Caller::within(context), registration).await.map_err(refused)?;
         Response::ok(pb::RegisterResponse { runner: Some(convert::runner_to_wire(runner)).into() })
     }
 
@@ -189,7 +193,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         request: ServiceRequest<'_, pb::DeclareRequest>,
     ) -> ServiceResult<impl Encodable<pb::DeclareResponse> + Send + use<'a, S>> {
         let declaration = convert::declaration_from_wire(request.to_owned_message());
-        let declared = self.0.declare(Caller::within(&context), declaration).await.map_err(refused)?;
+        let declared = self.0.declare(Caller::within(context), declaration).await.map_err(refused)?;
         let answer = pb::DeclareResponse { runner: declared.runner.map(convert::runner_to_wire).into() };
         let mut response = Response::new(answer);
         if !declared.capabilities.is_empty() {
@@ -204,7 +208,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         request: ServiceRequest<'_, pb::FetchTaskRequest>,
     ) -> ServiceResult<impl Encodable<pb::FetchTaskResponse> + Send + use<'a, S>> {
         let fetch = convert::fetch_from_wire(request.to_owned_message(), request_key(&context));
-        let fetched = self.0.fetch(Caller::within(&context), fetch).await.map_err(refused)?;
+        let fetched = self.0.fetch(Caller::within(context), fetch).await.map_err(refused)?;
         Response::ok(convert::fetched_to_wire(fetched))
     }
 
@@ -219,7 +223,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
             want: Want::Handle(request.handle),
             key: request_key(&context),
         };
-        let fetched = self.0.fetch(Caller::within(&context), fetch).await.map_err(refused)?;
+        let fetched = self.0.fetch(Caller::within(context), fetch).await.map_err(refused)?;
         Response::ok(convert::single_to_wire(fetched))
     }
 
@@ -231,7 +235,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         let report = convert::report_from_wire(request.to_owned_message())
             .ok_or_else(|| refused(Refusal::new(Code::InvalidArgument, "the report has no state")))?;
         let task = report.state.id;
-        let reported = self.0.report(Caller::within(&context), report).await.map_err(refused)?;
+        let reported = self.0.report(Caller::within(context), report).await.map_err(refused)?;
         Response::ok(convert::reported_to_wire(task, &reported))
     }
 
@@ -241,7 +245,7 @@ impl<S: RunnerService> pb::RunnerService for Adapter<S> {
         request: ServiceRequest<'_, pb::UpdateLogRequest>,
     ) -> ServiceResult<impl Encodable<pb::UpdateLogResponse> + Send + use<'a, S>> {
         let batch = convert::batch_from_wire(&request);
-        let rows = self.0.log(Caller::within(&context), batch).await.map_err(refused)?;
+        let rows = self.0.log(Caller::within(context), batch).await.map_err(refused)?;
         Response::ok(convert::acknowledged_to_wire(rows))
     }
 }

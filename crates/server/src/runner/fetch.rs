@@ -18,21 +18,24 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// So many jobs at once are the most that one answer holds.
 const MOST: i64 = 64;
 
-/// Tells the dispatcher when the caller goes away.
+/// Tells the dispatcher when the caller goes away without an answer.
 struct Open<'a> {
     runners: &'a Runners,
     runner: RunnerId,
+    is_answered: bool,
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.runners.plane.queue.asks_ended(self.runner);
+        if !self.is_answered {
+            self.runners.plane.queue.asks_ended(self.runner);
+        }
     }
 }
 
 impl Runners {
-    pub(super) async fn fetch_tasks(&self, caller: Caller, fetch: Fetch) -> Result<Fetched, Refusal> {
-        // What is on the heap here does not lie in each of thousands of open questions.
+    /// `caller` is on the heap, and so is what is only there before and after the wait: it does not lie in each of thousands of open questions.
+    pub(super) async fn fetch_tasks(&self, caller: Box<Caller>, fetch: Fetch) -> Result<Fetched, Refusal> {
         let runner = Box::pin(self.caller(&caller)).await?;
         let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };
         let request = fetch.key.map(|key| key.0);
@@ -53,30 +56,31 @@ impl Runners {
         let outcome = self.plane.queue.ask(Ask { runner: runner.id, request, places });
         let wait = caller.wait.unwrap_or_default().min(LONGEST);
         let wait = caller.patience.map_or(wait, |patience| wait.min(patience.saturating_sub(MARGIN)));
-        let _open = Open { runners: self, runner: runner.id };
+        let mut open = Open { runners: self, runner: runner.id, is_answered: false };
         let asked = Instant::now();
         let given = outcome.within(wait, || self.plane.queue.flush(runner.id)).await;
+        open.is_answered = true;
         // Its key may have been taken back while the question was open (`security` R10).
         if !given.is_empty()
             && asked.elapsed() >= BELIEVED
             && let Err(refusal) = Box::pin(self.anew(&caller)).await
         {
-            for given in given {
-                Box::pin(self.give_back(&given)).await;
-            }
+            Box::pin(self.give_back(given)).await;
             return Err(refusal);
         }
         Ok(Fetched { tasks: Box::pin(self.tasks(given)).await, ..nothing })
     }
 
-    /// A job that its runner is not to have after all waits again.
-    async fn give_back(&self, given: &Given) {
-        let (now, task) = (self.plane.now(), given.task.id);
-        let change = JobChange::Expired { task, at: now };
-        match self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
-            Ok(_) => self.plane.queue.requeued(given.job.number),
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, %task, "a job waits again only when its lease is over");
+    /// Jobs that their runner is not to have after all wait again.
+    async fn give_back(&self, given: Vec<Given>) {
+        for given in given {
+            let (now, task) = (self.plane.now(), given.task.id);
+            let change = JobChange::Expired { task, at: now };
+            match self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
+                Ok(_) => self.plane.queue.requeued(given.job.number),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, %task, "a job waits again only when its lease is over");
+                }
             }
         }
     }

@@ -57,7 +57,7 @@ impl RunnerService for Runners {
     }
 
     async fn fetch(&self, caller: Caller, fetch: Fetch) -> Result<Fetched, Refusal> {
-        self.fetch_tasks(caller, fetch).await
+        self.fetch_tasks(Box::new(caller), fetch).await
     }
 
     async fn report(&self, caller: Caller, report: Report) -> Result<Reported, Refusal> {
