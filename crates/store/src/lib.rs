@@ -44,7 +44,7 @@ pub use projects::{NewProject, Project, RefChange, RefMove};
 pub use pushes::{Push, PushId, Queue};
 pub use reports::{Report, Reported};
 pub use retention::StartedTask;
-pub use runners::{NewRunner, RunnerFacts, StoredRunner};
+pub use runners::{KeyStanding, NewRunner, RunnerFacts, StoredRunner};
 pub use runs::{Advance, Followed, NewRun, ReservedRun, RunCause, RunFilter, StoredAttempt, StoredRun};
 pub use tasks::{StoredTask, Taker};
 pub use tokens::{NewToken, StoredToken, TokenHash, TokenKind};

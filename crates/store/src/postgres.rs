@@ -20,6 +20,13 @@ macro_rules! held {
     };
 }
 
+/// When a runner was last heard of, or since when it is not: of a row's phase.
+macro_rules! contact_since {
+    () => {
+        "CAST(CAST(phase AS json) -> 'contact' ->> 'since' AS bigint)"
+    };
+}
+
 #[path = "queries/audit.rs"]
 pub(crate) mod audit;
 #[path = "queries/following.rs"]

@@ -5,12 +5,15 @@ use crate::database::{change, read};
 use crate::news::Change;
 use crate::tokens::{StoredToken, TokenHash};
 use crate::{Store, StoreError};
-use domain::control::{RunnerChange, RunnerPhase, Scope, TokenId};
+use domain::control::{RunnerChange, RunnerPhase, Scope, TokenId, TokenPhase};
 use domain::{RunnerCapability, RunnerId, RunnerUuid, Timestamp};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// So many are noted by one write.
 const HEARD: usize = 500;
+/// So many keys are looked up by one statement.
+const KEYS: usize = 500;
 
 /// A runner to be. Where it belongs, and to which pool, is the registration token's to say.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +74,17 @@ pub struct RunnerFacts {
     pub capabilities: Vec<RunnerCapability>,
 }
 
+/// How a runner's key stands, and its runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyStanding {
+    /// Whose key.
+    pub runner: RunnerId,
+    /// What the runner does, and whether it may.
+    pub phase: RunnerPhase,
+    /// The key's life as it was last written; [`TokenPhase::at`] says what it is now.
+    pub key: TokenPhase,
+}
+
 impl Store {
     /// Makes a runner with a registration token: the token's use and the runner happen together or not at all.
     ///
@@ -96,6 +110,18 @@ impl Store {
         Ok(read!(self, runners::of_key(key)))
     }
 
+    /// How keys of runners stand, all in few statements. A key that there is not, or that cannot be read, is left out; dead ones are not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn key_standings(&self, keys: &[TokenHash]) -> Result<HashMap<TokenHash, KeyStanding>, StoreError> {
+        let mut standings = HashMap::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS) {
+            standings.extend(read!(self, runners::key_standings(keys)));
+        }
+        Ok(standings)
+    }
+
     /// The runner of a number.
     ///
     /// # Errors
@@ -110,6 +136,14 @@ impl Store {
     /// When the database fails.
     pub async fn runners(&self, scope: Option<Scope>) -> Result<Vec<StoredRunner>, StoreError> {
         Ok(read!(self, runners::of_scope(scope)))
+    }
+
+    /// The runners that were not heard of after `since`, and those that were, by a clock that was set back, after `now`. By number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn quiet_runners(&self, since: Timestamp, now: Timestamp) -> Result<Vec<StoredRunner>, StoreError> {
+        Ok(read!(self, runners::quiet(since, now)))
     }
 
     /// Notes what a runner says of itself.

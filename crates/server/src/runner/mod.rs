@@ -5,6 +5,7 @@ mod caller;
 mod fetch;
 mod heard;
 mod log;
+mod lookups;
 mod register;
 mod report;
 mod service;

@@ -3,6 +3,7 @@
 use super::caller::Callers;
 use super::heard::Heard;
 use super::log::LogOwners;
+use super::lookups::Lookups;
 use super::report::Tasks;
 use crate::plane::Plane;
 use protocol::{
@@ -21,6 +22,7 @@ pub struct Runners {
     pub(super) plane: Plane,
     pub(super) callers: Callers,
     pub(super) heard: Heard,
+    pub(super) lookups: Lookups,
     pub(super) logs: LogOwners,
     pub(super) tasks: Tasks,
     /// Keys and tokens that are not known yet are looked up so many at a time: the database is there for others too.
@@ -35,6 +37,7 @@ impl Runners {
             plane,
             callers: Callers::default(),
             heard: Heard::default(),
+            lookups: Lookups::default(),
             logs: LogOwners::default(),
             tasks: Tasks::default(),
             strangers: Semaphore::new(STRANGERS),

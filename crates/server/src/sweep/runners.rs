@@ -1,13 +1,15 @@
 //! Runners that fell silent, and runners that are none any more.
 
+use super::settings::SweepSettings;
 use super::sweeper::{Sweeper, Swept, audit};
 use domain::Timestamp;
 use domain::control::{Admission, Contact, RunnerChange, Work};
+use std::time::Duration;
 use store::{StoreError, StoredRunner};
 
 impl Sweeper {
     pub(super) async fn runners(&self, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
-        for runner in self.plane.store.runners(None).await? {
+        for runner in self.plane.store.quiet_runners(now.before(self.soonest()), now).await? {
             if self.is_gone(&runner, now) {
                 let entry = audit("runner.remove", format!("runner {} ({})", runner.id.0, runner.name));
                 match self.plane.store.remove_runner(runner.id, now, &entry).await {
@@ -25,6 +27,13 @@ impl Sweeper {
             }
         }
         Ok(())
+    }
+
+    /// Whoever was heard of within this time is no case for the sweep, whatever it is.
+    fn soonest(&self) -> Duration {
+        let SweepSettings { silent_runner, spent, fresh, gone, .. } = &self.settings;
+        let soonest = (*silent_runner).min(*spent).min(*fresh);
+        gone.map_or(soonest, |gone| soonest.min(gone))
     }
 
     async fn silence(&self, runner: StoredRunner, now: Timestamp) -> Result<bool, StoreError> {

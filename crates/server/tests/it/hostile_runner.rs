@@ -179,6 +179,30 @@ async fn a_runner_that_was_removed_or_rotated_opens_nothing_within_five_seconds(
     world.server.stop().await;
 }
 
+#[tokio::test]
+async fn a_runner_that_waits_and_was_removed_opens_nothing_within_five_seconds() {
+    let world = world().await;
+    let (gone, stays) = (world.runner(&["lab"]).await, world.runner(&["lab"]).await);
+    let url = format!("http://{}/api/actions/runner.v1.RunnerService/FetchTask", world.server.address);
+    let ask = async |hand: &Hand| {
+        let asked = http().post(&url).header("content-type", "application/json").header("x-ekiden-wait", "1");
+        let asked = asked.header("x-runner-uuid", &hand.key.uuid.0).header("x-runner-token", hand.key.token.expose());
+        asked.body("{}").send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((ask(&gone).await, ask(&stays).await), (200, 200));
+    let plane = &world.server.plane;
+    let runners = plane.store.runners(None).await.unwrap();
+    let number = runners.iter().find(|runner| runner.uuid == gone.key.uuid).unwrap().id;
+    plane.store.remove_runner(number, plane.now(), &crate::plane::audit()).await.unwrap();
+    let removed = Instant::now();
+    while ask(&gone).await == 200 {
+        assert!(removed.elapsed() < Duration::from_secs(5), "its key opens still");
+        assert_eq!(ask(&stays).await, 200);
+    }
+    assert_eq!((ask(&gone).await, ask(&stays).await), (401, 200));
+    world.server.stop().await;
+}
+
 fn zipped(bytes: usize) -> Vec<u8> {
     let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![0; 1 << 20];

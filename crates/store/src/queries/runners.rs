@@ -3,7 +3,7 @@
 use super::{Conn, Db, audit, tokens};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
-use crate::runners::{NewRunner, RunnerFacts, StoredRunner};
+use crate::runners::{KeyStanding, NewRunner, RunnerFacts, StoredRunner};
 use crate::scope;
 use crate::tokens::{NewToken, StoredToken, TokenHash, TokenKind};
 use domain::control::{Expiry, RunnerChange, RunnerPhase, Scope, TokenChange, TokenId, TokenPhase, Uses};
@@ -141,6 +141,35 @@ pub(crate) async fn of_key(
     row.map(Keyed::read).transpose()
 }
 
+pub(crate) async fn key_standings(
+    conn: &mut Conn,
+    keys: &[TokenHash],
+) -> Result<Vec<(TokenHash, KeyStanding)>, StoreError> {
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT hash, runners.id, runners.phase, tokens.phase
+         FROM tokens JOIN runners ON runners.id = runner_id WHERE kind = ",
+    );
+    query.push_bind(TokenKind::Runner.word()).push(" AND hash IN (");
+    let mut hashes = query.separated(", ");
+    for key in keys {
+        hashes.push_bind(key.0.to_vec());
+    }
+    query.push(")");
+    let rows: Vec<(Vec<u8>, i64, String, String)> =
+        query.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
+    let mut standings = Vec::with_capacity(rows.len());
+    for (hash, runner, phase, key) in rows {
+        // What cannot be read keeps no other from being found; who looks it up alone hears of it.
+        let (Ok(hash), Ok(phase), Ok(key)) =
+            (<[u8; 32]>::try_from(hash), serde_json::from_str(&phase), serde_json::from_str(&key))
+        else {
+            continue;
+        };
+        standings.push((TokenHash(hash), KeyStanding { runner: RunnerId(runner), phase, key }));
+    }
+    Ok(standings)
+}
+
 async fn found(conn: &mut Conn, id: RunnerId) -> Result<Option<StoredRunner>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, uuid, name, owner_id, project_id, pool, labels, version, capabilities, phase, created_at
@@ -165,6 +194,21 @@ pub(crate) async fn of_scope(conn: &mut Conn, wanted: Option<Scope>) -> Result<V
     .bind(wanted.is_none())
     .bind(owner.unwrap_or(0))
     .bind(project.unwrap_or(0))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::runner).collect()
+}
+
+/// The database reads the phases: of ten thousand runners that call, none is worth a row here.
+pub(crate) async fn quiet(conn: &mut Conn, since: Timestamp, now: Timestamp) -> Result<Vec<StoredRunner>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "SELECT id, uuid, name, owner_id, project_id, pool, labels, version, capabilities, phase, created_at
+         FROM runners WHERE ",
+        contact_since!(),
+        " NOT BETWEEN $1 AND $2 ORDER BY id"
+    ))
+    .bind(since.0.cast_signed().saturating_add(1))
+    .bind(now.0.cast_signed())
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Row::runner).collect()

@@ -7,13 +7,15 @@ use domain::control::{Contact, Expiry, RunnerChange, RunnerPhase, RunnerStanding
 use domain::{RunnerCapability, RunnerUuid};
 use std::num::NonZeroU32;
 use std::time::Duration;
-use store::{Change, NewRunner, NewToken, RunnerFacts, StoreError, TokenHash, TokenKind};
+use store::{Change, KeyStanding, NewRunner, NewToken, RunnerFacts, StoreError, TokenHash, TokenKind};
 
 contract!(
     the_last_use_of_a_token_makes_one_runner,
     a_runner_is_what_its_token_says,
     many_runners_are_heard_of_at_once,
     a_runner_that_cannot_be_read_keeps_no_other_from_being_heard_of,
+    those_that_are_quiet_are_found_alone,
+    keys_are_looked_up_together,
     a_new_key_leaves_the_old_one_its_grace,
     a_removed_runner_signs_nothing
 );
@@ -121,6 +123,45 @@ async fn a_runner_that_cannot_be_read_keeps_no_other_from_being_heard_of(Setting
     }
     let damaged = store.runner(made[1]).await;
     assert!(matches!(damaged, Err(StoreError::Damaged { what: "runner", .. })), "{damaged:?}");
+}
+
+async fn those_that_are_quiet_are_found_alone(Setting { store, .. }: Setting) {
+    let noted = entry("x", "x");
+    let unlimited = NewToken { phase: TokenPhase::live(Uses::Unlimited, Expiry::Never), ..registration(1) };
+    let id = store.add_token(&unlimited, at(1), &noted).await.unwrap();
+    let mut made = Vec::new();
+    for number in 1..=5 {
+        made.push(store.register(id, &runner(number), at(2), &noted).await.unwrap().id);
+    }
+    let heard = [(made[0], at(9)), (made[1], at(10)), (made[2], at(20)), (made[3], at(21))];
+    store.hear(&heard).await.unwrap();
+    let quiet = store.quiet_runners(at(9), at(20)).await.unwrap();
+    // The fourth was heard of before the clock was set back, the last one never.
+    assert_eq!(quiet.iter().map(|runner| runner.id).collect::<Vec<_>>(), [made[0], made[3], made[4]]);
+    assert_eq!(quiet[0], store.runner(made[0]).await.unwrap());
+}
+
+async fn keys_are_looked_up_together(Setting { store, url, .. }: Setting) {
+    let noted = entry("x", "x");
+    let unlimited = NewToken { phase: TokenPhase::live(Uses::Unlimited, Expiry::Never), ..registration(1) };
+    let id = store.add_token(&unlimited, at(1), &noted).await.unwrap();
+    let mut made = Vec::new();
+    for number in 1..=4 {
+        made.push(store.register(id, &runner(number), at(2), &noted).await.unwrap());
+    }
+    store.change_runner(made[0].id, RunnerChange::Disabled, at(3), None).await.unwrap();
+    store.rotate_key(made[1].id, TokenHash([200; 32]), Duration::ZERO, at(10), &noted).await.unwrap();
+    store.remove_runner(made[2].id, at(10), &noted).await.unwrap();
+    by_hand(&url, &format!("UPDATE runners SET phase = 'not ours' WHERE id = {}", made[3].id.0)).await;
+    let keys: Vec<TokenHash> = (1..=4).map(|number| runner(number).key).chain([TokenHash([200; 32])]).collect();
+    let found = store.key_standings(&keys).await.unwrap();
+    assert_eq!(found.len(), 3, "neither what is gone nor what cannot be read");
+    for key in [runner(1).key, runner(2).key, TokenHash([200; 32])] {
+        let (runner, token) = store.runner_of_key(key).await.unwrap().unwrap();
+        assert_eq!(found[&key], KeyStanding { runner: runner.id, phase: runner.phase, key: token.phase });
+    }
+    assert!(found[&runner(2).key].key.opens(at(10)).is_err());
+    assert!(store.key_standings(&[]).await.unwrap().is_empty());
 }
 
 async fn a_new_key_leaves_the_old_one_its_grace(Setting { store, .. }: Setting) {
