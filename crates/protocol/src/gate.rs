@@ -78,35 +78,39 @@ type Admitted = (Request, Option<OwnedSemaphorePermit>);
 /// A call that may go on, whole, and the memory that it has meanwhile.
 async fn admitted<S: RunnerService>(
     gate: Gate<S>,
-    mut request: Request,
+    request: Request,
 ) -> Result<Admitted, (Refusal, Option<StatusCode>)> {
     let caller = Caller::of(request.headers(), request.extensions());
-    let path = request.uri().path();
+    let length = length(request.headers());
+    let (mut head, body) = request.into_parts();
+    let is_short = length.is_some_and(|length| length <= SHORT);
+    if is_short {
+        // Before anything is waited for: thousands may be looked up at the same time.
+        head = own(head);
+    }
+    let path = head.uri.path();
     if !OPEN.contains(&path) {
         gate.service.admit(&caller).await.map_err(|refusal| (refusal, None))?;
     }
     let is_large = LARGE.contains(&path);
     let most = if is_large { MESSAGE_MAX } else { SMALL_MAX };
-    let length = length(request.headers());
     if length.is_some_and(|length| length > most) {
         return Err(too_long(most));
     }
     // A zipped one is as long as it is when it is unzipped, which nobody knows.
-    let is_plain = request.headers().get(header::CONTENT_ENCODING).is_none_or(|value| value == "identity");
+    let is_plain = head.headers.get(header::CONTENT_ENCODING).is_none_or(|value| value == "identity");
     let takes = length.filter(|_| is_plain).unwrap_or(most);
     let room = u32::try_from(takes * GROWS / 1024).unwrap_or(ROOM).min(ROOM);
     let room = if takes > SMALL_MAX { gate.room.acquire_many_owned(room).await.ok() } else { None };
-    request.extensions_mut().insert(caller);
-    let (head, body) = request.into_parts();
+    head.extensions.insert(caller);
     let body = to_bytes(body, most).await.map_err(|error| cut(&error, most))?;
-    Ok((own(head, body), room))
+    let body = if body.len() > SHORT { body } else { Bytes::copy_from_slice(&body) };
+    let head = if is_short || body.len() > SHORT { head } else { own(head) };
+    Ok((Request::from_parts(head, Body::from(body)), room))
 }
 
-/// A small call in memory of its own. What is read from a connection is shared with its buffer, 8 KiB that a question that is left open would keep.
-fn own(mut head: Parts, body: Bytes) -> Request {
-    if body.len() > SHORT {
-        return Request::from_parts(head, Body::from(body));
-    }
+/// The head of a small call in memory of its own. What is read from a connection is shared with its buffer, 8 KiB that a question that is left open would keep.
+fn own(mut head: Parts) -> Parts {
     // Of a small map: one that was taken from does not get smaller.
     let mut headers = HeaderMap::with_capacity(KEPT);
     for (name, value) in &head.headers {
@@ -121,7 +125,7 @@ fn own(mut head: Parts, body: Bytes) -> Request {
         head.uri = uri;
     }
     head.extensions.remove::<OriginalUri>();
-    Request::from_parts(head, Body::from(Bytes::copy_from_slice(&body)))
+    head
 }
 
 /// Why a body did not come whole, in the caller's words: the server did not fail.
@@ -157,7 +161,7 @@ fn refused((refusal, status): (Refusal, Option<StatusCode>)) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::{Body, Bytes, KEPT, Request, own};
+    use super::{Body, KEPT, Request, own};
     use crate::header;
 
     #[test]
@@ -171,7 +175,7 @@ mod tests {
             .header(header::REQUEST_KEY, "k")
             .header("connect-timeout-ms", "60000");
         let (head, _) = request.body(Body::empty()).unwrap().into_parts();
-        let (head, _) = own(head, Bytes::from_static(b"x")).into_parts();
+        let head = own(head);
         let mut names: Vec<&str> = head.headers.keys().map(axum::http::HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["connect-timeout-ms", "content-type", header::REQUEST_KEY]);
