@@ -67,6 +67,14 @@ impl Message {
         let fds: Vec<BorrowedFd<'_>> = self.fds.iter().map(AsFd::as_fd).collect();
         send(socket.as_fd(), self.number, &self.body, &fds)
     }
+
+    /// Sends a small one, or fails where the socket is full.
+    pub(crate) fn send_or_fail(&self, socket: impl AsFd) -> io::Result<()> {
+        debug_assert!(self.is_small());
+        let fds: Vec<BorrowedFd<'_>> = self.fds.iter().map(AsFd::as_fd).collect();
+        let (head, body) = (head(self.number, false), IoSlice::new(&self.body));
+        Ok(send_packet(socket.as_fd(), &[IoSlice::new(&head), body], &fds, SendFlags::DONTWAIT)?)
+    }
 }
 
 /// Sends something serialisable with borrowed descriptors, waiting where the socket is full.
@@ -89,10 +97,14 @@ fn send(socket: BorrowedFd<'_>, number: u64, body: &[u8], fds: &[BorrowedFd<'_>]
     loop {
         let chunk = chunks.next().unwrap_or_default();
         let more = chunks.peek().is_some();
-        let mut head = [0; HEAD];
-        head[..8].copy_from_slice(&number.to_le_bytes());
-        head[8] = u8::from(more);
-        send_packet(socket, &[IoSlice::new(&head), IoSlice::new(chunk)], fds)?;
+        let head = head(number, more);
+        let parts = [IoSlice::new(&head), IoSlice::new(chunk)];
+        while let Err(error) = send_packet(socket, &parts, fds, SendFlags::empty()) {
+            match error {
+                Errno::AGAIN | Errno::NOBUFS => wait(socket, rustix::event::PollFlags::OUT)?,
+                error => return Err(error.into()),
+            }
+        }
         fds = &[];
         if !more {
             return Ok(());
@@ -100,18 +112,29 @@ fn send(socket: BorrowedFd<'_>, number: u64, body: &[u8], fds: &[BorrowedFd<'_>]
     }
 }
 
-fn send_packet(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+fn head(number: u64, more: bool) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..8].copy_from_slice(&number.to_le_bytes());
+    head[8] = u8::from(more);
+    head
+}
+
+fn send_packet(
+    socket: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    fds: &[BorrowedFd<'_>],
+    flags: SendFlags,
+) -> Result<(), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     loop {
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-            return Err(io::Error::other("descriptors do not fit into one packet"));
+            // More than the space was made for.
+            return Err(Errno::TOOBIG);
         }
-        match sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL) {
-            Ok(_) => return Ok(()),
+        match sendmsg(socket, parts, &mut control, SendFlags::NOSIGNAL | flags) {
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN | Errno::NOBUFS) => wait(socket, rustix::event::PollFlags::OUT)?,
-            Err(error) => return Err(error.into()),
+            sent => return sent.map(drop),
         }
     }
 }

@@ -15,15 +15,15 @@ use std::path::Path;
 /// mount namespace with it are gone, so are the loop device and the file.
 #[derive(Debug)]
 pub struct Image {
-    mount: OwnedFd,
+    pub(super) mount: OwnedFd,
     /// The loop device.
-    device: String,
-    limit: DiskLimit,
-    fate: Fate,
+    pub(super) device: String,
+    pub(super) limit: DiskLimit,
+    pub(super) fate: Fate,
     /// The job's user, by the number inside.
-    job: u32,
+    pub(super) job: u32,
     /// What an empty one uses, so that usage tells the job's part.
-    empty: DiskUsage,
+    pub(super) empty: DiskUsage,
 }
 
 /// Above this, dirty pages are worth a call that forgets them.
@@ -69,7 +69,13 @@ impl Image {
         // The job's mount had the ids of the job.
         self.mount = self.mounted_again().ok()?;
         self.empty().ok()?;
-        (self.usage() == DiskUsage::default()).then_some(self)
+        (self.usage() == DiskUsage::default() && self.is_sound()).then_some(self)
+    }
+
+    /// Whether the kernel found nothing wrong with it, a full disk of the host below it for example.
+    fn is_sound(&self) -> bool {
+        let Some(name) = self.device.strip_prefix("/dev/") else { return false };
+        std::fs::read(format!("/sys/fs/ext4/{name}/errors_count")).is_ok_and(|count| count == b"0\n")
     }
 
     fn empty(&self) -> io::Result<()> {

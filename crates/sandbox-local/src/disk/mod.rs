@@ -22,6 +22,7 @@ mod directory;
 mod image;
 mod loop_device;
 mod pool;
+mod returns;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::template::{self, Template};
 use domain::{Enforcement, Isolation, LimitReached};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,7 +36,7 @@ pub fn round_down(bytes: u64) -> u64 {
 }
 
 /// What a job put on disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DiskUsage {
     /// Bytes.
     pub bytes: u64,
@@ -60,7 +61,7 @@ impl DiskError {
 }
 
 /// How many emptied images wait for the next jobs, where there are next jobs.
-const KEPT: usize = 8;
+pub(super) const KEPT: usize = 8;
 /// What the kernel says of a file system whose checksums are wrong (`EUCLEAN`).
 const DAMAGED: i32 = 117;
 
@@ -77,14 +78,23 @@ struct Shared {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     template: Option<Template>,
     /// Images that were hardly used, made as new.
-    emptied: Vec<Image>,
-    /// How many of them may wait.
-    room: usize,
+    pub(super) emptied: Vec<Image>,
+    /// Who uses one next.
+    pub(super) next: Next,
     /// Why images cannot be had here, once that is known.
     no_images: Option<NoImages>,
+}
+
+/// Who uses an image next that was made as new.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// This process, for another of its jobs.
+    Own,
+    /// The process of another job: this one has no other. The socket leads to the fork server.
+    Others(OwnedFd),
 }
 
 /// Why images cannot be had.
@@ -141,7 +151,7 @@ impl Pool {
     /// The same, with the leftovers, which may be many.
     pub(crate) fn at(folder: &Path) -> Result<Self, DiskError> {
         make_folder(folder)?;
-        let state = State { template: None, emptied: Vec::new(), room: KEPT, no_images: what_lacks() };
+        let state = State { template: None, emptied: Vec::new(), next: Next::Own, no_images: what_lacks() };
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), state: Mutex::new(state) }) })
     }
 
@@ -204,22 +214,16 @@ impl Pool {
             Disk::Image(image) => image,
             Disk::Directory(directory, _) => return directory.discard(),
         };
-        if self.state().room == 0 {
-            image.discard();
-        } else if let Some(image) = image.emptied() {
+        if let Some(image) = image.emptied() {
             let mut state = self.state();
-            if state.emptied.len() < state.room {
-                state.emptied.push(image);
+            match &state.next {
+                Next::Own if state.emptied.len() < KEPT => state.emptied.push(image),
+                Next::Own => {}
+                // One that nobody takes is thrown away.
+                Next::Others(socket) => drop(image.send(socket, &self.shared.folder)),
             }
         }
         Ok(())
-    }
-
-    /// No image is emptied for a next job: there is none.
-    pub(crate) fn serve_one(&self) {
-        let mut state = self.state();
-        state.room = 0;
-        state.emptied.clear();
     }
 
     fn image(&self, limit: DiskLimit, job: u32) -> Result<Image, String> {
@@ -258,7 +262,11 @@ impl Pool {
         })
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn folder(&self) -> &Path {
+        &self.shared.folder
+    }
+
+    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

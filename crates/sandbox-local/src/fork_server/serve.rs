@@ -2,10 +2,11 @@
 
 use super::{Fork, Said};
 use crate::channel::{self, Message, Received, Receiver};
+use crate::disk::Pool;
 use crate::namespaces::Ready;
 use crate::sys::{self, Forked};
 use crate::zygote::{Zygote, ZygoteError};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, wait};
@@ -15,6 +16,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Where the agent put the socket.
 const SOCKET_FD: i32 = 0;
+
+/// After so long without a job, what would have been used again is thrown away.
+const LULL: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// How [`serve`] came back.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ struct Server {
     children: OwnedFd,
     /// For the next process.
     ready: Option<Ready>,
+    /// Where jobs' processes give back what the next ones can use, and their end of it.
+    returns: (OwnedFd, OwnedFd),
     /// Processes of jobs that run.
     jobs: HashSet<Pid>,
     /// The process that does what may take long, while it runs.
@@ -54,7 +60,8 @@ struct Server {
 /// When stdin is no agent's socket, or it fails.
 pub fn serve() -> io::Result<Served> {
     let (socket, children) = (sys::inherited(SOCKET_FD)?, sys::child_signals()?);
-    let mut server = Server { socket, children, ready: None, jobs: HashSet::new(), helper: None };
+    let returns = channel::pair()?;
+    let mut server = Server { socket, children, ready: None, returns, jobs: HashSet::new(), helper: None };
     if !rustix::net::sockopt::socket_type(&server.socket).is_ok_and(|kind| kind == rustix::net::SocketType::SEQPACKET) {
         return Err(io::Error::other("stdin is no socket of an agent: the agent starts this by itself"));
     }
@@ -80,15 +87,24 @@ impl Server {
     fn serve(&mut self) -> io::Result<Handled> {
         let mut receiver = Receiver::default();
         loop {
-            let mut polled = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
-            match poll(&mut polled, None) {
+            let mut polled = [&self.socket, &self.children, &self.returns.0].map(|fd| PollFd::new(fd, PollFlags::IN));
+            let images = self.ready.as_ref().map(Ready::disks).filter(|disks| disks.has_images());
+            match poll(&mut polled, images.map(|_| &LULL)) {
+                Ok(0) => {
+                    images.into_iter().for_each(Pool::forget_images);
+                    continue;
+                }
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             }
-            let [asked, children] = polled.map(|fd| !fd.revents().is_empty());
+            let [asked, children, returned] = polled.map(|fd| !fd.revents().is_empty());
             if children {
                 self.reap()?;
+            }
+            if returned && let Some(ready) = &self.ready {
+                // What cannot be used is not: the next job has a new one.
+                let _unused = ready.disks().take_back(&self.returns.0, self.jobs.len());
             }
             if asked {
                 match receiver.receive(&self.socket)? {
@@ -114,7 +130,7 @@ impl Server {
         let forked = match sys::fork() {
             Ok(Forked::Child) => {
                 // Nobody hears of a failure here but by the end of the pipes.
-                if become_job(&fds, self.ready.as_ref()).is_err() {
+                if self.become_job(&fds).is_err() {
                     sys::exit_now(127);
                 }
                 std::mem::forget(fds);
@@ -162,6 +178,22 @@ impl Server {
         }
     }
 
+    /// Makes the forked process what a started one would be.
+    fn become_job(&self, fds: &[OwnedFd]) -> io::Result<()> {
+        let [stdin, stdout, stderr] = fds else { return Err(io::ErrorKind::InvalidInput.into()) };
+        for (fd, number) in [(stdin, 0), (stdout, 1), (stderr, 2)] {
+            debug_assert!(fd.as_raw_fd() > 2, "what the agent sends comes above its own");
+            sys::put_at(fd.as_fd(), number)?;
+        }
+        // Of its own, for the fork server's is forgotten.
+        let returns = self.returns.1.try_clone()?;
+        let kept = self.ready.as_ref().map(|ready| ready.is_of_job(returns)).unwrap_or_default();
+        sys::close_all_but(&kept)?;
+        sys::unblock_signals()?;
+        rustix::process::setpgid(None, None)?;
+        Ok(())
+    }
+
     fn reap(&mut self) -> io::Result<()> {
         let mut signals = [0; 1024];
         // It only says that there is somebody; who, `wait` says.
@@ -200,17 +232,4 @@ fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
 
 fn number_of(pid: Pid) -> u32 {
     pid.as_raw_nonzero().get().unsigned_abs()
-}
-
-/// Makes the forked process what a started one would be.
-fn become_job(fds: &[OwnedFd], ready: Option<&Ready>) -> io::Result<()> {
-    let [stdin, stdout, stderr] = fds else { return Err(io::ErrorKind::InvalidInput.into()) };
-    for (fd, number) in [(stdin, 0), (stdout, 1), (stderr, 2)] {
-        debug_assert!(fd.as_raw_fd() > 2, "what the agent sends comes above its own");
-        sys::put_at(fd.as_fd(), number)?;
-    }
-    sys::close_all_but(&ready.map(Ready::fds).unwrap_or_default())?;
-    sys::unblock_signals()?;
-    rustix::process::setpgid(None, None)?;
-    Ok(())
 }

@@ -134,10 +134,7 @@ impl Namespaces {
     /// As [`Namespaces::new`], where what was ready is for another state directory.
     pub fn with(zygote: Zygote, options: &Options, ready: Option<Ready>) -> Result<Self, SandboxError> {
         match ready {
-            Some(ready) if ready.is_for(options) => {
-                ready.pool.serve_one();
-                Ok(Self::of_ready(zygote, options, ready, Serves::One))
-            }
+            Some(ready) if ready.is_for(options) => Ok(Self::of_ready(zygote, options, ready, Serves::One)),
             _ => Self::new(zygote, options),
         }
     }

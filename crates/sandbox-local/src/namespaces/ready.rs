@@ -10,7 +10,7 @@ use crate::cgroup::Cgroups;
 use crate::disk::{DiskLimit, Pool};
 use ::sandbox::{Expected, SandboxError};
 use serde::{Deserialize, Serialize};
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 /// After so many forks, what processes may have left whose end nobody saw is looked for.
@@ -93,6 +93,7 @@ impl Ready {
         ready.forks = ready.forks.saturating_add(1);
         ready.layers.get_ready(&wanted.kind, &ready.masks);
         let disk = (wanted.limit, ids::job_of(wanted.kind.profile));
+        ready.pool.offer(disk.0, disk.1);
         ready.missing = ready.pool.prepare(disk.0, disk.1).then_some(disk);
         Some(ready)
     }
@@ -133,11 +134,19 @@ impl Ready {
     /// A process was forked.
     pub(crate) fn is_handed_over(&mut self) {
         self.layers.are_handed_over();
+        self.pool.is_handed_over();
     }
 
-    /// The descriptors in it.
-    pub(crate) fn fds(&self) -> Vec<RawFd> {
-        self.layers.fds()
+    /// In the process that was forked: what it does not use any more goes back by this socket. The descriptors that it has of all this.
+    pub(crate) fn is_of_job(&self, returns: OwnedFd) -> Vec<RawFd> {
+        let mut fds = self.layers.fds();
+        fds.extend(self.pool.is_of_job(returns));
+        fds
+    }
+
+    /// The disks that jobs' processes share.
+    pub(crate) fn disks(&self) -> &Pool {
+        &self.pool
     }
 
     /// Whether a maker with these options can use it.

@@ -26,6 +26,7 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
             "forks::what_is_hidden_later_is_hidden_from_the_next",
             what_is_hidden_later_is_hidden_from_the_next,
         ),
+        trial(machine, "forks::what_was_hardly_used_is_for_the_next", what_was_hardly_used_is_for_the_next),
         trial(machine, "forks::nobody_waits_for_what_others_have_left", nobody_waits_for_what_others_have_left),
         trial(machine, "forks::one_that_hangs_is_given_up", one_that_hangs_is_given_up),
         trial(machine, "forks::an_end_that_takes_long_holds_nothing_up", an_end_that_takes_long_holds_nothing_up),
@@ -73,6 +74,11 @@ pub(crate) fn serve() -> i32 {
                 text
             });
             print!("{text}");
+            0
+        }
+        Some(("image", _)) => {
+            assert!(ready.is_some());
+            print!("{:?}", loop_device());
             0
         }
         Some(("end", state)) => {
@@ -238,6 +244,41 @@ async fn what_is_ready_is_shared_and_nothing_else(machine: Arc<Machine>) {
     // Somebody cleans up.
     std::fs::remove_dir_all(&state).unwrap();
     assert_eq!(run("some", look).await, empty);
+}
+
+/// The loop device that a descriptor of this process lies on, if one does.
+fn loop_device() -> Option<u32> {
+    const LOOP: u32 = 7;
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let device =
+        |fd: std::io::Result<std::fs::DirEntry>| std::fs::metadata(fd.ok()?.path()).ok().map(|meta| meta.dev());
+    let found = open.filter_map(device).find(|device| rustix::fs::major(*device) == LOOP);
+    found.map(rustix::fs::minor)
+}
+
+async fn what_was_hardly_used_is_for_the_next(machine: Arc<Machine>) {
+    let server = start();
+    let state = machine.state.path().join("images");
+    let run = async |line: &str| ready(&server, &state, ("hardened", "some"), line).await;
+    let image = async || {
+        let wanted = Wanted::new(&state, &ready_spec("hardened", "some").expected());
+        fork_with(&server, "image now\n", Some(wanted)).await.end().await.1
+    };
+    run("true").await;
+    if image().await == "None" && !(rustix::process::geteuid().is_root() && Path::new("/dev/loop-control").exists()) {
+        println!("SKIP: no file system can be mounted here: it needs root and loop devices");
+        return;
+    }
+    let look = "ls -A ~ /tmp; df --output=iused / | tail -1";
+    let empty = run(look).await;
+    run("mkdir -p /tmp/a/b && echo secret > /tmp/a/b/c; chmod 0 /tmp/a").await;
+    assert_ne!(image().await, "None", "a disk that was hardly used");
+    run("touch ~/mine").await;
+    assert_eq!(run(look).await, empty, "and nobody sees that it was used");
+    run("cd /tmp && seq 200 | xargs touch").await;
+    assert_eq!(image().await, "None", "one that was used much");
+    run("head -c 8M /dev/zero > /tmp/large").await;
+    assert_eq!(image().await, "None", "one that much was written to");
 }
 
 async fn what_is_hidden_later_is_hidden_from_the_next(machine: Arc<Machine>) {
