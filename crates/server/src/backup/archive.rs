@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn only_what_is_written_is_read() {
-        for good in ["ekiden.db", "master-keys", "logs/0a/10/0.part", "objects/ff/255/manifest.json"] {
+        for good in ["ekiden.db", "master-keys", "logs/0a/10.000000000000.rows", "objects/ff/255.json"] {
             assert!(is_known(Path::new(good)), "{good}");
         }
         for bad in ["", "/etc/passwd", "../x", "logs/../../x", "logs", "other", "master-keys/x", "./ekiden.db"] {

@@ -171,26 +171,29 @@ impl<W: Write> Writer<'_, W> {
     /// The logs of tasks up to one; a list of chunks before what it lists.
     fn logs(&mut self, folder: &str, newest: Option<TaskId>) -> Result<(), BackupError> {
         for spread in names(&self.order.data.join(folder))? {
-            let tasks = self.order.data.join(folder).join(&spread);
-            for task in names(&tasks)? {
-                let number: Option<i64> = task.to_str().and_then(|name| name.parse().ok());
+            let (place, shown) = (self.order.data.join(folder).join(&spread), Path::new(folder).join(&spread));
+            let mut entries = names(&place)?;
+            entries.sort_by_key(|name| !name.to_string_lossy().ends_with(".json"));
+            for name in entries {
+                let number = name.to_str().and_then(|name| name.split('.').next()?.parse::<i64>().ok());
                 if number.is_none_or(|number| newest.is_none_or(|newest| number > newest.0)) {
                     continue;
                 }
-                let mut parts = names(&tasks.join(&task))?;
-                parts.sort_by_key(|name| name != "manifest.json");
-                for part in parts {
-                    // One that is being written has another name until it is whole.
-                    if !part.to_string_lossy().contains('#') {
-                        self.file(
-                            &tasks.join(&task).join(&part),
-                            Path::new(folder).join(&spread).join(&task).join(&part),
-                        )?;
-                    }
+                let (path, shown) = (place.join(&name), shown.join(&name));
+                if !path.is_dir() {
+                    self.of_log(&path, &shown)?;
+                }
+                for chunk in names(&path)? {
+                    self.of_log(&path.join(&chunk), &shown.join(&chunk))?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// One that is being written has another name until it is whole.
+    fn of_log(&mut self, path: &Path, shown: &Path) -> Result<(), BackupError> {
+        if shown.to_string_lossy().contains('#') { Ok(()) } else { self.file(path, shown) }
     }
 
     /// The mirrors: their objects, or all else.

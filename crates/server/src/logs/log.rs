@@ -31,8 +31,8 @@ pub struct LogFacts {
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) task: TaskId,
-    /// Where its parts are.
-    pub(super) folder: PathBuf,
+    /// What the paths of its parts begin with.
+    pub(super) stem: PathBuf,
     pub(super) state: Arc<Mutex<State>>,
     /// Held by the one who seals or removes it. Taken before `state`.
     pub(super) sealing: Mutex<()>,
@@ -120,11 +120,11 @@ impl State {
         }
     }
 
-    /// Adds rows at the end, but for the first `known`, frame by frame: on a fault, those that were written before it stay. `folder`: of the
+    /// Adds rows at the end, but for the first `known`, frame by frame: on a fault, those that were written before it stay. `stem`: of the
     /// parts; `shares`: where open files and kept lines are counted.
     pub(super) fn add(
         &mut self,
-        (task, folder): (TaskId, &Path),
+        (task, stem): (TaskId, &Path),
         shares: &Arc<Shares>,
         rows: &impl NewRows,
         known: usize,
@@ -145,11 +145,11 @@ impl State {
             left = left.saturating_sub(count as usize);
             let end = if left == 0 { rows.end() } else { LogEnd::Open };
             frame::close(&mut bytes, self.rows(), count, end);
-            self.put(folder, shares, &bytes, u64::from(count)).map_err(|source| match source.kind() {
+            self.put(stem, shares, &bytes, u64::from(count)).map_err(|source| match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    LogError::Full { task, folder: folder.to_owned(), source }
+                    LogError::Full { task, folder: stem.parent().unwrap_or(stem).to_owned(), source }
                 }
-                _ => LogError::file(folder)(source),
+                _ => LogError::file(stem)(source),
             })?;
             self.end = end;
             if left == 0 || count == 0 {
@@ -159,7 +159,7 @@ impl State {
     }
 
     /// Puts a frame at the end.
-    fn put(&mut self, folder: &Path, shares: &Arc<Shares>, frame: &[u8], rows: u64) -> io::Result<()> {
+    fn put(&mut self, stem: &Path, shares: &Arc<Shares>, frame: &[u8], rows: u64) -> io::Result<()> {
         if self.parts.back().is_none_or(|part| part.bytes >= FULL) {
             self.parts.push_back(Part::new(self.rows()));
             self.file = None;
@@ -168,10 +168,20 @@ impl State {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                fs_err::create_dir_all(folder)?;
-                let mut options = std::fs::OpenOptions::new();
-                options.write(true).create(true).truncate(false).mode(0o600);
-                let file = fs_err::OpenOptions::from_options(options).open(part.path(folder))?;
+                let path = part.path(stem);
+                let open = || {
+                    let mut options = std::fs::OpenOptions::new();
+                    options.write(true).create(true).truncate(false).mode(0o600);
+                    fs_err::OpenOptions::from_options(options).open(&path)
+                };
+                let file = match (open(), path.parent()) {
+                    // The first log of its spread.
+                    (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+                        fs_err::create_dir_all(folder)?;
+                        open()
+                    }
+                    (opened, _) => opened,
+                }?;
                 shares.files.fetch_add(1, Ordering::Relaxed);
                 none.insert(OpenFile { file, shares: Arc::clone(shares) })
             }

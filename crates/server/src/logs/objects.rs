@@ -54,7 +54,7 @@ impl LogObjects {
         }
     }
 
-    /// All objects of a log.
+    /// The chunks of a log.
     pub(super) async fn of(&self, task: TaskId) -> Result<Vec<Path>, LogError> {
         let folder = folder_of(task);
         match self.0.list_with_delimiter(Some(&folder)).await {
@@ -80,7 +80,7 @@ fn folder_of(task: TaskId) -> Path {
 
 /// The object that lists the chunks of a log.
 pub(super) fn manifest_path(task: TaskId) -> Path {
-    Path::from_iter([spread(task), task.to_string(), "manifest.json".to_owned()])
+    Path::from_iter([spread(task), format!("{task}.json")])
 }
 
 /// The chunk that begins with row `first`.

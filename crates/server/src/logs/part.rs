@@ -1,7 +1,12 @@
 //! The parts of a log that are not in the object store yet: one file each, written at its end, in frames. Called by `log` (writes), `recover`
 //! (finds them again), `seal` and `read`.
+//!
+//! The names of a log's files begin with the same path, its *stem*. A folder of its own would be one more thing to make and remove for a log
+//! that mostly lives a moment.
 
 use super::frame::{self, Frame};
+use domain::TaskId;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -45,8 +50,10 @@ impl Part {
         (self.first, self.bytes)
     }
 
-    pub(super) fn path(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("{:012}.rows", self.first))
+    pub(super) fn path(&self, stem: &Path) -> PathBuf {
+        let mut path = stem.as_os_str().to_owned();
+        path.push(format!(".{:012}.rows", self.first));
+        path.into()
     }
 
     /// A frame was added.
@@ -66,8 +73,8 @@ impl Part {
     }
 
     /// The frames from about row `row` on: some of them, but the one with the row is among them.
-    pub(super) fn frames_at(&self, folder: &Path, row: u64) -> io::Result<(Vec<u8>, Vec<Frame>)> {
-        let file = fs_err::File::open(self.path(folder))?;
+    pub(super) fn frames_at(&self, stem: &Path, row: u64) -> io::Result<(Vec<u8>, Vec<Frame>)> {
+        let file = fs_err::File::open(self.path(stem))?;
         let mut place = self.place(row);
         loop {
             let left = usize::try_from(self.bytes - place).unwrap_or(usize::MAX);
@@ -85,8 +92,8 @@ impl Part {
     }
 
     /// All lines of it.
-    pub(super) fn all(&self, folder: &Path) -> io::Result<Vec<u8>> {
-        let mut text = fs_err::read(self.path(folder))?;
+    pub(super) fn all(&self, stem: &Path) -> io::Result<Vec<u8>> {
+        let mut text = fs_err::read(self.path(stem))?;
         text.truncate(usize::try_from(self.bytes).unwrap_or(usize::MAX));
         let mut length = 0;
         let mut rows = 0;
@@ -124,17 +131,36 @@ pub(super) struct Found {
     pub(super) end: domain::LogEnd,
 }
 
-/// The parts in a folder, in the order of their rows. What a crash left half written at a file's end is cut off.
-pub(super) fn find(folder: &Path) -> io::Result<Vec<Found>> {
-    files(folder)?.into_iter().map(|(first, path)| look(&path, first)).collect()
+/// The parts of a log, in the order of their rows. What a crash left half written at a file's end is cut off.
+pub(super) fn find(stem: &Path) -> io::Result<Vec<Found>> {
+    files(stem)?.into_iter().map(|(first, path)| look(&path, first)).collect()
 }
 
-/// Of each part in a folder the number of its first row, and how long its file is.
-pub(super) fn sizes(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
-    files(folder)?.into_iter().map(|(first, path)| Ok((first, fs_err::metadata(path)?.len()))).collect()
+/// Of each part of a log the number of its first row, and how long its file is.
+pub(super) fn sizes(stem: &Path) -> io::Result<Vec<(u64, u64)>> {
+    files(stem)?.into_iter().map(|(first, path)| Ok((first, fs_err::metadata(path)?.len()))).collect()
 }
 
-fn files(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+/// Removes the parts of a log.
+pub(super) fn remove(stem: &Path) -> io::Result<()> {
+    files(stem)?.into_iter().try_for_each(|(_, path)| fs_err::remove_file(path))
+}
+
+/// The tasks that have parts in a folder, each once.
+pub(super) fn tasks(folder: &Path) -> io::Result<BTreeSet<TaskId>> {
+    let mut tasks = BTreeSet::new();
+    for entry in fs_err::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".rows")?.split_once('.')?.0.parse().ok());
+        tasks.extend(number.map(TaskId));
+    }
+    Ok(tasks)
+}
+
+fn files(stem: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let (Some(folder), Some(task)) = (stem.parent(), stem.file_name().and_then(|name| name.to_str())) else {
+        return Ok(Vec::new());
+    };
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -142,10 +168,11 @@ fn files(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".rows"));
-        if let Some(first) = name.and_then(|name| name.parse().ok()) {
-            found.push((first, path));
+        let entry = entry?;
+        let name = entry.file_name();
+        let first = name.to_str().and_then(|name| name.strip_prefix(task)?.strip_prefix('.')?.strip_suffix(".rows"));
+        if let Some(first) = first.and_then(|first| first.parse().ok()) {
+            found.push((first, entry.path()));
         }
     }
     found.sort_unstable();
@@ -172,7 +199,7 @@ fn look(path: &Path, first: u64) -> io::Result<Found> {
 mod tests {
     use super::{Part, find};
     use crate::logs::frame;
-    use domain::LogEnd;
+    use domain::{LogEnd, TaskId};
 
     fn put(path: &std::path::Path, part: &mut Part, lines: &[&str]) {
         let mut bytes = Vec::new();
@@ -188,28 +215,33 @@ mod tests {
     #[test]
     fn a_part_is_found_as_it_was_written_and_a_torn_end_is_cut() {
         let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("7");
         let mut part = Part::new(5);
-        let path = part.path(folder.path());
+        let path = part.path(&stem);
         let long = "x".repeat(20_000) + "\n";
         for _ in 0..10 {
             put(&path, &mut part, &["a\n", &long]);
         }
         let whole = std::fs::read(&path).unwrap();
-        assert_eq!(find(folder.path()).unwrap()[0].part, part);
-        assert_eq!(part.all(folder.path()).unwrap(), format!("a\n{long}").repeat(10).as_bytes());
+        assert_eq!(find(&stem).unwrap()[0].part, part);
+        assert_eq!(part.all(&stem).unwrap(), format!("a\n{long}").repeat(10).as_bytes());
         for row in 5..25 {
-            let (bytes, frames) = part.frames_at(folder.path(), row).unwrap();
+            let (bytes, frames) = part.frames_at(&stem, row).unwrap();
             let frame = frames.iter().find(|frame| (frame.first..frame.first + frame.rows).contains(&row)).unwrap();
             assert!(bytes[frame.text.clone()].starts_with(b"a\nxxx"));
         }
+        // Another log whose number begins alike.
+        put(&Part::new(0).path(&folder.path().join("70")), &mut Part::new(0), &["other\n"]);
+        assert_eq!(find(&stem).unwrap().len(), 1);
+        assert_eq!(super::tasks(folder.path()).unwrap().into_iter().collect::<Vec<_>>(), [TaskId(7), TaskId(70)]);
         let before = part.clone();
         put(&path, &mut part, &["torn\n"]);
         let longer = std::fs::read(&path).unwrap();
         for cut in whole.len()..longer.len() {
             std::fs::write(&path, &longer[..cut]).unwrap();
-            assert_eq!(find(folder.path()).unwrap()[0].part, before);
+            assert_eq!(find(&stem).unwrap()[0].part, before);
             assert_eq!(std::fs::read(&path).unwrap(), whole);
         }
-        assert_eq!(find(&folder.path().join("none")).unwrap().len(), 0);
+        assert_eq!(find(&folder.path().join("none/7")).unwrap().len(), 0);
     }
 }

@@ -159,10 +159,10 @@ fn block(log: &Log, chunk: &Chunk, opened: &Opened, row: u64) -> Result<(u64, By
 
 /// The frames of a part from a row on, some of them.
 async fn frames(log: &Arc<Log>, part: Part, row: u64) -> Result<VecDeque<(u64, Bytes)>, LogError> {
-    let folder = log.folder.clone();
+    let stem = log.stem.clone();
     blocking(log.task, move || {
-        let path = part.path(&folder);
-        let (bytes, frames) = part.frames_at(&folder, row).map_err(LogError::file(&path))?;
+        let path = part.path(&stem);
+        let (bytes, frames) = part.frames_at(&stem, row).map_err(LogError::file(&path))?;
         let bytes = Bytes::from(bytes);
         let frames = frames.into_iter().filter(|frame| frame.first + frame.rows > row);
         Ok(frames.map(|frame| (frame.first, bytes.slice(frame.text))).collect())

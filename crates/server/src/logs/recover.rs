@@ -11,12 +11,12 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 /// Finds a log; one that was never written is empty.
-pub(super) async fn recover(objects: &LogObjects, task: TaskId, folder: &Path) -> Result<State, LogError> {
+pub(super) async fn recover(objects: &LogObjects, task: TaskId, stem: &Path) -> Result<State, LogError> {
     let manifest = match objects.get(&manifest_path(task)).await? {
         Some(bytes) => Manifest::read(task, &bytes)?,
         None => Manifest::new(task, Filed::Open, Vec::new()),
     };
-    let place = folder.to_owned();
+    let place = stem.to_owned();
     let found = blocking(task, move || find(&place).map_err(LogError::file(&place))).await?;
     let (mut end, mut filed) = (manifest.log_end(), manifest.end);
     let mut chunks = manifest.chunks;
@@ -46,7 +46,7 @@ pub(super) async fn recover(objects: &LogObjects, task: TaskId, folder: &Path) -
         parts.push_back(part);
     }
     if !needless.is_empty() {
-        let place = folder.to_owned();
+        let place = stem.to_owned();
         blocking(task, move || {
             needless.iter().try_for_each(|part| {
                 let path = part.path(&place);
@@ -54,9 +54,6 @@ pub(super) async fn recover(objects: &LogObjects, task: TaskId, folder: &Path) -
             })
         })
         .await?;
-    }
-    if filed == Filed::Ended {
-        let _not_empty_or_gone = fs_err::remove_dir(folder);
     }
     Ok(State::new(chunks, parts, end, filed))
 }

@@ -96,8 +96,8 @@ async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Re
     let mut small = None;
     for (part, lines) in parts.iter().zip(kept).filter(|(part, _)| part.rows > 0) {
         let _turn = turns.packing.acquire().await.map_err(|_| LogError::Ending { task })?;
-        let (folder, part, before) = (log.folder.clone(), part.clone(), chunks.last().cloned());
-        let (chunk, object) = blocking(task, move || chunk_of(&part, lines, &folder, before.as_ref())).await?;
+        let (stem, part, before) = (log.stem.clone(), part.clone(), chunks.last().cloned());
+        let (chunk, object) = blocking(task, move || chunk_of(&part, lines, &stem, before.as_ref())).await?;
         if is_whole && object.len() <= SMALL {
             small = Some(Manifest::of_small(task, chunk, &object));
             break;
@@ -111,14 +111,11 @@ async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Re
     }
     let manifest = small.unwrap_or_else(|| Manifest::new(task, filed, chunks));
     let Some(held) = list(settings, log, manifest, &parts).await? else { return Ok(()) };
-    let folder = log.folder.clone();
+    let stem = log.stem.clone();
     blocking(task, move || {
         // What stays after a fault is found and removed by `recover`.
         for part in parts {
-            let _later = fs_err::remove_file(part.path(&folder));
-        }
-        if filed == Filed::Ended {
-            let _later = fs_err::remove_dir(&folder);
+            let _later = fs_err::remove_file(part.path(&stem));
         }
         drop(held);
         Ok(())
@@ -130,13 +127,13 @@ async fn one(settings: &LogSettings, log: &Log, turns: &Turns, work: Work) -> Re
 fn chunk_of(
     part: &Part,
     lines: Option<Arc<Lines>>,
-    folder: &std::path::Path,
+    stem: &std::path::Path,
     before: Option<&Chunk>,
 ) -> Result<(Chunk, Vec<u8>), LogError> {
-    let path = part.path(folder);
+    let path = part.path(stem);
     let packed = match lines.as_ref().and_then(|lines| lines.of(part)) {
         Some(text) => pack(text),
-        None => part.all(folder).and_then(|text| pack(&text)),
+        None => part.all(stem).and_then(|text| pack(&text)),
     };
     let packed = packed.map_err(LogError::file(&path))?;
     let chunk = Chunk {

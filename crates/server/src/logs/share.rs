@@ -61,8 +61,8 @@ impl Sharing {
 
     /// Makes true what this server knows of a log, which it holds, and tells who watches it.
     pub(super) async fn refresh(self, objects: &LogObjects, log: &Log, state: &mut State) -> Result<(), LogError> {
-        if self == Self::Shared && !is_current(log.task, &log.folder, state).await? {
-            *state = recover(objects, log.task, &log.folder).await?;
+        if self == Self::Shared && !is_current(log.task, &log.stem, state).await? {
+            *state = recover(objects, log.task, &log.stem).await?;
             let facts = state.facts();
             log.facts.send_if_modified(|known| std::mem::replace(known, facts) != facts);
         }
@@ -80,8 +80,8 @@ impl Sharing {
             return Ok(());
         }
         let is_known = match look {
-            Look::Files => has_known_files(log.task, &log.folder, &state).await?,
-            Look::All => is_current(log.task, &log.folder, &state).await?,
+            Look::Files => has_known_files(log.task, &log.stem, &state).await?,
+            Look::All => is_current(log.task, &log.stem, &state).await?,
         };
         if is_known {
             return Ok(());
@@ -102,16 +102,16 @@ fn open(folder: PathBuf) -> Result<(fs_err::File, PathBuf), LogError> {
 
 /// Whether the files are those that are known, as long as they are known: rows make one longer, sealing takes them away. Without any it is the list of chunks
 /// that tells.
-pub(super) async fn is_current(task: TaskId, folder: &Path, state: &State) -> Result<bool, LogError> {
+pub(super) async fn is_current(task: TaskId, stem: &Path, state: &State) -> Result<bool, LogError> {
     if state.parts.is_empty() {
         return Ok(state.filed == Filed::Ended);
     }
-    has_known_files(task, folder, state).await
+    has_known_files(task, stem, state).await
 }
 
 /// Whether the files are those that are known, none among them.
-async fn has_known_files(task: TaskId, folder: &Path, state: &State) -> Result<bool, LogError> {
-    let place = folder.to_owned();
+async fn has_known_files(task: TaskId, stem: &Path, state: &State) -> Result<bool, LogError> {
+    let place = stem.to_owned();
     let found = blocking(task, move || sizes(&place).map_err(LogError::file(&place))).await?;
     Ok(state.parts.iter().map(Part::size).eq(found))
 }

@@ -6,6 +6,7 @@ use super::log::{Due, Log, LogFacts, State};
 use super::manifest::Filed;
 use super::new::NewRows;
 use super::objects::{LogObjects, manifest_path, spread};
+use super::part;
 use super::read::{LogPage, LogText, Pieces, page, tail};
 use super::recover::{blocking, recover};
 use super::seal::{Turns, seal};
@@ -140,7 +141,7 @@ impl LogStore {
         let shares = Arc::clone(&self.0.shares);
         let writing = Arc::clone(&log);
         let (due, rows) = blocking(task, move || {
-            let done = state.add((task, &writing.folder), &shares, &rows, known);
+            let done = state.add((task, &writing.stem), &shares, &rows, known);
             drop(held);
             let facts = state.facts();
             writing.facts.send_if_modified(|known| std::mem::replace(known, facts) != facts);
@@ -264,12 +265,8 @@ impl LogStore {
 
     /// Removes the parts of a log and the list of its chunks: without these there is no log.
     async fn forget(&self, task: TaskId) -> Result<(), LogError> {
-        let folder = self.folder(task);
-        blocking(task, move || match fs_err::remove_dir_all(&folder) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LogError::File { path: folder, source }),
-            _ => Ok(()),
-        })
-        .await?;
+        let stem = self.stem(task);
+        blocking(task, move || part::remove(&stem).map_err(LogError::file(&stem))).await?;
         self.0.settings.objects.remove(&manifest_path(task)).await
     }
 
@@ -334,19 +331,19 @@ impl LogStore {
     }
 
     async fn find(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
-        let folder = self.folder(task);
+        let stem = self.stem(task);
         let state = {
             // Others do not write while what a crash left is cut off.
             let _held = self.0.settings.hold(task).await?;
-            recover(&self.0.settings.objects, task, &folder).await?
+            recover(&self.0.settings.objects, task, &stem).await?
         };
         let facts = watch::Sender::new(state.facts());
         let (state, sealing) = (Arc::new(tokio::sync::Mutex::new(state)), tokio::sync::Mutex::default());
-        Ok(Arc::new(Log { task, folder, state, sealing, facts }))
+        Ok(Arc::new(Log { task, stem, state, sealing, facts }))
     }
 
-    /// Where the parts of a log lie.
-    fn folder(&self, task: TaskId) -> PathBuf {
+    /// What the paths of a log's parts begin with.
+    fn stem(&self, task: TaskId) -> PathBuf {
         self.0.settings.folder.join(spread(task)).join(task.to_string())
     }
 }
@@ -409,11 +406,7 @@ fn tasks(folder: &Path) -> io::Result<Vec<TaskId>> {
         if !spread.file_type()?.is_dir() {
             continue;
         }
-        for entry in fs_err::read_dir(spread.path())? {
-            if let Some(task) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
-                tasks.push(TaskId(task));
-            }
-        }
+        tasks.extend(part::tasks(&spread.path())?);
     }
     Ok(tasks)
 }
