@@ -2,7 +2,7 @@
 //!
 //! Root: one sparse ext4 image per job, without journal, loop-mounted. Its size and inode count are the limit, exactly.
 //! After a job that wrote much it is thrown away as one file; after one that wrote next to nothing it is emptied, counted, and
-//! serves the next. Everybody else, and root where there
+//! serves the next, by way of the fork server where that has another process (`returns`). Everybody else, and root where there
 //! are no loop devices or no `mkfs.ext4`: a directory and a watcher ([`Watch`]).
 //!
 //! Who calls what, in which process:
