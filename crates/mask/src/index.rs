@@ -4,10 +4,14 @@
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, MatchKind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Only so many bytes of a needle go into the automaton, whose size is a multiple of theirs; the rest is compared.
 const AUTOMATON_BYTES: usize = 2048;
+
+/// An automaton is built after so many comparisons. To build a small one costs as much as some ten thousand.
+const COMPARED: usize = 8192;
 
 /// A set of needles of one length class, ready to search. Immutable.
 #[derive(Debug)]
@@ -15,8 +19,10 @@ pub(crate) struct Segment {
     filter: Filter,
     /// Sorted, without duplicates.
     needles: Vec<Arc<[u8]>>,
-    /// Built when the filter first suspects something: many a job never shows a secret.
+    /// Built when the filter suspects something often: many a job never shows a secret, and to compare a few times costs less.
     automaton: OnceLock<Option<NFA>>,
+    /// How many needles were compared since without it.
+    compared: AtomicUsize,
     longest: usize,
     first_bytes: [bool; 256],
 }
@@ -35,6 +41,7 @@ impl Segment {
         Self {
             filter: Filter::new(class, &needles),
             automaton: OnceLock::new(),
+            compared: AtomicUsize::new(0),
             longest: needles.iter().map(|needle| needle.len()).max().unwrap_or(0),
             first_bytes,
             needles,
@@ -53,7 +60,14 @@ impl Segment {
         &self.needles
     }
 
-    fn automaton(&self) -> Option<&NFA> {
+    /// The automaton, where it is worth what it costs to build; `None` where it would be too large, too.
+    fn automaton(&self, suspect: &Suspect) -> Option<&NFA> {
+        if self.automaton.get().is_none() {
+            let comparisons = (suspect.past - suspect.from) * self.needles.len();
+            if self.compared.fetch_add(comparisons, Ordering::Relaxed) < COMPARED {
+                return None;
+            }
+        }
         let build = || {
             let heads = self.needles.iter().map(|needle| &needle[..needle.len().min(AUTOMATON_BYTES)]);
             NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(heads).ok()
@@ -65,7 +79,7 @@ impl Segment {
     pub(crate) fn find(&self, text: &[u8], spans: &mut Vec<Span>) {
         let mut at = 0;
         while let Some(suspect) = self.filter.next(text, at) {
-            at = match self.automaton() {
+            at = match self.automaton(&suspect) {
                 Some(automaton) => self.walk(automaton, text, at.max(suspect.from), suspect.past, spans),
                 None => self.compare(text, at.max(suspect.from), suspect.past, spans),
             };

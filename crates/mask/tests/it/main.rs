@@ -102,7 +102,9 @@ proptest! {
         let masked = stream(&masker, text.as_bytes(), &splits);
         prop_assert_eq!(&*masker.mask_text(&text), masked.as_str());
         for secret in &secrets { prop_assert!(!masked.contains(secret.as_str())); }
-        prop_assert_eq!(masked, naive(&secrets, &text));
+        prop_assert_eq!(&masked, &naive(&secrets, &text));
+        // What is suspected often is looked for in another way.
+        for _ in 0..40 { prop_assert_eq!(&*masker.mask_text(&text), masked.as_str()); }
     }
 
     #[test]
