@@ -11,6 +11,7 @@ mod changes;
 mod colour;
 mod fault;
 mod fill;
+mod forge;
 mod guard;
 mod job;
 mod links;

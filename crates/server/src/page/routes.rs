@@ -1,7 +1,7 @@
 //! Which page is where.
 
 use super::links::Links;
-use super::{actions, assets, changes, fault, guard, job, live, login, queue, raw, run, runners, runs, start};
+use super::{actions, assets, changes, fault, forge, guard, job, live, login, queue, raw, run, runners, runs, start};
 use crate::plane::Plane;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path};
@@ -38,6 +38,12 @@ pub fn routes(plane: Plane) -> Router {
         .route("/{owner}/{name}/runs/{run}/jobs/{job}/rows", get(job::rows))
         .route("/{owner}/{name}/runs/{run}/jobs/{job}/events", get(live::events))
         .route("/{owner}/{name}/runs/{run}/jobs/{job}/log.txt", get(raw::text))
+        .route("/{owner}/{name}/actions", get(forge::actions))
+        .route("/{owner}/{name}/actions/workflows/{file}", get(forge::workflow))
+        .route("/{owner}/{name}/actions/runs/{run}", get(forge::run))
+        .route("/{owner}/{name}/actions/runs/{run}/attempts/{attempt}", get(forge::attempt))
+        .route("/{owner}/{name}/actions/runs/{run}/job/{job}", get(forge::job))
+        .route("/{owner}/{name}/actions/runs/{run}/jobs/{job}", get(forge::job))
         .fallback(fault::nowhere)
         .method_not_allowed_fallback(fault::nowhere)
         .layer(DefaultBodyLimit::max(FORM))

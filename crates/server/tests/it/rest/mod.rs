@@ -2,6 +2,7 @@
 
 mod access;
 mod bad;
+mod outside;
 mod rights;
 mod runs;
 mod table;
