@@ -5,10 +5,10 @@
 use super::QueueHandle;
 use crate::run::Advancer;
 use domain::RunnerId;
-use domain::control::{JobNumber, ProjectId, RunId, RunPhase};
+use domain::control::{JobNumber, ProjectId, RunId, RunPhase, TokenId, TokenPhase};
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
-use store::{By, Change, Changes, Store, StoreError};
+use store::{By, Change, Changes, Store, StoreError, TokenKind};
 use tokio::sync::watch;
 
 /// News that comes within this time is looked at together.
@@ -33,6 +33,7 @@ struct Look {
     runs: BTreeSet<RunId>,
     runners: BTreeSet<RunnerId>,
     projects: BTreeSet<ProjectId>,
+    tokens: BTreeSet<TokenId>,
     all: All,
 }
 
@@ -98,6 +99,14 @@ impl Follower {
                 Ok(found) => self.queue.runner(found),
                 Err(StoreError::Missing { .. }) => self.queue.runner_gone(*runner),
                 Err(error) => return Err(error),
+            }
+        }
+        for token in &look.tokens {
+            // A runner's key was taken back: its open questions end (`security` R10).
+            if let Some((TokenKind::Runner, found)) = self.store.token_by_id(*token).await?
+                && let (Some(runner), TokenPhase::Dead { .. }) = (found.runner, found.phase)
+            {
+                self.queue.flush(runner);
             }
         }
         for run in &look.runs {
@@ -169,7 +178,7 @@ impl Look {
             }
             Change::Runner(runner) => drop(self.runners.insert(runner)),
             Change::Project(project) => drop(self.projects.insert(project)),
-            Change::Token(_) => {}
+            Change::Token(token) => drop(self.tokens.insert(token)),
             Change::Missed => self.all = All::Yes,
         }
     }

@@ -195,3 +195,7 @@ async fn new_key(
 fn named(runner: &StoredRunner) -> String {
     format!("runner {} ({})", runner.id, runner.name)
 }
+    if grace.is_zero() {
+        // A question that is open with the old one ends.
+        plane.queue.flush(runner.id);
+    }

@@ -61,7 +61,8 @@ impl Runners {
         let given = outcome.within(wait, || self.plane.queue.flush(runner.id)).await;
         open.is_answered = true;
         // Its key may have been taken back while the question was open (`security` R10).
-        if !given.is_empty()
+        let ended_early = asked.elapsed() < wait;
+        if (!given.is_empty() || ended_early)
             && asked.elapsed() >= BELIEVED
             && let Err(refusal) = Box::pin(self.anew(&caller)).await
         {

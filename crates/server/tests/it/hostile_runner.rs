@@ -452,8 +452,10 @@ async fn a_question_that_was_open_when_its_key_was_taken_back_gets_nothing() {
     let runners = world.server.plane.store.runners(None).await.unwrap();
     let id = runners.iter().find(|runner| runner.uuid == hand.key.uuid).unwrap().id;
     let url = format!("http://{}/api/v1/admin/actions/runners/{id}/key", world.server.address);
-    let next = http().post(url).bearer_auth(token.expose()).body(r#"{"grace_s":0}"#).send().await.unwrap();
+    // With a grace the question stays open, also when the grace is over.
+    let next = http().post(url).bearer_auth(token.expose()).body(r#"{"grace_s":1}"#).send().await.unwrap();
     let next: serde_json::Value = serde_json::from_str(&next.text().await.unwrap()).unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     let run = world.dispatch("w.yml").await;
     let (code, _) = refusal(asked.await.unwrap());
     assert_eq!(code, Code::Unauthenticated);
@@ -466,5 +468,36 @@ async fn a_question_that_was_open_when_its_key_was_taken_back_gets_nothing() {
     let id = hand.take().await.id;
     hand.end(id, Conclusion::Success, &[]).await;
     assert_eq!(world.finished(&run).await, Conclusion::Success);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_ends_when_its_key_is_taken_back() {
+    let world = world().await;
+    let plane = &world.server.plane;
+    let token = world.server.first_token.clone().unwrap();
+    let base = format!("http://{}/api/v1", world.server.address);
+    for way in ["revoked", "rotated", "removed"] {
+        let hand = world.runner(&["none"]).await;
+        let held = hand.client.held(Duration::from_secs(40));
+        let fetch = protocol::Fetch { version: domain::TasksVersion::UNKNOWN, want: protocol::Want::One, key: None };
+        let key = hand.key.clone();
+        let asked = tokio::spawn(async move { held.fetch(&key, fetch).await });
+        // Longer than a key is believed.
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert!(!asked.is_finished(), "{way}: nothing is there to be given");
+        let runners = plane.store.runners(None).await.unwrap();
+        let id = runners.iter().find(|runner| runner.uuid == hand.key.uuid).unwrap().id;
+        let keys = plane.store.tokens(store::TokenKind::Runner).await.unwrap();
+        let key = keys.iter().find(|key| key.runner == Some(id)).unwrap().id;
+        let request = match way {
+            "revoked" => http().delete(format!("{base}/tokens/{key}")),
+            "rotated" => http().post(format!("{base}/admin/actions/runners/{id}/key")).body(r#"{"grace_s":0}"#),
+            _ => http().delete(format!("{base}/admin/actions/runners/{id}")),
+        };
+        assert!(request.bearer_auth(token.expose()).send().await.unwrap().status().is_success(), "{way}");
+        let answer = tokio::time::timeout(Duration::from_secs(5), asked).await.expect(way).unwrap();
+        assert_eq!(refusal(answer).0, Code::Unauthenticated, "{way}");
+    }
     world.server.stop().await;
 }
