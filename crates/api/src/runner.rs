@@ -119,7 +119,7 @@ impl std::fmt::Debug for RegistrationToken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRunnerKey {
-    /// So many seconds its present key opens still; a day where it is not said.
+    /// So many seconds its present key opens still; a day where it is not said, 30 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_s: Option<u64>,
 }

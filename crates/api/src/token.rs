@@ -224,7 +224,7 @@ pub struct NewToken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateToken {
-    /// So many seconds the old one opens still; a day where it is not said.
+    /// So many seconds the old one opens still; a day where it is not said, 30 at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_s: Option<u64>,
 }

@@ -21,7 +21,18 @@ use std::time::Duration;
 use store::StoredRunner;
 
 /// A rotated key opens so long still where nothing is said (`security` R9).
-pub(super) const GRACE: Duration = Duration::from_hours(24);
+const GRACE: Duration = Duration::from_hours(24);
+/// And so long at most.
+const LONGEST_GRACE: Duration = Duration::from_hours(30 * 24);
+
+/// How long what is rotated opens still.
+pub(super) fn grace(seconds: Option<u64>) -> Result<Duration, RestFault> {
+    let grace = seconds.map_or(GRACE, Duration::from_secs);
+    if grace > LONGEST_GRACE {
+        return Err(RestFault::invalid("a grace is 30 days at most").fix("0 is none at all"));
+    }
+    Ok(grace)
+}
 
 pub(super) fn routes() -> Vec<Route> {
     let (read, write) = (Right::ReadRunners, Right::WriteRunners);
@@ -185,17 +196,17 @@ async fn new_key(
 ) -> Result<Response, RestFault> {
     let runner = one(&plane, &caller, &Path(params)).await?;
     let key = TokenUse::Runner.text(keys::random().map_err(|error| RestFault::inner(&error))?);
-    let grace = order.grace_s.map_or(GRACE, Duration::from_secs);
+    let grace = grace(order.grace_s)?;
     let audit = caller.actor.did("runner.key", named(&runner), serde_json::json!({"grace_s": grace.as_secs()}));
     plane.store.rotate_key(runner.id, plane.keys.hash(&key), grace, plane.now(), &audit).await?;
     let made = api::RunnerKey { id: runner.id.0, uuid: runner.uuid.0.clone(), token: key.expose().to_owned() };
+    if grace.is_zero() {
+        // A question that is open with the old one ends.
+        plane.queue.flush(runner.id);
+    }
     Ok(reply::created(&made))
 }
 
 fn named(runner: &StoredRunner) -> String {
     format!("runner {} ({})", runner.id, runner.name)
 }
-    if grace.is_zero() {
-        // A question that is open with the old one ends.
-        plane.queue.flush(runner.id);
-    }

@@ -7,7 +7,7 @@ use super::guard::Need;
 use super::query::Query;
 use super::reply;
 use super::route::{Route, delete, get, post};
-use super::runners::GRACE;
+use super::runners::grace;
 use super::runs::{Params, number};
 use super::shape;
 use crate::access::{
@@ -166,7 +166,7 @@ async fn rotated(
     Body(order): Body<api::RotateToken>,
 ) -> Result<Response, RestFault> {
     let id = TokenId(number(&params, "token")?);
-    let grace = order.grace_s.map_or(GRACE, Duration::from_secs);
+    let grace = grace(order.grace_s)?;
     let made = rotate(&plane, &caller.person, &caller.actor, id, grace).await?;
     let kind = plane.store.token_by_id(made.stored.id).await?.map_or(TokenKind::User, |(kind, _)| kind);
     Ok(reply::created(&made_shape(&plane, kind, &made).await?))
