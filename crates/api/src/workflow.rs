@@ -69,9 +69,16 @@ pub struct Dispatch {
     #[serde(default, rename = "ref")]
     pub reference: String,
     /// What `inputs` it is given; texts, numbers and booleans.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "none_is_empty")]
     #[schema(value_type = Object)]
     pub inputs: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Programs in Go write a map that was never made as `null`.
+fn none_is_empty<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<serde_json::Map<String, serde_json::Value>, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// The run that a dispatch made.

@@ -43,6 +43,10 @@ impl<T: DeserializeOwned> FromRequest<Plane> for Body<T> {
             return form(&text);
         }
         let text: &[u8] = if text.iter().all(u8::is_ascii_whitespace) { b"{}" } else { &text };
+        // A list would be taken for the values of a shape in their order.
+        if text.trim_ascii_start().starts_with(b"[") {
+            return Err(RestFault::invalid("the body is not in its shape: it is a list, and no object"));
+        }
         serde_json::from_slice(text).map(Self).map_err(|error| read_fault(&error))
     }
 }

@@ -121,6 +121,9 @@ async fn dispatch(
     Body(order): Body<api::Dispatch>,
 ) -> Result<Response, RestFault> {
     let project = caller.project()?;
+    if let Some((name, _)) = order.inputs.iter().find(|(_, value)| value.is_object() || value.is_array()) {
+        return Err(RestFault::invalid(format!("the input '{name}' must be a text, a number, true or false")));
+    }
     if order.reference.is_empty() {
         return Err(RestFault::invalid("ref is required parameter").fix("send `{\"ref\": \"main\"}`"));
     }
