@@ -57,7 +57,7 @@ pub struct Repository {
     /// Where people see it.
     #[serde(default)]
     pub html_url: String,
-    /// Where its git repository is.
+    /// Where it is cloned from: this server.
     #[serde(default)]
     pub clone_url: String,
     /// The branch whose workflows are listed; empty while it is not known.

@@ -21,7 +21,7 @@ pub(in crate::rest) fn repository(site: &str, project: &Project, default_branch:
         private: true,
         url: format!("{site}/api/v1/repos/{name}"),
         html_url: format!("{site}/{name}"),
-        clone_url: project.git.clone(),
+        clone_url: format!("{site}/{name}.git"),
         default_branch: default_branch.to_owned(),
         full_name: name,
     }

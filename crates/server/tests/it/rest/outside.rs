@@ -32,6 +32,7 @@ async fn what_is_said_to_be_a_page_is_one() {
     let jobs = read(&rest, &format!("{base}/actions/runs/{id}/jobs")).await;
     let workflow = read(&rest, &format!("{base}/actions/workflows/w.yml")).await;
     let site = rest.world.server.plane.site.url.clone();
+    assert_eq!(text(&run, "/repository/clone_url"), format!("{site}/lab/p.git"));
     let job = text(&jobs, "/jobs/0/html_url");
     let pages = [
         (text(&run, "/repository/html_url").to_owned(), "/lab/p".to_owned()),
