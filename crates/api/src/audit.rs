@@ -23,7 +23,8 @@ pub struct AuditEntry {
     /// To what: `runner 5 (build-1)`.
     pub object: String,
     /// What else there is to say.
-    #[schema(value_type = Object)]
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     pub detail: serde_json::Value,
 }
 

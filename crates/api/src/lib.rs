@@ -13,6 +13,7 @@ mod job;
 mod page;
 mod place;
 mod project;
+mod query;
 mod queue;
 mod run;
 mod runner;
@@ -31,7 +32,10 @@ pub use holding::{CreateVariable, Secret, SetSecret, UpdateVariable, Variable};
 pub use job::{Job, JobList, Step, Task, TaskList};
 pub use page::{Page, PageQuery};
 pub use place::{InvalidPlace, Place, ProjectName};
-pub use project::{Hook, MadeHook, NewProject, Project, ProjectForge, ProjectList, Readers, SetForge, SetReaders};
+pub use project::{
+    Heard, Hook, MadeHook, NewProject, Project, ProjectForge, ProjectList, Readers, SetForge, SetReaders,
+};
+pub use query::{ArtifactQuery, DispatchQuery, JobQuery, LogQuery, RunnerQuery, TokenQuery};
 pub use queue::{Estimate, Position, Queue, QueuedJob, ReasonCount, Why};
 pub use run::{Run, RunList, RunQuery};
 pub use runner::{Admission, EditRunner, NewRunnerKey, RegistrationToken, Runner, RunnerKey, RunnerLabel, RunnerList};

@@ -93,6 +93,13 @@ pub struct Hook {
     pub secret_made_at: Option<Timestamp>,
 }
 
+/// What a forge is told that sent a push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Heard {
+    /// What is done now.
+    pub message: String,
+}
+
 /// A webhook with a new secret. It is said once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MadeHook {

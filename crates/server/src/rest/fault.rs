@@ -73,6 +73,12 @@ impl RestFault {
     }
 }
 
+/// A refusal in the shape of REST, for rooms with routes of their own below its path.
+pub(crate) fn refusal(status: StatusCode, message: &str, fix: Option<&str>) -> Response {
+    let fault = Fault { message: message.to_owned(), url: DESCRIBED.to_owned(), fix: fix.map(str::to_owned) };
+    reply::json(status, &fault)
+}
+
 impl IntoResponse for RestFault {
     fn into_response(self) -> Response {
         let Self { status, message, fix, again } = self;

@@ -27,6 +27,8 @@ pub(super) enum Need {
     Own(Right),
     /// A right over the whole instance.
     Everywhere(Right),
+    /// No token, but a signature with the secret of the project's hook.
+    Signature,
 }
 
 impl Need {
@@ -38,6 +40,7 @@ impl Need {
             Self::Here(right) => format!("Needs {right} there."),
             Self::Own(right) => format!("Needs {right} in the token's own scope."),
             Self::Everywhere(right) => format!("Needs {right} on the whole instance."),
+            Self::Signature => "Needs a signature with the secret of the project's hook.".to_owned(),
         }
     }
 }
@@ -79,7 +82,7 @@ async fn caller(
     let place = place(plane, &person, path, param).await?;
     let reach = place.reach();
     match need {
-        Need::Nothing | Need::Token => {}
+        Need::Nothing | Need::Token | Need::Signature => {}
         Need::Here(right) => person.check(right, reach, place.what(), &place.to_string())?,
         Need::Everywhere(right) => person.check(right, Reach::Instance, "instance", "instance")?,
         Need::Own(right) if person.rights.hold(right) => {}

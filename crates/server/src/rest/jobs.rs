@@ -10,7 +10,7 @@ use super::runs::{Params, attempt, job_standings, number, run_of};
 use super::shape::{Known, detail, job_status};
 use crate::access::Reach;
 use crate::plane::Plane;
-use api::{Page, PageQuery, Right, Status};
+use api::{JobQuery, Page, PageQuery, Right, Status};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::control::{AttemptNumber, JobNumber};
@@ -21,8 +21,8 @@ use store::{JobFilter, ListOrder, StoredJob, StoredRun};
 pub(super) fn routes() -> Vec<Route> {
     let read = Right::ReadRuns;
     let list = |path| {
-        let about = "List jobs of all runs, the oldest first; `status` narrows it";
-        get(path, read, about).query::<PageQuery>().gives::<api::JobList>(200).by(list)
+        let about = "List jobs of all runs, the oldest first";
+        get(path, read, about).query::<JobQuery>().query::<PageQuery>().gives::<api::JobList>(200).by(list)
     };
     vec![
         list("/admin/actions/jobs"),
@@ -30,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         list("/orgs/{org}/actions/jobs"),
         list("/repos/{owner}/{repo}/actions/jobs"),
         get("/repos/{owner}/{repo}/actions/runs/{run}/jobs", read, "List the jobs of a run's newest try")
+            .query::<JobQuery>()
             .query::<PageQuery>()
             .gives::<api::JobList>(200)
             .by(list_of_run),
@@ -38,6 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
             read,
             "List the jobs of a try of a run",
         )
+        .query::<JobQuery>()
         .query::<PageQuery>()
         .gives::<api::JobList>(200)
         .by(list_of_attempt),
@@ -76,12 +78,29 @@ async fn list(State(plane): State<Plane>, caller: Caller, query: Query) -> Resul
     let mut filter = filter(&caller.place);
     filter.standings = standings;
     let total = plane.store.count_jobs(&filter).await?;
-    filter.order = ListOrder::Oldest;
+    filter.order = order(&query)?;
     filter.offset = u32::try_from(page.skip()).unwrap_or(u32::MAX);
     filter.limit = page.size;
     let jobs = shapes(&plane, &caller, &plane.store.jobs_list(&filter).await?).await?;
     let list = api::JobList { jobs, total_count: total.cast_signed() };
     Ok(reply::page(&list, total, page, &plane.site.url, &query.uri))
+}
+
+/// In which order jobs are wanted, in Gitea's words and with its refusals.
+fn order(query: &Query) -> Result<ListOrder, RestFault> {
+    let Some(sort) = query.one("sort") else { return Ok(ListOrder::Oldest) };
+    let order = match query.one("order") {
+        None | Some("asc") => ListOrder::Oldest,
+        Some("desc") => ListOrder::Newest,
+        Some(other) => {
+            return Err(RestFault::invalid(format!("Invalid sort order: \"{other}\"")).fix("there are asc, desc"));
+        }
+    };
+    if sort == "id" {
+        Ok(order)
+    } else {
+        Err(RestFault::invalid(format!("Invalid sort mode: \"{sort}\"")).fix("there is id"))
+    }
 }
 
 /// The jobs of a place.
@@ -132,6 +151,9 @@ async fn of_attempt(
     }
     if !standings.is_empty() {
         jobs.retain(|job| standings.contains(&job.phase.standing()));
+    }
+    if order(query)? == ListOrder::Newest {
+        jobs.reverse();
     }
     let (page, total) = (query.page(), jobs.len() as u64);
     let jobs = shapes(plane, caller, &page.of(jobs)).await?;

@@ -10,7 +10,7 @@ use super::runs::{Params, run_of};
 use crate::logs::LogText;
 use crate::plane::Plane;
 use crate::task::newest_task;
-use api::{PageQuery, Right};
+use api::{ArtifactQuery, LogQuery, PageQuery, Right};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -31,14 +31,12 @@ const ROWS: u64 = 10_000;
 pub(super) fn routes() -> Vec<Route> {
     let read = Right::ReadRuns;
     vec![
-        get(
-            "/repos/{owner}/{repo}/actions/jobs/{job}/logs",
-            read,
-            "The log of a job's newest task; with `follow=true` (ours) until the job is over",
-        )
-        .gives_text(200)
-        .by(log),
+        get("/repos/{owner}/{repo}/actions/jobs/{job}/logs", read, "The log of a job's newest task")
+            .query::<LogQuery>()
+            .gives_text(200)
+            .by(log),
         get("/repos/{owner}/{repo}/actions/artifacts", read, "List artifacts: there are none yet")
+            .query::<ArtifactQuery>()
             .query::<PageQuery>()
             .gives::<api::ArtifactList>(200)
             .by(artifacts),
@@ -47,6 +45,7 @@ pub(super) fn routes() -> Vec<Route> {
             read,
             "List the artifacts of a run: there are none yet",
         )
+        .query::<ArtifactQuery>()
         .query::<PageQuery>()
         .gives::<api::ArtifactList>(200)
         .by(artifacts_of_run),

@@ -28,5 +28,6 @@ mod shape;
 mod tokens;
 mod workflows;
 
+pub(crate) use fault::refusal;
 pub use openapi::openapi;
 pub use router::router;

@@ -1,6 +1,7 @@
 //! The description of the API, from the same table as its routes. Called by its route, and by the test that compares it with `docs/openapi.json`.
 
-use super::route::{Gives, Route};
+use super::guard::Need;
+use super::route::{Gives, Route, post};
 use super::router::{BASE, table};
 use api::Fault;
 use std::sync::OnceLock;
@@ -27,7 +28,7 @@ fn document() -> OpenApi {
     let mut paths = PathsBuilder::new();
     let mut components = ComponentsBuilder::new();
     components = components.schema(Fault::name(), Fault::schema());
-    for route in table() {
+    for route in table().into_iter().chain(elsewhere()) {
         for (name, schema) in &route.schemas {
             components = components.schema(name, schema.clone());
         }
@@ -55,6 +56,13 @@ fn document() -> OpenApi {
         .paths(paths)
         .components(Some(components.build()))
         .build()
+}
+
+/// Routes below the same path that other rooms answer.
+fn elsewhere() -> Vec<Route> {
+    let about = "Hear of a push, as Gitea, Forgejo and GitHub send it: the project's refs are looked at (ours)";
+    // `watch` answers it: it needs no more of the plane than the hints.
+    vec![post("/repos/{owner}/{repo}/hooks/push", Need::Signature, about).gives::<api::Heard>(202).by(async || ())]
 }
 
 fn operation(route: &Route) -> utoipa::openapi::path::Operation {
@@ -100,7 +108,7 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
         .description("It did nothing, and says why")
         .content("application/json", ContentBuilder::new().schema(Some(fault)).build());
     operation = operation.response("default", fault.build());
-    if route.need == super::guard::Need::Nothing {
+    if matches!(route.need, Need::Nothing | Need::Signature) {
         return operation.build();
     }
     operation

@@ -11,7 +11,7 @@ use super::shape;
 use crate::access::{TokenView, current_registration};
 use crate::keys;
 use crate::plane::Plane;
-use api::{PageQuery, Right};
+use api::{PageQuery, Right, RunnerQuery};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -70,7 +70,8 @@ pub(super) fn routes() -> Vec<Route> {
     ];
     for [all, one, drained, key, token] in places {
         routes.extend([
-            get(all, read, "List runners; `disabled` narrows it")
+            get(all, read, "List runners")
+                .query::<RunnerQuery>()
                 .query::<PageQuery>()
                 .gives::<api::RunnerList>(200)
                 .by(list),
@@ -199,11 +200,11 @@ async fn new_key(
     let grace = grace(order.grace_s)?;
     let audit = caller.actor.did("runner.key", named(&runner), serde_json::json!({"grace_s": grace.as_secs()}));
     plane.store.rotate_key(runner.id, plane.keys.hash(&key), grace, plane.now(), &audit).await?;
-    let made = api::RunnerKey { id: runner.id.0, uuid: runner.uuid.0.clone(), token: key.expose().to_owned() };
     if grace.is_zero() {
         // A question that is open with the old one ends.
         plane.queue.flush(runner.id);
     }
+    let made = api::RunnerKey { id: runner.id.0, uuid: runner.uuid.0.clone(), token: key.expose().to_owned() };
     Ok(reply::created(&made))
 }
 

@@ -15,7 +15,7 @@ use crate::access::{
     reach_of, revoke, rotate, sound_label,
 };
 use crate::plane::Plane;
-use api::{PageQuery, Place, Right};
+use api::{PageQuery, Place, Right, TokenQuery};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::control::{TokenId, Uses};
@@ -26,14 +26,11 @@ use store::{StoreError, TokenKind};
 pub(super) fn routes() -> Vec<Route> {
     let own = Need::Own(Right::WriteTokens);
     vec![
-        get(
-            "/tokens",
-            own,
-            "List tokens of a `kind` (user, registration, runner, session) within the token's scope (ours)",
-        )
-        .query::<PageQuery>()
-        .gives::<api::TokenList>(200)
-        .by(list),
+        get("/tokens", own, "List tokens of a kind within the token's scope (ours)")
+            .query::<TokenQuery>()
+            .query::<PageQuery>()
+            .gives::<api::TokenList>(200)
+            .by(list),
         post(
             "/tokens",
             Need::Token,

@@ -10,7 +10,7 @@ use super::runs::Params;
 use super::shape;
 use crate::event::{self, WorkflowFile};
 use crate::plane::Plane;
-use api::Right;
+use api::{DispatchQuery, Right};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -31,15 +31,12 @@ pub(super) fn routes() -> Vec<Route> {
         put("/repos/{owner}/{repo}/actions/workflows/{workflow}/disable", write, "Let no event start a workflow")
             .gives_nothing(204)
             .by(disable),
-        post(
-            "/repos/{owner}/{repo}/actions/workflows/{workflow}/dispatches",
-            write,
-            "Start a workflow by hand; with `return_run_details=true` the answer is its run",
-        )
-        .takes::<api::Dispatch>()
-        .gives_nothing(204)
-        .gives::<api::RunDetails>(200)
-        .by(dispatch),
+        post("/repos/{owner}/{repo}/actions/workflows/{workflow}/dispatches", write, "Start a workflow by hand")
+            .query::<DispatchQuery>()
+            .takes::<api::Dispatch>()
+            .gives_nothing(204)
+            .gives::<api::RunDetails>(200)
+            .by(dispatch),
     ]
 }
 
@@ -121,11 +118,11 @@ async fn dispatch(
     Body(order): Body<api::Dispatch>,
 ) -> Result<Response, RestFault> {
     let project = caller.project()?;
-    if let Some((name, _)) = order.inputs.iter().find(|(_, value)| value.is_object() || value.is_array()) {
-        return Err(RestFault::invalid(format!("the input '{name}' must be a text, a number, true or false")));
-    }
     if order.reference.is_empty() {
         return Err(RestFault::invalid("ref is required parameter").fix("send `{\"ref\": \"main\"}`"));
+    }
+    if let Some((name, _)) = order.inputs.iter().find(|(_, value)| value.is_object() || value.is_array()) {
+        return Err(RestFault::invalid(format!("the input '{name}' must be a text, a number, true or false")));
     }
     let wanted = params.get("workflow").map(String::as_str).unwrap_or_default();
     let run = event::dispatch(&plane, project, wanted, &order.reference, order.inputs, &caller.person.name).await?;

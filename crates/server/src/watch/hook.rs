@@ -3,6 +3,7 @@
 
 use super::watcher::Hints;
 use crate::plane::{Plane, Site};
+use crate::rest::refusal;
 use crate::told::HookSeed;
 use aws_lc_rs::{constant_time, hmac};
 use axum::Router;
@@ -29,7 +30,10 @@ pub fn hook_address(site: &Site, project: &Project) -> String {
 
 /// The route.
 pub fn hook_routes(plane: Plane, hints: Hints) -> Router {
-    Router::new().route("/api/v1/repos/{owner}/{name}/hooks/push", post(pushed)).with_state((plane, hints))
+    let other = async || refusal(StatusCode::METHOD_NOT_ALLOWED, "forges send pushes with POST", None);
+    Router::new()
+        .route("/api/v1/repos/{owner}/{name}/hooks/push", post(pushed).fallback(other))
+        .with_state((plane, hints))
 }
 
 async fn pushed(
@@ -40,15 +44,16 @@ async fn pushed(
 ) -> Response {
     // The same answer for a project that is not there and a signature that is wrong: nobody learns names here.
     let refused = || {
-        answer(
+        refusal(
             StatusCode::UNAUTHORIZED,
-            "no signature of this project's hook secret; `ekiden project hook OWNER/NAME` shows the address and makes a secret",
+            "no signature of this project's hook secret",
+            Some("`ekiden project hook OWNER/NAME` shows the address and makes a secret"),
         )
     };
     let project = match plane.store.project(&owner, &name).await {
         Ok(project) => project,
         Err(StoreError::Missing { .. }) => return refused(),
-        Err(_) => return answer(StatusCode::SERVICE_UNAVAILABLE, "the server cannot read its database now"),
+        Err(_) => return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server cannot read its database now", None),
     };
     let Some(secret) = HookSeed::of(&project).and_then(|seed| seed.secret(&plane.keys)) else { return refused() };
     let signatures: Vec<_> = HEADERS.iter().filter_map(|name| headers.get(*name)).collect();
@@ -63,7 +68,8 @@ async fn pushed(
         return refused();
     }
     hints.look(project.id);
-    answer(StatusCode::ACCEPTED, "the project's refs are looked at now")
+    let heard = json!(api::Heard { message: "the project's refs are looked at now".to_owned() });
+    (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], heard.to_string()).into_response()
 }
 
 /// The HMAC-SHA256 of a body. Nothing of the body is kept: what moved is not read from it.
@@ -73,11 +79,11 @@ async fn signed(secret: &Secret, body: Body) -> Result<hmac::Tag, Response> {
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let Ok(piece) = piece else {
-            return Err(answer(StatusCode::REQUEST_TIMEOUT, "the request did not come whole, or too slowly"));
+            return Err(refusal(StatusCode::REQUEST_TIMEOUT, "the request did not come whole, or too slowly", None));
         };
         bytes += piece.len();
         if bytes > LARGEST {
-            return Err(answer(StatusCode::PAYLOAD_TOO_LARGE, "the request has more than 25 MiB"));
+            return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, "the request has more than 25 MiB", None));
         }
         context.update(&piece);
     }
@@ -89,10 +95,6 @@ fn is_signature(tag: &hmac::Tag, signature: &[u8]) -> bool {
     let digits = signature.strip_prefix(b"sha256=").unwrap_or(signature);
     let expected: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     constant_time::verify_slices_are_equal(expected.as_bytes(), &digits.to_ascii_lowercase()).is_ok()
-}
-
-fn answer(status: StatusCode, message: &str) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], json!({ "message": message }).to_string()).into_response()
 }
 
 #[cfg(test)]
