@@ -1,6 +1,7 @@
 //! A runner asks for work. One of ours leaves its question open until there is some; others are answered at once (`runner-protocol` 3.3).
 
 use super::caller::BELIEVED;
+use super::masks::Masks;
 use super::service::{Runners, refused};
 use crate::dispatch::{Ask, Given};
 use crate::task::{self, Progress};
@@ -93,7 +94,8 @@ impl Runners {
             match task::make(&self.plane, &given).await {
                 Ok(task) => {
                     // It speaks of it next.
-                    self.logs.put(given.task.id, given.task.runner);
+                    let masks = Masks::of(task.secrets.values().cloned());
+                    self.logs.put(given.task.id, given.task.runner, masks);
                     self.tasks.put(given.task.id, given.task.runner, Progress::of(&given.task));
                     tasks.push(task);
                 }

@@ -6,6 +6,7 @@ mod fetch;
 mod heard;
 mod log;
 mod lookups;
+mod masks;
 mod register;
 mod report;
 mod service;

@@ -12,6 +12,6 @@ mod token;
 pub use make::{TaskError, make};
 pub(crate) use newest::{newest_task, with_tasks};
 pub use progress::{Progress, StepProgress};
-pub(crate) use secrets::variables;
+pub(crate) use secrets::{secrets_of, variables};
 pub use steps::{StepState, StepView, steps};
 pub use token::{job_token, task_of_token};

@@ -1,13 +1,14 @@
 //! Which secrets and variables a job sees. Called by `make`, and by `event` for the variables of a run.
 
 use super::make::TaskError;
+use super::token::job_token;
 use crate::keys::Sealed;
 use crate::plane::Plane;
 use crate::run::{self, JobFacts, RunFacts, SecretsFacts};
 use domain::Secret;
 use domain::control::ProjectId;
 use std::collections::BTreeMap;
-use store::{Holding, HoldingKind, StoreError, StoredJob, StoredRun};
+use store::{Holding, HoldingKind, StoreError, StoredJob, StoredRun, StoredTask};
 
 /// Names under which a job finds its own token.
 const TOKENS: [&str; 3] = ["GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"];
@@ -41,6 +42,16 @@ pub(super) async fn secrets(
         secrets.insert(name.to_owned(), token.clone());
     }
     Ok(secrets)
+}
+
+/// Every secret of the project of a task, whether its job was given it or not, and the job's token.
+pub(crate) async fn secrets_of(plane: &Plane, task: &StoredTask, job: &StoredJob) -> Result<Vec<Secret>, TaskError> {
+    let (held, _) = held(plane, job.project).await?;
+    let mut all = vec![job_token(&plane.keys, task.id)];
+    for Holding { new, .. } in held {
+        all.push(plane.keys.unseal(new.scope, &new.name, &Sealed(new.value))?);
+    }
+    Ok(all)
 }
 
 /// The secrets, sealed, and the variables that jobs of a project see.

@@ -20,12 +20,18 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, CallError>) -> (Code, String) {
 }
 
 /// A call as the body of which wire format, with the key of a runner.
-async fn call(world: &World, hand: &Hand, method: &str, kind: &str, body: impl Into<Vec<u8>>) -> (u16, String) {
+pub(crate) async fn call(
+    world: &World,
+    hand: &Hand,
+    method: &str,
+    kind: &str,
+    body: impl Into<Vec<u8>>,
+) -> (u16, String) {
     let key = Some((&*hand.key.uuid.0, hand.key.token.expose()));
     Call { method, key, kind, body: body.into() }.send(world.server.address).await
 }
 
-async fn text(world: &World, task: TaskId) -> Vec<String> {
+pub(crate) async fn text(world: &World, task: TaskId) -> Vec<String> {
     let rows = world.server.plane.logs.tail(task, 100).await.unwrap().rows;
     rows.into_iter().map(|row| row.content).collect()
 }

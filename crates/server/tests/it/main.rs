@@ -13,6 +13,7 @@ mod kill;
 mod live;
 mod locked;
 mod many;
+mod masked;
 mod model;
 mod openapi;
 mod pages;

@@ -1,0 +1,116 @@
+//! What of a runner's rows nobody may read: the secrets that its job was given, and the job's token. Runners mask what they send; one that does not, or not
+//! all of it, shows nothing all the same. Called by `log`.
+
+use crate::logs::NewRows;
+use domain::{LogEnd, Secret, TaskId, Timestamp};
+use mask::Masker;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+/// Secrets with more bytes than these take a while to be made ready.
+const MANY: usize = 4 * 1024;
+
+/// The secrets of a task. Most tasks send few rows: what looks for the secrets is made when the first come.
+#[derive(Debug, Clone)]
+pub(super) struct Masks(Arc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    secrets: Vec<Secret>,
+    masker: OnceLock<Masker>,
+}
+
+impl Masks {
+    /// Of these.
+    pub(super) fn of(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        Self(Arc::new(Kept { secrets: secrets.into_iter().collect(), masker: OnceLock::new() }))
+    }
+
+    /// Whether looking takes no longer than the rows are long.
+    pub(super) fn are_ready(&self) -> bool {
+        self.0.masker.get().is_some() || self.0.secrets.iter().map(|one| one.expose().len()).sum::<usize>() <= MANY
+    }
+
+    fn masker(&self) -> &Masker {
+        self.0.masker.get_or_init(|| {
+            let masker = Masker::new();
+            for secret in &self.0.secrets {
+                // One of a single character is not masked, and was told when it was set.
+                let _ = masker.add(secret.expose());
+            }
+            masker
+        })
+    }
+}
+
+/// Rows of which those that held a secret are others.
+#[derive(Debug)]
+pub(super) struct Masked<R> {
+    rows: R,
+    /// By their place, in order.
+    others: Vec<(usize, Vec<u8>)>,
+}
+
+impl<R: NewRows> Masked<R> {
+    /// Looks through all rows.
+    pub(super) fn new(rows: R, masks: &Masks) -> Self {
+        let masker = masks.masker();
+        let mut others = Vec::new();
+        for (at, (_, text)) in rows.rows().enumerate() {
+            if let Cow::Owned(masked) = masker.mask_text(&String::from_utf8_lossy(text)) {
+                others.push((at, masked.into_bytes()));
+            }
+        }
+        Self { rows, others }
+    }
+}
+
+impl<R: NewRows> NewRows for Masked<R> {
+    fn task(&self) -> TaskId {
+        self.rows.task()
+    }
+
+    fn index(&self) -> u64 {
+        self.rows.index()
+    }
+
+    fn end(&self) -> LogEnd {
+        self.rows.end()
+    }
+
+    fn count(&self) -> usize {
+        self.rows.count()
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows.bytes() + self.others.iter().map(|(_, text)| text.len()).sum::<usize>()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (Timestamp, &[u8])> + Send {
+        let mut others = self.others.iter().peekable();
+        self.rows.rows().enumerate().map(move |(at, (moment, text))| {
+            let other = others.next_if(|(place, _)| *place == at);
+            (moment, other.map_or(text, |(_, masked)| masked.as_slice()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Masked, Masks};
+    use crate::logs::NewRows as _;
+    use domain::{LogBatch, LogEnd, LogRow, Secret, TaskId, Timestamp};
+
+    #[test]
+    fn rows_that_hold_a_secret_are_others_and_the_rest_stays() {
+        let row = |text: &str| LogRow { at: Timestamp(7), content: text.to_owned() };
+        let rows = ["plain", "a hunter2-xyz b", "", "aHVudGVyMi14eXo=", "line two", "end"].map(row).to_vec();
+        let batch = LogBatch { task: TaskId(1), index: 5, rows, end: LogEnd::Last };
+        let masks = Masks::of(["hunter2-xyz", "line one\nline two", "x"].map(Secret::new));
+        let masked = Masked::new(batch, &masks);
+        let texts: Vec<_> = masked.rows().map(|(_, text)| String::from_utf8_lossy(text).into_owned()).collect();
+        assert_eq!(texts, ["plain", "a *** b", "", "***", "***", "end"]);
+        assert_eq!((masked.count(), masked.index(), masked.end()), (6, 5, LogEnd::Last));
+        assert!(masked.bytes() >= texts.iter().map(String::len).sum());
+    }
+}
