@@ -55,7 +55,9 @@ pub fn steps(job: &StoredJob, task: Option<&StoredTask>) -> Vec<StepView> {
         let state = match (conclusion, started, over) {
             (Some(conclusion), ..) => StepState::Ended { conclusion, at: stopped },
             // What a job's end finds running or waiting is over with it.
-            (None, Some(_), Some(end)) => StepState::Ended { conclusion: end.conclusion(), at: stopped },
+            (None, Some(_), Some(end)) => {
+                StepState::Ended { conclusion: end.conclusion(), at: stopped.or(job.finished) }
+            }
             (None, None, Some(_)) => StepState::Ended { conclusion: Conclusion::Skipped, at: None },
             (None, Some(_), None) => StepState::Running,
             (None, None, None) => StepState::Waiting,
