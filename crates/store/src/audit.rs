@@ -19,6 +19,16 @@ pub struct AuditEntry {
     pub detail: serde_json::Value,
 }
 
+impl AuditEntry {
+    /// In [`Self::object`], the number of what is being made: nobody knows it before it is written.
+    pub const NEW: &str = "{new}";
+
+    /// The entry of what got this number.
+    pub(crate) fn of(&self, number: i64) -> Self {
+        Self { object: self.object.replacen(Self::NEW, &number.to_string(), 1), ..self.clone() }
+    }
+}
+
 /// An entry as it was noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {

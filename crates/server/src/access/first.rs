@@ -10,7 +10,7 @@ use domain::control::{Expiry, Scope, TokenPhase, TokenUse, Uses};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use store::{NewToken, StoreError, TokenKind};
+use store::{AuditEntry, NewToken, StoreError, TokenKind};
 
 /// Why there is no first token.
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +62,11 @@ pub async fn first_admin(plane: &Plane, path: &Path) -> Result<Option<Secret>, F
         phase: TokenPhase::live(Uses::Unlimited, Expiry::Never),
         by: "first start".to_owned(),
     };
-    let audit =
-        Actor::server("first start").did("token.make", "token (admin)", serde_json::json!({"rights": ["admin"]}));
+    let audit = Actor::server("first start").did(
+        "token.make",
+        format!("token {} (admin)", AuditEntry::NEW),
+        serde_json::json!({"rights": ["admin"]}),
+    );
     plane.store.add_token(&new, plane.now(), &audit).await?;
     Ok(Some(token))
 }

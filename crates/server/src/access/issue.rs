@@ -10,7 +10,7 @@ use api::Right;
 use domain::control::{Expiry, Scope, TokenChange, TokenId, TokenPhase, TokenUse, Uses};
 use domain::{Secret, Timestamp};
 use std::time::Duration;
-use store::{NewToken, StoredToken, TokenKind};
+use store::{AuditEntry, NewToken, StoredToken, TokenKind};
 
 /// How long a token that registers lives where nothing is said (`security` R3), and at most.
 const REGISTRATION: Duration = Duration::from_mins(15);
@@ -167,7 +167,11 @@ pub async fn rotate(
     };
     let object = format!("token {id} ({})", old.name);
     let detail = serde_json::json!({"grace_s": grace.as_secs()});
-    let made = actor.did("token.make", object.clone(), serde_json::json!({"in_place_of": id.0}));
+    let made = actor.did(
+        "token.make",
+        format!("token {} ({})", AuditEntry::NEW, old.name),
+        serde_json::json!({"in_place_of": id.0}),
+    );
     // The new one first: whoever is cut off between the two has one too many, not one too few.
     let made = plane.store.add_token(&new, plane.now(), &made).await?;
     let rotated = actor.did("token.rotate", object, detail);
@@ -267,7 +271,10 @@ pub(super) async fn keep(
     }
     let detail = serde_json::json!({"kind": kind_words(kind), "opens": shown, "scope": new.scope});
     let now = plane.now();
-    let id = plane.store.add_token(&new, now, &actor.did("token.make", format!("token ({name})"), detail)).await?;
+    let id = plane
+        .store
+        .add_token(&new, now, &actor.did("token.make", format!("token {} ({name})", AuditEntry::NEW), detail))
+        .await?;
     Ok(MadeToken { text, stored: stored(id, &new, now) })
 }
 

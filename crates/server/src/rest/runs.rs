@@ -243,9 +243,14 @@ pub(super) fn attempt(params: &HashMap<String, String>) -> Result<AttemptNumber,
     attempt.ok_or_else(|| RestFault::missing("attempt", &number.to_string()))
 }
 
+/// A run as the audit calls it.
+fn of_project(caller: &Caller, run: RunId) -> Result<String, RestFault> {
+    Ok(format!("run {run} of {}", caller.project()?.full_name()))
+}
+
 async fn cancel(State(plane): State<Plane>, caller: Caller, Path(params): Params) -> Result<Response, RestFault> {
     let run = run_of(&plane, &caller, &params).await?;
-    let audit = caller.actor.did("run.cancel", format!("run {}", run.id), serde_json::Value::Null);
+    let audit = caller.actor.did("run.cancel", of_project(&caller, run.id)?, serde_json::Value::Null);
     run::cancel(&plane, run.id, CancelCause::Person(caller.person.name.clone()), Some(&audit)).await?;
     Ok(reply::nothing(StatusCode::ACCEPTED))
 }
@@ -256,7 +261,7 @@ async fn again(plane: &Plane, caller: &Caller, run: RunId, what: Rerun) -> Resul
         Rerun::Failed => "failed".to_owned(),
         Rerun::Job(job) => format!("job {job}"),
     };
-    let audit = caller.actor.did("run.rerun", format!("run {run}"), serde_json::json!({ "jobs": detail }));
+    let audit = caller.actor.did("run.rerun", of_project(caller, run)?, serde_json::json!({ "jobs": detail }));
     Ok(run::rerun(plane, run, what, &caller.person.name, Some(&audit)).await?)
 }
 
@@ -320,7 +325,8 @@ async fn remove(State(plane): State<Plane>, caller: Caller, Path(params): Params
     for task in plane.store.run_tasks(run.id).await? {
         plane.logs.remove(task).await?;
     }
-    let audit = caller.actor.did("run.remove", format!("run {} ({})", run.id, run.title), serde_json::Value::Null);
+    let object = format!("{} ({})", of_project(&caller, run.id)?, run.title);
+    let audit = caller.actor.did("run.remove", object, serde_json::Value::Null);
     plane.store.remove_run(run.id, plane.now(), Some(&audit)).await?;
     Ok(reply::nothing(StatusCode::NO_CONTENT))
 }

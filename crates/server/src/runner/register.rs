@@ -62,7 +62,7 @@ impl Runners {
             actor: format!("registration token {}", stored.id),
             origin: origin.to_string(),
             action: "runner.register".to_owned(),
-            object: new.name.clone(),
+            object: format!("runner {} ({})", AuditEntry::NEW, new.name),
             detail: serde_json::json!({ "labels": new.labels, "version": new.version }),
         };
         let runner = self.plane.store.register(stored.id, &new, now, &audit).await.map_err(refused)?;

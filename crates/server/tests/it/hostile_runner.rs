@@ -423,6 +423,9 @@ async fn labels_that_a_token_bound_stay_bound() {
     let registered = AuditFilter { action: Some("runner.register".to_owned()), limit: 9, ..AuditFilter::default() };
     let registered = world.server.plane.store.audit(&registered).await.unwrap();
     assert_eq!(registered[0].entry.origin, "here", "from where it came is known");
+    let number = world.server.plane.store.runners(None).await.unwrap()[0].id;
+    let object = &registered[0].entry.object;
+    assert!(object.starts_with(&format!("runner {number} (")), "which one is known: {object}");
     world.server.stop().await;
 }
 

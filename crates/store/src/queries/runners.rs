@@ -72,7 +72,7 @@ pub(crate) async fn register(
     .await?;
     let made = row.runner()?;
     tokens::add(&mut *conn, &key(&made, runner.key, runner.opens.clone()), Some(made.id), now).await?;
-    audit::add(conn, now, entry).await?;
+    audit::add(conn, now, &entry.of(made.id.0)).await?;
     Ok(made)
 }
 

@@ -72,7 +72,7 @@ pub(crate) async fn add_audited(
     entry: &AuditEntry,
 ) -> Result<TokenId, StoreError> {
     let id = add(&mut *conn, token, None, now).await?;
-    audit::add(conn, now, entry).await?;
+    audit::add(conn, now, &entry.of(id.0)).await?;
     Ok(id)
 }
 

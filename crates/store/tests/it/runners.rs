@@ -11,6 +11,7 @@ use store::{Change, KeyStanding, NewRunner, NewToken, RunnerFacts, StoreError, T
 
 contract!(
     the_last_use_of_a_token_makes_one_runner,
+    what_is_made_is_noted_by_its_number,
     a_runner_is_what_its_token_says,
     many_runners_are_heard_of_at_once,
     a_runner_that_cannot_be_read_keeps_no_other_from_being_heard_of,
@@ -37,6 +38,15 @@ pub(crate) fn runner(number: u8) -> NewRunner {
 pub(crate) fn registration(uses: u32) -> NewToken {
     let uses = Uses::Left(NonZeroU32::new(uses).unwrap());
     token(TokenKind::Registration, 1, TokenPhase::live(uses, Expiry::At(at(1000))))
+}
+
+async fn what_is_made_is_noted_by_its_number(Setting { store, .. }: Setting) {
+    let word = |what: &str| format!("{what} {} ({{new}})", store::AuditEntry::NEW);
+    let token = store.add_token(&registration(1), at(1), &entry("token.make", &word("token"))).await.unwrap();
+    let made = store.register(token, &runner(1), at(2), &entry("runner.register", &word("runner"))).await.unwrap();
+    let noted = store.audit(&store::AuditFilter { limit: 9, ..store::AuditFilter::default() }).await.unwrap();
+    let objects: Vec<_> = noted.iter().rev().map(|noted| noted.entry.object.clone()).collect();
+    assert_eq!(objects, [format!("token {token} ({{new}})"), format!("runner {} ({{new}})", made.id)]);
 }
 
 async fn the_last_use_of_a_token_makes_one_runner(Setting { store, .. }: Setting) {

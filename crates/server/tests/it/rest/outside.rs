@@ -122,6 +122,21 @@ async fn every_refusal_below_the_path_has_one_shape() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_audit_says_which_token_was_made() {
+    let rest = Rest::new().await;
+    let body = r#"{"kind":"user","name":"n","rights":["read:runs"]}"#;
+    let made: Value = serde_json::from_str(&call(&rest, "POST", "/api/v1/tokens", body).await.text).unwrap();
+    let path = format!("/api/v1/tokens/{}/rotate", made["id"]);
+    let turned: Value = serde_json::from_str(&call(&rest, "POST", &path, "{}").await.text).unwrap();
+    let audit = read(&rest, "/api/v1/audit?action=token.make").await;
+    let objects: Vec<&str> = audit["entries"].as_array().unwrap().iter().map(|one| text(one, "/object")).collect();
+    let named = [format!("token {} (n)", turned["id"]), format!("token {} (n)", made["id"])];
+    assert_eq!(objects[..2], named);
+    assert!(objects.contains(&"token 1 (admin)"), "{objects:?}");
+    rest.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_are_sorted_as_gitea_sorts_them() {
     let rest = Rest::new().await;
     let id = rest.dispatch().await;
