@@ -122,6 +122,30 @@ async fn every_refusal_below_the_path_has_one_shape() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_was_cut_off_ended_with_its_job() {
+    let rest = Rest::new().await;
+    let hand = rest.world.runner(&["lab"]).await;
+    let id = rest.dispatch().await;
+    let task = hand.take().await.id;
+    let state = crate::pages::state(task, &[(domain::TaskPhase::Running { started: domain::Timestamp(2_000) }, 0, 0)]);
+    hand.client
+        .report(&hand.key, protocol::Report { state, outputs: std::collections::BTreeMap::new() })
+        .await
+        .unwrap();
+    rest.admin.cancel_run(&rest.project, id).await.unwrap();
+    let run = rest.world.server.plane.store.run(domain::control::RunId(id)).await.unwrap();
+    let asked = |job: &store::StoredJob| matches!(job.phase, domain::control::JobPhase::Cancelling { .. });
+    rest.world.until(&run, |_, jobs| asked(&jobs[0])).await;
+    hand.end(task, Conclusion::Cancelled, &[]).await;
+    rest.world.finished(&run).await;
+    let jobs = rest.admin.jobs_of_run(&rest.project, id, PageQuery::default()).await.unwrap();
+    let step = &jobs.jobs[0].steps[0];
+    assert_eq!((step.status, step.conclusion), (Status::Completed, Some(Conclusion::Cancelled)));
+    assert_eq!(step.completed_at, jobs.jobs[0].completed_at);
+    rest.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_audit_says_which_token_was_made() {
     let rest = Rest::new().await;
     let body = r#"{"kind":"user","name":"n","rights":["read:runs"]}"#;
