@@ -108,7 +108,7 @@ pub(crate) struct RestoreArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReachArgs {
     /// Where to listen; port 0 is any that is free [default: 127.0.0.1:4600].
-    #[arg(long, value_name = "HOST:PORT", env = "EKIDEN_SERVER_LISTEN")]
+    #[arg(long, value_name = "HOST:PORT", env = "EKIDEN_SERVER_LISTEN", value_parser = crate::config::listen_address)]
     pub(crate) listen: Option<SocketAddr>,
     /// The public address, as people and runners reach it [default: where it listens; needed where that is every address, as 0.0.0.0].
     #[arg(long, value_name = "URL", env = "EKIDEN_SERVER_URL", value_hint = ValueHint::Url)]

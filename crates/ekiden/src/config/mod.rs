@@ -7,4 +7,4 @@ mod server;
 
 pub(crate) use agent::{AGENT_FILE, AgentLimitsTable, AgentTable, load_agent};
 pub(crate) use file::{ActionsTable, ConfigFile, ExecTable, FileNetworkMode, LimitsTable, load};
-pub(crate) use server::{ServerTable, load_server};
+pub(crate) use server::{ServerTable, listen_address, load_server};

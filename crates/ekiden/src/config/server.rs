@@ -5,7 +5,7 @@ use super::AGENT_FILE;
 use super::file::ConfigFile;
 use crate::failure::Failure;
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// `[server]`; every key is optional.
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ServerTable {
     /// Where it listens.
+    #[serde(deserialize_with = "read_listen")]
     pub(crate) listen: Option<SocketAddr>,
     /// Its public address.
     pub(crate) url: Option<String>,
@@ -36,6 +37,18 @@ pub(crate) struct ServerTable {
     pub(crate) actions_url: Option<String>,
 }
 
+/// Where to listen, as people write it: an address and a port, or `localhost:4600`. Other names are not looked up: what they mean may change.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let here = |port: &str| port.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let address = text.parse().ok().or_else(|| here(text.strip_prefix("localhost:")?));
+    address.ok_or_else(|| "it must be an address and a port, such as 127.0.0.1:4600 or localhost:4600".to_owned())
+}
+
+fn read_listen<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    listen_address(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
 /// Reads the file that was asked for, else the one in the server's folder; the defaults where that is not there.
 pub(crate) fn load_server(asked: Option<&Path>, data: &Path) -> Result<ServerTable, Failure> {
     let path = asked.map_or_else(|| data.join(AGENT_FILE), Path::to_path_buf);
@@ -51,4 +64,21 @@ pub(crate) fn load_server(asked: Option<&Path>, data: &Path) -> Result<ServerTab
         *place = folder.join(&*place);
     }
     Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listen_address;
+
+    #[test]
+    fn where_to_listen_is_an_address_or_this_machine() {
+        for (text, address) in
+            [("127.0.0.1:0", "127.0.0.1:0"), ("localhost:4600", "127.0.0.1:4600"), ("[::1]:80", "[::1]:80")]
+        {
+            assert_eq!(listen_address(text).unwrap().to_string(), address);
+        }
+        for text in ["", "localhost", "localhost:", "localhost:x", "ci.example.org:80", "4600", ":4600", "127.0.0.1"] {
+            assert!(listen_address(text).is_err(), "{text}");
+        }
+    }
 }
