@@ -15,7 +15,7 @@ mod masker;
 mod needles;
 mod stream;
 
-pub use masker::{Added, Masker};
+pub use masker::{Added, FixedMasker, Masker};
 pub use stream::Stream;
 
 /// What stands in the place of a secret.

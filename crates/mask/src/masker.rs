@@ -36,6 +36,38 @@ pub enum Added {
     TooShort,
 }
 
+/// The secrets that a [`Masker`] knew at one moment.
+#[derive(Clone, Default)]
+pub struct FixedMasker(Needles);
+
+impl FixedMasker {
+    /// The text with each secret replaced by [`MASK`]; hits that overlap or touch become one.
+    #[must_use]
+    pub fn mask_text<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        let mut spans: Vec<Span> = Vec::new();
+        self.0.find(text.as_bytes(), &mut spans);
+        if spans.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut masked = String::with_capacity(text.len());
+        let mut from = 0;
+        for (start, end) in spans {
+            // Needles are whole characters, so these are character borders.
+            masked.push_str(text.get(from..start).unwrap_or_default());
+            masked.push_str(MASK);
+            from = end;
+        }
+        masked.push_str(text.get(from..).unwrap_or_default());
+        Cow::Owned(masked)
+    }
+}
+
+impl std::fmt::Debug for FixedMasker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FixedMasker").finish_non_exhaustive()
+    }
+}
+
 impl Masker {
     /// A masker without secrets.
     #[must_use]
@@ -70,22 +102,13 @@ impl Masker {
     /// The text with each secret replaced by [`MASK`]; hits that overlap or touch become one.
     #[must_use]
     pub fn mask_text<'text>(&self, text: &'text str) -> Cow<'text, str> {
-        let (_, needles) = self.snapshot();
-        let mut spans: Vec<Span> = Vec::new();
-        needles.find(text.as_bytes(), &mut spans);
-        if spans.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut masked = String::with_capacity(text.len());
-        let mut from = 0;
-        for (start, end) in spans {
-            // Needles are whole characters, so these are character borders.
-            masked.push_str(text.get(from..start).unwrap_or_default());
-            masked.push_str(MASK);
-            from = end;
-        }
-        masked.push_str(text.get(from..).unwrap_or_default());
-        Cow::Owned(masked)
+        self.fixed().mask_text(text)
+    }
+
+    /// What is known now, for many texts: nothing is asked for again with each of them.
+    #[must_use]
+    pub fn fixed(&self) -> FixedMasker {
+        FixedMasker(self.snapshot().1)
     }
 
     /// Whether the text holds a secret in any form (job outputs that do are dropped, `execution-semantics` 3.7).
@@ -130,6 +153,16 @@ impl std::fmt::Debug for Masker {
 #[cfg(test)]
 mod tests {
     use super::Masker;
+
+    #[test]
+    fn what_is_fixed_knows_what_was_known_then() {
+        let masker = Masker::new();
+        masker.add("hunter2");
+        let fixed = masker.fixed();
+        masker.add("later-word");
+        assert_eq!(fixed.mask_text("hunter2 later-word"), "*** later-word");
+        assert_eq!(masker.mask_text("hunter2 later-word"), "*** ***");
+    }
 
     #[test]
     fn a_fork_knows_what_its_origin_knew_and_goes_its_own_way() {

@@ -3,7 +3,7 @@
 
 use crate::logs::NewRows;
 use domain::{LogEnd, Secret, TaskId, Timestamp};
-use mask::Masker;
+use mask::{FixedMasker, Masker};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ pub(super) struct Masks(Arc<Kept>);
 #[derive(Debug)]
 struct Kept {
     secrets: Vec<Secret>,
-    masker: OnceLock<Masker>,
+    masker: OnceLock<FixedMasker>,
 }
 
 impl Masks {
@@ -31,14 +31,14 @@ impl Masks {
         self.0.masker.get().is_some() || self.0.secrets.iter().map(|one| one.expose().len()).sum::<usize>() <= MANY
     }
 
-    fn masker(&self) -> &Masker {
+    fn masker(&self) -> &FixedMasker {
         self.0.masker.get_or_init(|| {
             let masker = Masker::new();
             for secret in &self.0.secrets {
                 // One of a single character is not masked, and was told when it was set.
                 let _ = masker.add(secret.expose());
             }
-            masker
+            masker.fixed()
         })
     }
 }
