@@ -2,7 +2,7 @@
 
 use super::asks::Asks;
 use super::book::{Age, Book, Written as Kept};
-use super::handle::{Given, Message, QueueHandle};
+use super::handle::{Given, Manner, Message, QueueHandle};
 use super::spec;
 use crate::count::Counts;
 use crate::run::Advancer;
@@ -40,6 +40,8 @@ pub struct Dispatcher {
     asks: Asks,
     /// What is known of runners beyond the queue.
     runners: HashMap<RunnerId, Known>,
+    /// Runners whose jobs or questions changed since somebody wanted to know why a job waits.
+    stirred: HashSet<RunnerId>,
     pools: HashMap<String, PoolId>,
     book: Book,
     writing: JoinSet<Written>,
@@ -54,6 +56,7 @@ struct Known {
     capacity: u32,
     /// So many it has.
     has: u32,
+    manner: Manner,
 }
 
 /// What became of a lease.
@@ -83,6 +86,7 @@ pub fn dispatcher(
         queue,
         asks: Asks::default(),
         runners: HashMap::new(),
+        stirred: HashSet::new(),
         pools: HashMap::new(),
         book: Book::default(),
         writing: JoinSet::new(),
@@ -171,6 +175,9 @@ impl Dispatcher {
             }
             Message::Ask(ask, reply) => {
                 let runner = ask.runner;
+                if let Some(known) = self.runners.get_mut(&runner) {
+                    known.manner = ask.manner;
+                }
                 self.asks.add(ask, reply);
                 self.ask(runner);
             }
@@ -184,9 +191,15 @@ impl Dispatcher {
                 self.ask(runner);
             }
             // Who asked may have gone.
-            Message::Why(job, reply) => drop(reply.send(self.queue.why(job))),
+            Message::Why(job, reply) => {
+                self.settle_rooms();
+                drop(reply.send(self.queue.why(job)));
+            }
             Message::Runs(reply) => drop(reply.send(self.runs())),
-            Message::Census(reply) => drop(reply.send(self.queue.census())),
+            Message::Census(reply) => {
+                self.settle_rooms();
+                drop(reply.send(self.queue.census()));
+            }
         }
     }
 
@@ -197,9 +210,10 @@ impl Dispatcher {
     fn put_runner(&mut self, runner: StoredRunner) {
         let pool = runner.pool.clone().map(|name| self.pool(name));
         let known = self.runners.get(&runner.id);
-        let (capacity, has) = known.map_or((1, 0), |known| (known.capacity, known.has));
+        let (capacity, has, manner) =
+            known.map_or((1, 0, Manner::Polls), |known| (known.capacity, known.has, known.manner));
         self.queue.put_runner(runner.id, spec::runner(&runner, pool, capacity));
-        self.runners.insert(runner.id, Known { stored: runner, capacity, has });
+        self.runners.insert(runner.id, Known { stored: runner, capacity, has, manner });
     }
 
     /// Pools are what tokens name; their runners register by themselves.
@@ -267,6 +281,7 @@ impl Dispatcher {
         if before == after {
             return;
         }
+        self.stirred.extend([before, after].into_iter().flatten());
         if let Some(known) = before.and_then(|runner| self.runners.get_mut(&runner)) {
             known.has = known.has.saturating_sub(1);
         }
@@ -320,6 +335,7 @@ impl Dispatcher {
     /// Makes true in the queue how many jobs a runner asks for.
     fn ask(&mut self, runner: RunnerId) {
         let places = self.asks.places(runner);
+        self.stirred.insert(runner);
         if let Some(known) = self.runners.get_mut(&runner)
             && known.has + places > known.capacity
         {
@@ -329,6 +345,20 @@ impl Dispatcher {
             self.queue.put_runner(runner, spec::runner(&known.stored, pool, known.capacity));
         }
         self.queue.ask(runner, places);
+    }
+
+    /// Before the queue is asked why jobs wait: a runner whose questions stay open and that has jobs takes as many as it has and asks for. It may have seemed to take
+    /// more, when it asked for its next job before the end of the last one was heard of.
+    fn settle_rooms(&mut self) {
+        for runner in std::mem::take(&mut self.stirred) {
+            let places = self.asks.places(runner);
+            let Some(known) = self.runners.get_mut(&runner) else { continue };
+            if known.manner == Manner::Holds && known.has > 0 && known.has + places < known.capacity {
+                known.capacity = known.has + places;
+                let pool = known.stored.pool.as_ref().and_then(|name| self.pools.get(name)).copied();
+                self.queue.put_runner(runner, spec::runner(&known.stored, pool, known.capacity));
+            }
+        }
     }
 
     fn decide(&mut self) {

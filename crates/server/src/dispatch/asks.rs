@@ -34,7 +34,7 @@ pub(super) struct Asks {
 
 impl Asks {
     pub(super) fn add(&mut self, ask: Ask, reply: oneshot::Sender<Vec<Given>>) {
-        let Ask { runner, request, places } = ask;
+        let Ask { runner, request, places, .. } = ask;
         self.open.entry(runner).or_default().push(Open {
             request,
             places,
@@ -113,6 +113,7 @@ impl Asks {
 #[cfg(test)]
 mod tests {
     use super::{Ask, Asks};
+    use crate::dispatch::Manner;
     use domain::RunnerId;
     use tokio::sync::oneshot;
 
@@ -122,7 +123,7 @@ mod tests {
     fn who_does_not_wait_is_answered_also_when_a_lease_comes_to_nothing() {
         let mut asks = Asks::default();
         let (reply, mut answer) = oneshot::channel();
-        asks.add(Ask { runner: RUNNER, request: None, places: 1 }, reply);
+        asks.add(Ask { runner: RUNNER, request: None, places: 1, manner: Manner::Polls }, reply);
         assert_eq!(asks.begin(RUNNER), Some(None));
         asks.flush(RUNNER);
         assert!(answer.try_recv().is_err(), "a lease is being written for it");
@@ -135,7 +136,7 @@ mod tests {
     fn who_waits_goes_on_waiting_when_a_lease_comes_to_nothing() {
         let mut asks = Asks::default();
         let (reply, mut answer) = oneshot::channel();
-        asks.add(Ask { runner: RUNNER, request: Some("k".to_owned()), places: 2 }, reply);
+        asks.add(Ask { runner: RUNNER, request: Some("k".to_owned()), places: 2, manner: Manner::Holds }, reply);
         assert_eq!(asks.begin(RUNNER), Some(Some("k".to_owned())));
         assert!(asks.end(RUNNER, Some("k"), None).is_empty());
         assert!(answer.try_recv().is_err());

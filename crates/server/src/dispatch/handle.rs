@@ -26,6 +26,17 @@ pub struct Ask {
     pub request: Option<String>,
     /// How many jobs it has room for.
     pub places: u32,
+    /// How it asks.
+    pub manner: Manner,
+}
+
+/// How a runner asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Its question stays open while it has room: one that asks for nothing is full.
+    Holds,
+    /// Now and then: between two questions nothing is known of its room.
+    Polls,
 }
 
 /// What comes of a question.

@@ -11,5 +11,5 @@ mod news;
 mod spec;
 
 pub use actor::{Dispatcher, dispatcher};
-pub use handle::{Ask, AskOutcome, Given, QueueHandle};
+pub use handle::{Ask, AskOutcome, Given, Manner, QueueHandle};
 pub use news::Follower;

@@ -3,7 +3,7 @@
 use super::caller::BELIEVED;
 use super::masks::Masks;
 use super::service::{Runners, refused};
-use crate::dispatch::{Ask, Given};
+use crate::dispatch::{Ask, Given, Manner};
 use crate::task::{self, Progress};
 use domain::control::{Admission, JobChange};
 use domain::{RunnerId, Task, TasksVersion};
@@ -54,7 +54,8 @@ impl Runners {
             Want::One | Want::Handle(_) => 1,
             Want::UpTo(places) => u32::try_from(places.clamp(1, MOST)).unwrap_or(1),
         };
-        let outcome = self.plane.queue.ask(Ask { runner: runner.id, request, places });
+        let manner = if caller.wait.is_some() { Manner::Holds } else { Manner::Polls };
+        let outcome = self.plane.queue.ask(Ask { runner: runner.id, request, places, manner });
         let wait = caller.wait.unwrap_or_default().min(LONGEST);
         let wait = caller.patience.map_or(wait, |patience| wait.min(patience.saturating_sub(MARGIN)));
         let mut open = Open { runners: self, runner: runner.id, is_answered: false };

@@ -1,9 +1,10 @@
 //! Runs from their dispatch to their end, over real sockets, with runners by hand.
 
-use crate::plane::World;
-use domain::control::{CancelCause, RunPhase};
+use crate::plane::{Hand, World};
+use domain::control::{CancelCause, JobPhase, RunPhase};
 use domain::{Conclusion, LogEnd, RunnerLife, TaskPhase, TaskResult};
 use server::run::{Rerun, cancel, rerun};
+use std::time::Duration;
 
 const PATH: &str = ".gitea/workflows/w.yml";
 
@@ -249,5 +250,31 @@ async fn nobody_speaks_for_another_runners_task() {
     assert!(runner.log(task.id, 3, &["four"], LogEnd::Open).await.is_err());
     let page = world.server.plane.logs.read(task.id, 0, 10).await.unwrap();
     assert_eq!(page.rows.iter().map(|row| row.content.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_whose_question_would_stay_open_and_asks_for_nothing_is_full() {
+    let world = world(&(job("a", "") + &job("b", ""))).await;
+    let hand = world.runner(&["lab"]).await;
+    let held = hand.client.held(Duration::from_millis(10));
+    for (client, reason) in [(hand.client.clone(), "no_idle_runner"), (held, "capacity_max")] {
+        let runner = Hand::of(client, hand.key.clone());
+        // As one asks that has ended a job and asks for the next before its end is heard of.
+        assert_eq!(runner.fetch(2).await.len(), 0);
+        let run = world.dispatch("w.yml").await;
+        let mut tasks = Vec::new();
+        while tasks.is_empty() {
+            tasks = runner.fetch(1).await;
+        }
+        let jobs = world.jobs(&run).await;
+        let waits = jobs.iter().find(|job| matches!(job.phase, JobPhase::Queued { .. })).unwrap();
+        let why = world.server.plane.queue.why(waits.number).await.unwrap();
+        assert_eq!(why.reason.kind().as_str(), reason, "{}", why.reason);
+        for task in [tasks.remove(0), runner.take().await] {
+            runner.end(task.id, Conclusion::Success, &[]).await;
+        }
+        world.finished(&run).await;
+    }
     world.server.stop().await;
 }
