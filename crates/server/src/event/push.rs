@@ -26,6 +26,7 @@ struct Push {
     commits: Vec<source::repository::Commit>,
     changed: Option<Vec<String>>,
     branch: Option<String>,
+    is_forced: bool,
 }
 
 /// Makes the runs of a push. A ref that is gone starts nothing. Of a push that is noted ([`store::Push`]) only the runs are made that are not there yet, so that it can
@@ -52,8 +53,10 @@ pub async fn push(
         blocking(plane, move |projects| projects.bring(&git, &wanted)).await?;
         workflow_texts(plane, project, &commit).await?
     };
-    let git = project.git.clone();
-    let known = blocking(plane, move |projects| facts(projects, &git, before, commit)).await?;
+    let (git, name) = (project.git.clone(), change.name.clone());
+    // Where a new branch begins costs a walk over its commits.
+    let is_filtered = texts.iter().any(|text| text.text.as_ref().is_ok_and(|text| text.contains("paths")));
+    let known = blocking(plane, move |projects| facts(projects, &git, (&name, before), commit, is_filtered)).await?;
     let actor = actor.map_or_else(|| known.facts.committer.name.clone(), str::to_owned);
     let message = known.facts.message.clone();
     let occasion = Occasion {
@@ -107,14 +110,21 @@ fn started(text: &WorkflowText, event: &workflow::event::Event, cause: &RunCause
 fn facts(
     projects: &source::project::Projects,
     git: &str,
-    before: Option<CommitId>,
+    (name, before): (&str, Option<CommitId>),
     commit: CommitId,
+    is_filtered: bool,
 ) -> Result<Push, ProjectError> {
     let facts = projects.commit(git, &commit)?;
     let commits = projects.commits_between(git, before.as_ref(), &commit, COMMITS)?;
-    let changed = projects.changed_files(git, before.as_ref(), &commit)?;
+    let base = match &before {
+        Some(before) => Some(before.clone()),
+        None if is_filtered && name.starts_with("refs/heads/") => projects.base_of_new(git, name, &commit)?,
+        None => None,
+    };
+    let changed = projects.changed_files(git, base.as_ref(), &commit)?;
+    let is_forced = before.as_ref().map_or(Ok(false), |before| projects.is_forced(git, before, &commit))?;
     let branch = projects.refs(git)?.default_branch.clone();
-    Ok(Push { before, commit, facts, commits, changed, branch })
+    Ok(Push { before, commit, facts, commits, changed, branch, is_forced })
 }
 
 fn payload(plane: &Plane, project: &Project, reference: &str, push: &Push, actor: &str) -> Json {
@@ -128,7 +138,7 @@ fn payload(plane: &Plane, project: &Project, reference: &str, push: &Push, actor
         "after": push.commit.as_str(),
         "created": push.before.is_none(),
         "deleted": false,
-        "forced": false,
+        "forced": push.is_forced,
         "base_ref": null,
         "compare": format!("{url}/compare/{}...{}", short(before), short(push.commit.as_str())),
         "commits": push.commits.iter().map(|commit| commit.payload(&url)).collect::<Vec<_>>(),

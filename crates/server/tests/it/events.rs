@@ -131,3 +131,28 @@ async fn a_push_starts_what_its_filters_let_through() {
     assert_eq!(made.iter().map(|run| run.workflow.as_str()).collect::<Vec<_>>(), [format!("{folder}/broken.yml")]);
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_branch_is_compared_with_where_it_left_the_others_and_a_forced_push_says_so() {
+    let docs = ".gitea/workflows/docs.yml";
+    let world = World::with(&[(docs, &workflow("{push: {paths: ['docs/**']}}"))]).await;
+    let plane = &world.server.plane;
+    let pushed = async |name: &str, to| {
+        let change = RefChange { name: format!("refs/heads/{name}"), to };
+        push(plane, &world.project, &change, None, None).await.unwrap()
+    };
+    let main = world.repository.commit("docs", &[("docs/a.md", "a")]);
+    world.repository.git(["checkout", "-q", "-b", "code"]);
+    let code = world.repository.commit("code", &[("src/a.rs", "a")]);
+    assert_eq!(pushed("code", RefMove::Made(code.clone())).await, [], "no docs are new on it");
+    world.repository.git(["checkout", "-q", "-b", "docs"]);
+    world.repository.commit("more docs", &[("docs/b.md", "b")]);
+    let more = world.repository.commit("more code", &[("src/b.rs", "b")]);
+    let run = pushed("docs", RefMove::Made(more)).await.pop().unwrap();
+    assert_eq!(run.facts["github"]["event"]["forced"], false);
+    world.repository.git(["checkout", "-q", "-B", "code", &main]);
+    let other = world.repository.commit("other docs", &[("docs/c.md", "c")]);
+    let run = pushed("code", RefMove::Moved { before: code, after: other }).await.pop().unwrap();
+    assert_eq!(run.facts["github"]["event"]["forced"], true);
+    world.server.stop().await;
+}

@@ -260,7 +260,7 @@ impl Projects {
         Ok(found)
     }
 
-    /// The files that differ between two commits, for path filters: at most 300; `None` when that is unknown (a new branch, a commit that
+    /// The files that differ between two commits, for path filters: at most 300; `None` when that is unknown (no `before`, a commit that
     /// is gone, more than 1,000 commits), on which a workflow runs.
     ///
     /// # Errors
@@ -274,6 +274,28 @@ impl Projects {
         self.bring(git, after)?;
         let place = self.place(git)?;
         Ok(place.repository.changed_files(before, after, Uncommitted::LeftOut)?)
+    }
+
+    /// Where a new branch, by its whole name, leaves the other branches and the tags: what `paths` filters compare it with. `None` where that is unknown, or there is
+    /// nothing new on it.
+    ///
+    /// # Errors
+    /// When `after` is not there or git cannot be run.
+    pub fn base_of_new(&self, git: &str, name: &str, after: &CommitId) -> Result<Option<CommitId>, ProjectError> {
+        self.bring(git, after)?;
+        let refs = self.refs(git)?;
+        let place = self.place(git)?;
+        history::base_of_new(&place.repository, &place.shown, (name, after), &refs)
+    }
+
+    /// Whether a ref that moved left commits behind: a forced push.
+    ///
+    /// # Errors
+    /// When `after` is not there or git cannot be run.
+    pub fn is_forced(&self, git: &str, before: &CommitId, after: &CommitId) -> Result<bool, ProjectError> {
+        self.bring(git, after)?;
+        let place = self.place(git)?;
+        history::is_forced(&place.repository, &place.shown, before, after)
     }
 
     /// The commits of a push, the oldest first: those that `after` has and `before` has not, of the newest at most `most`. A ref that is
