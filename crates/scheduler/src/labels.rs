@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub struct Labels(Arc<[Arc<str>]>);
 
 impl Labels {
-    /// The set of these labels; the case of letters matters (`runner-protocol` 3.4).
+    /// The set of these labels; the case of letters matters here, the server gives them without it.
     #[must_use]
     pub fn new<T: AsRef<str>>(labels: impl IntoIterator<Item = T>) -> Self {
         let mut labels: Vec<Arc<str>> = labels.into_iter().map(|label| Arc::from(label.as_ref())).collect();

@@ -18,11 +18,16 @@ pub(super) fn job(job: &StoredJob) -> JobSpec {
     let groups = JobFacts::of(job).map(|facts| facts.groups).unwrap_or_default();
     JobSpec {
         project: job.project,
-        labels: Labels::new(&job.labels),
+        labels: labels(&job.labels),
         priority: Priority(i16::try_from(job.priority).unwrap_or(if job.priority < 0 { i16::MIN } else { i16::MAX })),
         claims: groups.iter().map(|group| claim(job, group)).collect(),
         hold,
     }
+}
+
+/// Labels fit whatever the case of their letters, as on GitHub: `runs-on: [self-hosted, Linux, X64]`.
+fn labels(written: &[String]) -> Labels {
+    Labels::new(written.iter().map(|label| label.to_ascii_lowercase()))
 }
 
 /// The groups of a job as the store notes who holds them.
@@ -87,7 +92,7 @@ pub(super) fn runner(runner: &StoredRunner, pool: Option<PoolId>, capacity: u32)
     };
     RunnerSpec {
         name: Arc::from(runner.name.as_str()),
-        labels: Labels::new(&runner.labels),
+        labels: labels(&runner.labels),
         scope: runner.scope,
         pool,
         capacity,

@@ -4,7 +4,7 @@ use super::caller::BELIEVED;
 use super::masks::Masks;
 use super::service::{Runners, refused};
 use crate::dispatch::{Ask, Given, Manner};
-use crate::task::{self, Progress};
+use crate::task::{self, Progress, Receiver, RunnerKind};
 use domain::control::{Admission, JobChange};
 use domain::{RunnerId, Task, TasksVersion};
 use protocol::{Asked, Caller, Fetch, Fetched, Refusal, Want};
@@ -38,13 +38,17 @@ impl Runners {
     /// `caller` is on the heap, and so is what is only there before and after the wait: it does not lie in each of thousands of open questions.
     pub(super) async fn fetch_tasks(&self, caller: Box<Caller>, fetch: Fetch) -> Result<Fetched, Refusal> {
         let runner = Box::pin(self.caller(&caller)).await?;
+        let kind = if caller.wait.is_some() { RunnerKind::Ekiden } else { RunnerKind::Other };
         let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };
         let request = fetch.key.map(|key| key.0);
         if let (Some(request), Asked::Maybe) = (&request, caller.asked) {
             let given = Box::pin(self.plane.store.given_for(runner.id, request)).await.map_err(refused)?;
             if !given.is_empty() {
                 let given = given.into_iter().map(|(task, job)| Given { task, job }).collect();
-                return Ok(Fetched { tasks: Box::pin(self.tasks(given)).await, ..nothing });
+                return Ok(Fetched {
+                    tasks: Box::pin(self.tasks(given, Receiver { kind, labels: &runner.labels })).await,
+                    ..nothing
+                });
             }
         }
         if runner.phase.admission() != Admission::Open {
@@ -71,7 +75,7 @@ impl Runners {
             Box::pin(self.give_back(given)).await;
             return Err(refusal);
         }
-        Ok(Fetched { tasks: Box::pin(self.tasks(given)).await, ..nothing })
+        Ok(Fetched { tasks: Box::pin(self.tasks(given, Receiver { kind, labels: &runner.labels })).await, ..nothing })
     }
 
     /// Jobs that their runner is not to have after all wait again.
@@ -89,10 +93,10 @@ impl Runners {
     }
 
     /// Puts tasks together; one that cannot be ends its job, which says why.
-    async fn tasks(&self, given: Vec<Given>) -> Vec<Task> {
+    async fn tasks(&self, given: Vec<Given>, receiver: Receiver<'_>) -> Vec<Task> {
         let mut tasks = Vec::with_capacity(given.len());
         for given in given {
-            match task::make(&self.plane, &given).await {
+            match task::make(&self.plane, &given, receiver).await {
                 Ok(task) => {
                     // It speaks of it next.
                     let masks = Masks::of(task.secrets.values().cloned());

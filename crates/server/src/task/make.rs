@@ -1,6 +1,7 @@
 //! Putting a task together.
 
 use super::context::context;
+use super::labels::spelled;
 use super::secrets::{held, secrets};
 use super::token::job_token;
 use crate::dispatch::Given;
@@ -35,11 +36,29 @@ pub enum TaskError {
     },
 }
 
+/// Whose program a runner is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunnerKind {
+    /// Ours: it asks to be held.
+    Ekiden,
+    /// That of a forge.
+    Other,
+}
+
+/// Who gets a task.
+#[derive(Debug, Clone, Copy)]
+pub struct Receiver<'a> {
+    /// Whose program it is.
+    pub kind: RunnerKind,
+    /// Its labels, as it writes them.
+    pub labels: &'a [String],
+}
+
 /// The task of a lease.
 ///
 /// # Errors
 /// When what it needs cannot be read.
-pub async fn make(plane: &Plane, given: &Given) -> Result<Task, TaskError> {
+pub async fn make(plane: &Plane, given: &Given, receiver: Receiver<'_>) -> Result<Task, TaskError> {
     let Given { task, job } = given;
     let run = plane.store.run(job.run).await?;
     let (run_facts, facts) = (RunFacts::of(&run)?, JobFacts::of(job)?);
@@ -47,8 +66,8 @@ pub async fn make(plane: &Plane, given: &Given) -> Result<Task, TaskError> {
     let (held, vars) = held(plane, run.project).await?;
     Ok(Task {
         id: task.id,
-        workflow: job.document.clone().into_bytes(),
-        context: context(&plane.site, &run_facts, &facts, &token),
+        workflow: spelled(&job.document, &job.labels, receiver.labels).into_bytes(),
+        context: context(&plane.site, &run_facts, &facts, &token, receiver.kind),
         secrets: secrets(plane, held, &run, job, (&run_facts, &facts), &token).await?,
         vars,
         needs: needs(&facts),

@@ -2,6 +2,7 @@
 //! `runner` when a job was leased; `newest` and `steps` say what became of it, for the pages and for REST.
 
 mod context;
+mod labels;
 mod make;
 mod newest;
 mod progress;
@@ -9,7 +10,7 @@ mod secrets;
 mod steps;
 mod token;
 
-pub use make::{TaskError, make};
+pub use make::{Receiver, RunnerKind, TaskError, make};
 pub(crate) use newest::{newest_task, with_tasks};
 pub use progress::{Progress, StepProgress};
 pub(crate) use secrets::{secrets_of, variables};

@@ -278,3 +278,48 @@ async fn a_runner_whose_question_would_stay_open_and_asks_for_nothing_is_full() 
     }
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_fit_whatever_their_case_and_the_document_has_those_of_the_runner() {
+    let jobs = "  a: {runs-on: [Self-Hosted, Linux], steps: [{run: 'true'}]}\n";
+    let world = world(jobs).await;
+    let run = world.dispatch("w.yml").await;
+    let runner = world.runner(&["self-hosted", "linux", "other"]).await;
+    let task = runner.take().await;
+    let document = String::from_utf8(task.workflow).unwrap();
+    assert!(document.contains("runs-on:\n      - \"self-hosted\"\n      - \"linux\"\n"), "{document}");
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_called_workflow_sees_the_github_of_its_caller() {
+    let folder = ".gitea/workflows";
+    let inputs = "{workflow_call: {inputs: {word: {type: string}}}}";
+    let world = World::with(&[
+        (
+            PATH,
+            &format!(
+                "name: Caller\non: workflow_dispatch\njobs:\n  a: {{uses: ./{folder}/called.yml, with: {{word: b}}}}\n"
+            ),
+        ),
+        (&format!("{folder}/called.yml"), &format!("name: Called\non: {inputs}\njobs:\n{}", job("in", ""))),
+    ])
+    .await;
+    let hand = world.runner(&["lab"]).await;
+    // Runners of forges look at the inputs of an event of this name alone.
+    let held = hand.client.held(Duration::from_millis(10));
+    for (client, event) in [(held, "workflow_dispatch"), (hand.client.clone(), "workflow_call")] {
+        let run = world.dispatch("w.yml").await;
+        let runner = Hand::of(client, hand.key.clone());
+        let task = runner.take().await;
+        assert_eq!(task.context["event_name"], event);
+        assert_eq!(task.context["event"]["inputs"], serde_json::json!({ "word": "b" }));
+        let document = String::from_utf8(task.workflow).unwrap();
+        assert!(document.starts_with("name: \"Caller\"\n"), "{document}");
+        runner.end(task.id, Conclusion::Success, &[]).await;
+        world.finished(&run).await;
+    }
+    world.server.stop().await;
+}

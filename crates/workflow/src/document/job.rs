@@ -6,7 +6,7 @@ use super::node::{Entries, is_nothing, key, list, literal, node, number, plain, 
 use super::step::steps;
 use crate::expr::Value;
 use crate::model::{Environment, Job, NormalJob};
-use crate::run::ReadyJob;
+use crate::run::{Origin, ReadyJob};
 use crate::template::{Template, TemplateKind};
 use crate::yaml::{Node, NodeKind};
 
@@ -16,8 +16,8 @@ pub(super) fn document(ready: &ReadyJob) -> Result<Node<'_>, DocumentError> {
     };
     let workflow = &ready.workflow;
     let mut top = Entries::default();
-    if let Some(name) = &workflow.name {
-        top.put("name", literal(name.value.as_str())?);
+    if let Some(name) = shown_name(ready) {
+        top.put("name", literal(name)?);
     }
     top.put("on", on(ready)?);
     top.written("env", workflow.env.as_ref())?;
@@ -27,6 +27,13 @@ pub(super) fn document(ready: &ReadyJob) -> Result<Node<'_>, DocumentError> {
     top.written("defaults", workflow.defaults.written.as_ref())?;
     top.written("run-name", workflow.run_name.as_ref())?;
     Ok(top.finish())
+}
+
+/// The name that runners show as `github.workflow`: in a called workflow that of its caller, like all else of `github`.
+fn shown_name(ready: &ReadyJob) -> Option<&str> {
+    let of_run = || ready.github.get("workflow").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let called = if ready.origin == Origin::Call { of_run() } else { None };
+    called.or_else(|| ready.workflow.name.as_ref().map(|name| name.value.as_str()))
 }
 
 fn body<'a>(ready: &'a ReadyJob, job: &'a Job, normal: &'a NormalJob) -> Result<Node<'a>, DocumentError> {
