@@ -1,6 +1,7 @@
 //! Why a verb did not happen.
 
 use domain::control::{JobRefusal, RunRefusal, RunnerRefusal, TokenRefusal};
+use sqlx::migrate::MigrateError;
 
 /// Why a verb of the store did not happen. Nothing of it did.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,7 @@ pub enum StoreError {
     },
     /// The database is newer than this program, or was changed by hand.
     #[error("the database does not fit this version of ekiden; use the version that wrote it last, or a newer one")]
-    Schema(#[source] sqlx::migrate::MigrateError),
+    Schema(#[source] MigrateError),
     /// There is nothing of that name or number.
     #[error("there is no {what} {name}")]
     Missing {
@@ -81,19 +82,18 @@ impl StoreError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Held(_) => true,
-            Self::Database(error) | Self::Open { source: error, .. } => match error {
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-                // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping. SQLite, in the low byte: 5 busy, 6 locked, 10 the disk
-                // failed (or is full), 13 full, 14 cannot be opened.
-                sqlx::Error::Database(error) => match sqlite_code(&**error) {
-                    Some(code) => [5, 6, 10, 13, 14].contains(&code),
-                    None => error
-                        .code()
-                        .is_some_and(|code| ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))),
-                },
-                _ => false,
-            },
+            Self::Database(error) | Self::Open { source: error, .. } => is_passing(error),
             _ => false,
+        }
+    }
+
+    /// Of a migration that did not happen: a disk without room or a database that is away says nothing of versions.
+    pub(crate) fn migration(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) if is_passing(&source) => {
+                Self::Database(source)
+            }
+            error => Self::Schema(error),
         }
     }
 
@@ -133,6 +133,21 @@ impl StoreError {
 
     pub(crate) fn damaged(what: &'static str, fact: impl std::fmt::Display) -> Self {
         Self::Damaged { what, fact: fact.to_string() }
+    }
+}
+
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+        // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping. SQLite, in the low byte: 5 busy, 6 locked, 10 the disk
+        // failed (or is full), 13 full, 14 cannot be opened.
+        sqlx::Error::Database(error) => match sqlite_code(&**error) {
+            Some(code) => [5, 6, 10, 13, 14].contains(&code),
+            None => {
+                error.code().is_some_and(|code| ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)))
+            }
+        },
+        _ => false,
     }
 }
 

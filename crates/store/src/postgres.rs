@@ -110,7 +110,7 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(failed)?;
-        MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
+        MIGRATIONS.run(&pool).await.map_err(StoreError::migration)?;
         Ok(Self { pool, listening: Arc::default(), cut })
     }
 

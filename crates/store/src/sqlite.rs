@@ -119,7 +119,7 @@ impl Database {
             .connect_with(options.clone())
             .await
             .map_err(failed)?;
-        MIGRATIONS.run(&writer).await.map_err(StoreError::Schema)?;
+        MIGRATIONS.run(&writer).await.map_err(StoreError::migration)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)

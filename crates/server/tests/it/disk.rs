@@ -133,3 +133,19 @@ async fn a_server_on_a_full_disk_says_so_loses_nothing_and_goes_on() {
     assert!(log.contains(" before\n") && log.ends_with(" after\n"));
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_finds_no_room_at_its_start_says_so() {
+    let Some(disk) = Disk::mount("size=200k") else {
+        println!("SKIP: only root mounts a small disk");
+        return;
+    };
+    let mut error: &dyn std::error::Error =
+        &server::serve::start(crate::plane::settings(disk.path())).await.unwrap_err();
+    let mut said = error.to_string();
+    while let Some(source) = error.source() {
+        said = format!("{said}: {source}");
+        error = source;
+    }
+    assert!(said.contains("full") && !said.contains("version"), "{said}");
+}
