@@ -155,8 +155,8 @@ pub(crate) struct JobWhyArgs {
 pub(crate) enum RunnerCommand {
     /// List runners: what they do, and when they were last heard of.
     List(ScopedListArgs),
-    /// Let a runner end its jobs and take no more.
-    Drain(RunnerArgs),
+    /// Let a runner end its jobs and take no more; with --undo, take some again.
+    Drain(RunnerDrainArgs),
     /// Forget a runner; what it has in hand fails.
     Remove(RunnerArgs),
     /// Print a token that registers runners, or list, rotate and revoke them.
@@ -184,6 +184,16 @@ pub(crate) struct RunnerArgs {
     pub(crate) scope: Place,
     #[command(flatten)]
     pub(crate) at: ServerAt,
+}
+
+/// A runner that is to take no more jobs, or to take some again.
+#[derive(Debug, Args)]
+pub(crate) struct RunnerDrainArgs {
+    #[command(flatten)]
+    pub(crate) runner: RunnerArgs,
+    /// It takes jobs again.
+    #[arg(long)]
+    pub(crate) undo: bool,
 }
 
 /// `ekiden secret`.

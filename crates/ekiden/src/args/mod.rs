@@ -24,8 +24,8 @@ pub(crate) use exec::{
 pub(crate) use lint::{LintArgs, LintFormat};
 pub(crate) use manage::{
     AuditCommand, AuditListArgs, HoldingArgs, HoldingSetArgs, JobCommand, JobLogArgs, JobWhyArgs, RunArgs, RunCommand,
-    RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs, RunnerArgs, RunnerCommand, ScopedListArgs,
-    SecretCommand, VarCommand, VarSetArgs,
+    RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs, RunnerArgs, RunnerCommand, RunnerDrainArgs,
+    ScopedListArgs, SecretCommand, VarCommand, VarSetArgs,
 };
 pub(crate) use project::{
     ForgeArgs, ForgeKind, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs, Readers,

@@ -1,7 +1,7 @@
 //! Lines of a job on a terminal that we redraw: colours stay, everything that moves the cursor goes.
 
 /// The line without control characters and escape sequences but colours; tabs become spaces.
-pub(super) fn clean(line: &str) -> String {
+pub(crate) fn clean(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
     let mut colored = false;

@@ -11,6 +11,7 @@ mod report;
 mod tree;
 
 pub(crate) use aside::Aside;
+pub(crate) use clean::clean;
 pub(crate) use json::{Jsonl, Quiet, summary_json};
 pub(crate) use log_file::LogFiles;
 pub(crate) use plain::{Jobs, Plain};

@@ -6,9 +6,12 @@ use crate::args::{JobCommand, JobLogArgs, JobWhyArgs};
 use crate::commands::runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::style::data;
+use crate::style::{JobColors, data, job_colors};
+use crate::text::plain;
+use crate::view::clean;
 use api::{Client, Job, ProjectName, Why};
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 /// Runs one of its verbs.
@@ -37,11 +40,32 @@ async fn log(args: &JobLogArgs) -> Result<Exit, Failure> {
     };
     let mut log = log.map_err(|error| failure(&error))?;
     let mut lines = Lines { keep_times: args.timestamps, ..Lines::default() };
+    let (colors, to) = (job_colors(), if std::io::stdout().is_terminal() { To::Terminal } else { To::Pipe });
     while let Some(piece) = log.next().await.map_err(|error| failure(&error))? {
-        data(&lines.push(&piece))?;
+        data(&printed(lines.push(&piece), colors, to))?;
     }
-    data(&lines.rest())?;
+    data(&printed(lines.rest(), colors, to))?;
     Ok(Exit::Ok)
+}
+
+/// Where a log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    /// What moves its cursor or names its window is taken out.
+    Terminal,
+    /// As it is.
+    Pipe,
+}
+
+fn printed(text: String, colors: JobColors, to: To) -> String {
+    let text = match to {
+        To::Terminal => text.lines().map(|line| clean(line) + "\n").collect(),
+        To::Pipe => text,
+    };
+    match colors {
+        JobColors::Kept => text,
+        JobColors::Removed => console::strip_ansi_codes(&text).into_owned(),
+    }
 }
 
 /// Takes the times off lines that come in pieces.
@@ -88,14 +112,14 @@ async fn why(args: &JobWhyArgs) -> Result<Exit, Failure> {
 
 /// The reason first, then what it is not, then what helps.
 fn text(job: &Job, why: &Why) -> String {
-    let mut out = format!("{} of {} · {}", job.name, job.project, why.status.word());
+    let mut out = format!("{} of {} · {}", plain(&job.name), job.project, why.status.word());
     if let Some(reason) = &why.reason {
         let _never = write!(out, " · {reason}");
     }
     if let Some(position) = &why.position {
         let _never = write!(out, " · {} of {}", position.place, position.of);
     }
-    let _never = writeln!(out, "\n  {}", why.text);
+    let _never = writeln!(out, "\n  {}", plain(&why.text));
     if let Some(estimate) = &why.estimate {
         let (likely, late) = (Duration::try_from_secs_f64(estimate.p50_s), Duration::try_from_secs_f64(estimate.p90_s));
         if let (Ok(likely), Ok(late)) = (likely, late) {
@@ -106,14 +130,25 @@ fn text(job: &Job, why: &Why) -> String {
         let _never = writeln!(out, "  passed: {}", why.passed.join(", "));
     }
     if let Some(fix) = &why.fix {
-        let _never = writeln!(out, "  fix: {fix}");
+        let _never = writeln!(out, "  fix: {}", plain(fix));
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Lines;
+    use super::{Lines, To, printed};
+    use crate::style::JobColors;
+
+    #[test]
+    fn a_log_does_not_move_the_cursor_of_a_terminal() {
+        let said = "\u{1b}]0;title\u{7}\u{1b}[31mred\u{1b}[0m\u{1b}[2J end\nnext\n";
+        let of = |colors, to| printed(said.to_owned(), colors, to);
+        assert_eq!(of(JobColors::Kept, To::Pipe), said);
+        assert_eq!(of(JobColors::Kept, To::Terminal), "\u{1b}[31mred\u{1b}[0m end\u{1b}[0m\nnext\n");
+        assert_eq!(of(JobColors::Removed, To::Terminal), "red end\nnext\n");
+        assert_eq!(of(JobColors::Removed, To::Pipe), " end\nnext\n".replace(" end", "red end"));
+    }
 
     #[test]
     fn times_are_taken_off_lines_that_come_in_pieces() {

@@ -18,6 +18,7 @@ pub(crate) use holding::{secret, var};
 pub(crate) use job::run as job;
 pub(crate) use output::length;
 pub(crate) use project::run as project;
+pub(crate) use run::reference;
 pub(crate) use run::run;
 pub(crate) use runner::run as runner;
 pub(crate) use token::run as token;

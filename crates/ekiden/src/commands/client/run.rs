@@ -10,6 +10,7 @@ use crate::commands::runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Palette, note};
+use crate::text::{lines, plain};
 use api::{Client, Dispatch, Job, ProjectName, Run, RunQuery};
 use serde::Serialize;
 
@@ -56,7 +57,7 @@ fn table(runs: &[Run]) -> Table {
             file(run).into(),
             run.display_title.chars().take(50).collect::<String>().into(),
             run.event.as_str().into(),
-            run.head_branch.as_str().into(),
+            reference(run).into(),
             took(run.started_at, run.completed_at).into(),
             ago(run.created_at).into(),
         ]);
@@ -68,6 +69,12 @@ fn table(runs: &[Run]) -> Table {
 pub(super) fn file(run: &Run) -> &str {
     let path = run.path.split('@').next().unwrap_or(&run.path);
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The branch or the tag of a run; a commit where it was neither.
+pub(crate) fn reference(run: &Run) -> &str {
+    let full = run.path.split_once('@').map_or(run.head_branch.as_str(), |(_, reference)| reference);
+    ["refs/heads/", "refs/tags/"].iter().find_map(|kind| full.strip_prefix(kind)).unwrap_or(full)
 }
 
 /// A run of any project.
@@ -109,7 +116,7 @@ fn text(project: &ProjectName, run: &Run, jobs: &[Job]) -> String {
         project.to_string().into(),
         file(run).into(),
         run.event.as_str().into(),
-        run.head_branch.as_str().into(),
+        reference(run).into(),
         run.head_sha.get(..12).unwrap_or(&run.head_sha).into(),
         took(run.started_at, run.completed_at).into(),
     ]);
@@ -125,8 +132,14 @@ fn text(project: &ProjectName, run: &Run, jobs: &[Job]) -> String {
         ]);
     }
     let palette = Palette::stdout();
-    let fault = run.fault.as_ref().map(|fault| format!("\n{fault}\n")).unwrap_or_default();
-    format!("{}  {}\n{fault}\n{}\n{}\n", head.text(palette), run.display_title, table.text(palette), run.html_url)
+    let fault = run.fault.as_ref().map(|fault| format!("\n{}\n", lines(fault))).unwrap_or_default();
+    format!(
+        "{}  {}\n{fault}\n{}\n{}\n",
+        head.text(palette),
+        plain(&run.display_title),
+        table.text(palette),
+        run.html_url
+    )
 }
 
 async fn follow(args: &RunWatchArgs) -> Result<Exit, Failure> {

@@ -3,7 +3,9 @@
 use super::connect::{connect, failure};
 use super::output::{Cell, Table, ago, list};
 use super::{pages, token};
-use crate::args::{Duration, RunnerArgs, RunnerCommand, RunnerTokenArgs, RunnerTokenCommand, ScopedListArgs, ServerAt};
+use crate::args::{
+    Duration, RunnerArgs, RunnerCommand, RunnerDrainArgs, RunnerTokenArgs, RunnerTokenCommand, ScopedListArgs, ServerAt,
+};
 use crate::commands::runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -54,8 +56,14 @@ fn state(runner: &Runner) -> Cell {
     }
 }
 
-fn drain(args: &RunnerArgs) -> Result<Exit, Failure> {
+fn drain(RunnerDrainArgs { runner: args, undo }: &RunnerDrainArgs) -> Result<Exit, Failure> {
     let client = connect(&args.at)?;
+    if *undo {
+        let open = api::EditRunner { disabled: Some(false) };
+        let runner = runtime()?.block_on(client.edit_runner(&args.scope, args.runner, open));
+        note(format!("{} takes jobs again", runner.map_err(|error| failure(&error))?.name));
+        return Ok(Exit::Ok);
+    }
     let runner = runtime()?.block_on(client.drain_runner(&args.scope, args.runner)).map_err(|error| failure(&error))?;
     note(match runner.tasks.len() {
         0 => format!("{} takes no more jobs", runner.name),

@@ -4,11 +4,11 @@
 use super::connect::failure;
 use super::job::Lines;
 use super::output::{length, took};
-use super::run::{file, find, jobs};
+use super::run::{file, find, jobs, reference};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data, note};
-use crate::text::plain;
+use crate::text::{lines, plain};
 use api::{Client, Job, ProjectName, Run, Status};
 use domain::Conclusion;
 use std::collections::{HashMap, VecDeque};
@@ -60,9 +60,13 @@ impl Follower {
         Self { client, project, run, said: HashMap::new(), failed: Vec::new(), prefix: String::new() }
     }
 
-    /// Says with each line which workflow it is about.
-    pub(crate) fn named(self) -> Self {
-        Self { prefix: format!("{} › ", file(&self.run)), ..self }
+    /// Says with each line which workflow it is about, and of which branch or tag, where that is another than the one that was named.
+    pub(crate) fn named(self, known: &str) -> Self {
+        let of = match reference(&self.run) {
+            own if own == known => String::new(),
+            own => format!("{own}: "),
+        };
+        Self { prefix: format!("{of}{} › ", file(&self.run)), ..self }
     }
 
     /// Looks once, and prints what is new.
@@ -112,8 +116,13 @@ impl Follower {
 
     /// Prints what went wrong, the first error first.
     pub(crate) async fn faults(&mut self) -> Result<(), Failure> {
+        // What may fail made nothing fail.
+        if self.is_green() {
+            return Ok(());
+        }
         let palette = Palette::stdout();
         if let Some(fault) = &self.run.fault {
+            let fault = lines(fault);
             data(&format!("\n{}\n{fault}\n", palette.paint(Ink::Bad, format_args!("{} cannot run", file(&self.run)))))?;
         }
         self.failed.sort_by_key(|job| (job.completed_at, job.id));

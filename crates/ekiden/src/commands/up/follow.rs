@@ -1,6 +1,6 @@
 //! What `up` says of the runs of its project: those of each commit, as they go, and how they ended.
 
-use crate::commands::client::{Follower, LOOK, Sight, client_failure, verdict};
+use crate::commands::client::{Follower, LOOK, Sight, client_failure, reference, verdict};
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data};
 use crate::text::plain;
@@ -10,6 +10,13 @@ use std::time::{Duration, Instant};
 
 /// How often the server is asked for new runs while none is open.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// From when the first of some runs was made until the last one ended.
+fn length(runs: &[Run]) -> Duration {
+    let made = runs.iter().filter_map(|run| run.created_at).min();
+    let ended = runs.iter().filter_map(|run| run.completed_at).max();
+    made.zip(ended).map_or(Duration::ZERO, |(made, ended)| ended.since(made))
+}
 
 /// How the runs of a commit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +73,17 @@ impl Story {
             }
             tokio::time::sleep(if began.is_some() { LOOK / 4 } else { IDLE }).await;
         };
-        let began = began.unwrap_or_else(Instant::now);
         let palette = Palette::stdout();
         let first = &runs[0];
         let commit = first.head_sha.get(..8).unwrap_or(&first.head_sha);
         let title: String = plain(&first.display_title).chars().take(60).collect();
-        data(&format!("\n{} {}  {title}\n", palette.paint(Ink::Strong, commit), first.head_branch))?;
+        let reference = reference(first).to_owned();
+        data(&format!("\n{} {reference}  {title}\n", palette.paint(Ink::Strong, commit)))?;
         let is_one = runs.len() == 1;
         let mut open: Vec<Follower> = runs
             .into_iter()
             .map(|run| Follower::new(self.client.clone(), self.project.clone(), run))
-            .map(|follower| if is_one { follower } else { follower.named() })
+            .map(|follower| if is_one { follower } else { follower.named(&reference) })
             .collect();
         let mut over: Vec<Follower> = Vec::new();
         while !open.is_empty() {
@@ -93,15 +100,15 @@ impl Story {
             }
             // What the same push started a moment later belongs to it.
             for run in self.new_runs().await? {
-                open.push(Follower::new(self.client.clone(), self.project.clone(), run).named());
+                open.push(Follower::new(self.client.clone(), self.project.clone(), run).named(&reference));
             }
         }
-        let time = began.elapsed();
         for follower in &mut over {
             follower.faults().await?;
         }
         let is_green = over.iter().all(Follower::is_green);
         let runs: Vec<Run> = over.into_iter().map(|follower| follower.run).collect();
+        let time = began.map_or_else(|| length(&runs), |began| began.elapsed());
         data(&verdict(&runs, time))?;
         Ok(if is_green { Outcome::Green } else { Outcome::Red })
     }
