@@ -34,7 +34,7 @@ pub(crate) struct UpArgs {
     /// Jobs at once [default: the number of processors].
     #[arg(long, value_name = "N", env = "EKIDEN_UP_CAPACITY", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) capacity: Option<u32>,
-    /// End when the runs of the newest commit have; exit code 1 when one failed.
+    /// End when the runs of the newest commit have; exit code 1 when one failed, 5 when there are none.
     #[arg(long)]
     pub(crate) once: bool,
 }

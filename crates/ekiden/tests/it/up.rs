@@ -115,6 +115,10 @@ fn a_green_checkout_is_green_and_the_second_start_goes_on() {
     let inside = repository.path().join(".git/state");
     let refused = run(up(&repository, state.path(), &["--data", inside.to_str().unwrap()])).exits(2);
     assert!(refused.stderr.contains("lies in the checkout"));
+    let link = state.path().join("link");
+    std::os::unix::fs::symlink(repository.path(), &link).unwrap();
+    let refused = run(up(&repository, state.path(), &["--data", link.join("state").to_str().unwrap()])).exits(2);
+    assert!(refused.stderr.contains("lies in the checkout"), "{refused:#?}");
 }
 
 #[test]
@@ -130,6 +134,81 @@ fn what_failed_is_told_the_first_error_first() {
     {
         assert!(ran.stdout.contains(text), "{text}: {ran:#?}");
     }
+    let again = run(up(&repository, state.path(), &["--once"])).exits(1);
+    assert!(again.stderr.contains("ran before: .github/workflows/ci.yml failure"), "{again:#?}");
+}
+
+#[test]
+fn a_server_that_ends_leaves_the_one_before_it_to_be_found() {
+    if cannot_run_here() {
+        return;
+    }
+    let (first, second) = (Repository::with(&[("a", "1")]), Repository::with(&[("a", "1")]));
+    let state = tempfile::tempdir().unwrap();
+    let data = |name: &str| state.path().join(name).to_str().unwrap().to_owned();
+    let start = |repository: &Repository, name: &str| {
+        let mut running = Running::start(up(repository, state.path(), &["--data", &data(name)]));
+        let said = running.answers.until("ekiden http://");
+        running.notes.until("new commits run by themselves");
+        (running, said.trim_start_matches("ekiden ").to_owned())
+    };
+    let found = || {
+        let mut command = ekiden(&["project", "list", "-o", "json"]);
+        command.env("XDG_STATE_HOME", state.path());
+        run(command)
+    };
+    let (one, url) = start(&first, "one");
+    let (two, _) = start(&second, "two");
+    assert_eq!(two.interrupt().code(), Some(0));
+    let listed = found().exits(0).json();
+    assert!(listed[0]["html_url"].as_str().is_some_and(|page| page.starts_with(&url)), "{url}: {listed}");
+    assert_eq!(one.interrupt().code(), Some(0));
+    found().exits(2);
+}
+
+#[test]
+fn without_a_home_it_runs_in_the_folder_that_it_is_given() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(GREEN.replace("cat data.txt", "echo 'x'").as_str());
+    let data = tempfile::tempdir().unwrap();
+    let mut command = up(&repository, data.path(), &["--once", "--data", data.path().join("up").to_str().unwrap()]);
+    command.env_remove("XDG_STATE_HOME").env_remove("HOME");
+    let ran = run(command).exits(0);
+    assert!(ran.stderr.contains("--server http://127.0.0.1:"), "{ran:#?}");
+}
+
+#[test]
+fn a_tag_has_its_name_and_a_title_moves_no_cursor() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(GREEN.replace("cat data.txt", "sleep 0.2").as_str());
+    let state = tempfile::tempdir().unwrap();
+    let mut running = Running::start(up(&repository, state.path(), &[]));
+    running.notes.until("new commits run by themselves");
+    let git = |arguments: &[&str]| {
+        let done = Command::new("git").arg("-C").arg(repository.path()).args(arguments).status().unwrap();
+        assert!(done.success());
+    };
+    let who = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+    git(&[&who[..], &["commit", "-q", "--allow-empty", "-m", "evil \u{1b}[2J\u{7}title"]].concat());
+    // No job of 0.2 s is done in less.
+    running.answers.until("evil");
+    assert!(!running.answers.until("green in").contains("green in 0.0s"));
+    git(&["tag", "v1"]);
+    running.answers.until(" v1  evil");
+    running.answers.until("green in");
+    let ask = |arguments: &[&str]| {
+        let mut command = ekiden(arguments);
+        command.env("XDG_STATE_HOME", state.path());
+        run(command).exits(0)
+    };
+    let shown = ask(&["run", "show", "3"]);
+    assert!(shown.stdout.contains("evil [2Jtitle") && shown.stdout.contains(" v1 "), "{shown:#?}");
+    assert!(!shown.stdout.contains(['\u{1b}', '\u{7}']), "{shown:#?}");
+    assert_eq!(running.interrupt().code(), Some(0));
 }
 
 #[test]
@@ -152,6 +231,11 @@ fn new_commits_run_by_themselves_and_other_commands_find_it() {
     let job = ask(&["run", "show", &runs[0]["id"].to_string(), "-o", "json"]).exits(0).json();
     let log = ask(&["job", "log", &job["jobs"][0]["id"].to_string()]).exits(0);
     assert!(log.stdout.contains("the data\n"), "{log:#?}");
+    let runner = || ask(&["runner", "list"]).exits(0).stdout;
+    ask(&["runner", "drain", "1"]).exits(0);
+    assert!(runner().contains(" draining "));
+    ask(&["runner", "drain", "1", "--undo"]).exits(0);
+    assert!(runner().contains(" online "));
     repository.commit("data.txt", "changed\n");
     running.answers.until("✓ hello");
     running.answers.until("green in");
@@ -168,12 +252,15 @@ fn a_checkout_without_workflows_says_so() {
     }
     let repository = Repository::with(&[("a", "1")]);
     let state = tempfile::tempdir().unwrap();
-    let ran = run(up(&repository, state.path(), &["--once"])).exits(0);
-    assert!(ran.stderr.contains("has no workflows"), "{ran:#?}");
+    let ran = run(up(&repository, state.path(), &["--once"])).exits(5);
+    assert!(ran.stderr.contains("add one: .github/workflows/ci.yml"), "{ran:#?}");
+    repository.write(".gitea/workflows/.keep", "");
+    let ran = run(up(&repository, state.path(), &["--once"])).exits(5);
+    assert!(ran.stderr.contains("add one: .gitea/workflows/ci.yml"), "{ran:#?}");
     let by_hand = Repository::ci(
         "on: workflow_dispatch\njobs:\n  j:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo x\n",
     );
-    let ran = run(up(&by_hand, state.path(), &["--once"])).exits(0);
+    let ran = run(up(&by_hand, state.path(), &["--once"])).exits(5);
     assert!(
         ran.stderr.contains("no workflow starts on a push to main") && ran.stderr.contains("run dispatch"),
         "{ran:#?}"
@@ -181,7 +268,18 @@ fn a_checkout_without_workflows_says_so() {
     let nowhere = tempfile::tempdir().unwrap();
     let mut command = ekiden(&["up", nowhere.path().to_str().unwrap()]);
     command.env("XDG_STATE_HOME", state.path());
-    run(command).exits(5);
+    let ran = run(command).exits(5);
+    assert!(ran.stderr.contains("git init") && !ran.stderr.contains("-C DIR"), "{ran:#?}");
+    let mut command = ekiden(&["up", nowhere.path().join("not").to_str().unwrap()]);
+    command.env("XDG_STATE_HOME", state.path());
+    let ran = run(command).exits(5);
+    assert!(ran.stderr.contains("/not") && ran.stderr.contains("No such file"), "{ran:#?}");
+    let empty = tempfile::tempdir().unwrap();
+    assert!(Command::new("git").args(["init", "-q"]).arg(empty.path()).status().unwrap().success());
+    let mut command = ekiden(&["up", "--once", "--listen", "127.0.0.1:0", empty.path().to_str().unwrap()]);
+    command.env("XDG_STATE_HOME", state.path());
+    let ran = run(command).exits(5);
+    assert!(ran.stderr.contains("has no commit yet"), "{ran:#?}");
 }
 
 #[test]

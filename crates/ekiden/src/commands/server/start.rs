@@ -31,7 +31,7 @@ async fn serve(settings: server::serve::ServerSettings) -> Result<Exit, Failure>
         style::note(format!("the first admin token is in {}", token_file.display()));
     }
     let url = running.plane.site.url.clone();
-    let _told = place::tell(&Place { url: url.clone(), token_file, pid: std::process::id() })?;
+    let _told = place::tell(&Place::new(url.clone(), token_file))?;
     style::note(format!("{url} answers; Ctrl-C stops it"));
     stopped().await?;
     style::note("stopping: calls in hand may end");

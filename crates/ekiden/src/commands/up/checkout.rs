@@ -34,7 +34,17 @@ pub(super) struct Added {
 impl Checkout {
     /// The checkout of a folder.
     pub(super) fn find(path: &Path) -> Result<Self, Failure> {
-        let failed = |error: RepositoryError| Failure::not_found(error.to_string());
+        let failed = |error: RepositoryError| match error {
+            RepositoryError::NotARepository(path) => {
+                Failure::not_found(format!("no git repository at {} or above it", path.display()))
+                    .fix("ekiden up PATH, with the folder of a checkout")
+                    .fix("or make it one: git init")
+            }
+            RepositoryError::Io(error) => {
+                Failure::not_found(format!("cannot read the repository at {}", path.display())).cause(&error)
+            }
+            error => Failure::not_found(error.to_string()),
+        };
         let repository = Repository::discover(path).map_err(failed)?;
         let head = repository.head().map_err(failed)?;
         Ok(Self { repository, head })
@@ -47,6 +57,11 @@ impl Checkout {
     /// `refs/heads/main` and the commit, as far as there are such.
     pub(super) fn newest(&self) -> Option<(String, String)> {
         Some((self.head.full_reference()?, self.head.commit.as_ref()?.to_string()))
+    }
+
+    /// The commit of HEAD.
+    pub(super) fn commit(&self) -> Option<&str> {
+        self.head.commit.as_ref().map(source::CommitId::as_str)
     }
 
     /// The name that the remote gives it, else that of its folder.

@@ -14,7 +14,8 @@ use crate::failure::Failure;
 use crate::style::{self, Ink, Palette, data};
 use agent::{RegistrationFile, Stop, Stopper};
 use api::ProjectName;
-use domain::Secret;
+use domain::control::RunPhase;
+use domain::{Conclusion, Secret};
 use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, make_link};
 use server::event;
 use server::plane::Plane;
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
         None => place::state_folder()?.join("up"),
     };
     // What is remembered would be part of what is watched.
-    if folder.starts_with(checkout.top()) {
+    if real(&folder).starts_with(checkout.top()) {
         return Err(Failure::usage(format!("{} lies in the checkout", folder.display()))
             .fix("give a folder outside of it with --data DIR"));
     }
@@ -48,6 +49,16 @@ pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::platform("could not start the runtime").cause(&error))?;
     runtime.block_on(up(args, &checkout, &folder, began))
+}
+
+/// Where a path leads that may not be there yet.
+fn real(path: &Path) -> PathBuf {
+    for there in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (there.canonicalize(), path.strip_prefix(there)) {
+            return real.join(rest);
+        }
+    }
+    path.to_owned()
 }
 
 /// Everything that runs.
@@ -67,7 +78,7 @@ async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -
     let file = token_file(&server);
     let first = running.first_token.clone();
     let whole = whole(running, folder.join("agent"), &file, args).await?;
-    let _told = place::tell(&Place { url: whole.url.clone(), token_file: file.clone(), pid: std::process::id() })?;
+    let _told = place::tell(&Place::new(whole.url.clone(), file.clone()))?;
     let stopper = Stopper::default();
     let agent = tokio::spawn(serve_jobs(
         whole.running.plane.clone(),
@@ -194,12 +205,14 @@ async fn tell(
     };
     story.forget_old(&[mine.clone(), open.clone()].concat()).await?;
     let patience = if mine.is_empty() && open.is_empty() { PATIENCE } else { Duration::ZERO };
-    let outcome = story.tell(patience, Some(began)).await?;
-    if outcome == Outcome::Nothing {
-        say_nothing_ran(plane, &project, checkout).await?;
-    }
+    let told = story.tell(patience, Some(began)).await?;
+    let outcome = if told == Outcome::Nothing { say_nothing_ran(plane, &project, checkout).await? } else { told };
     if args.once {
-        return Ok(if outcome == Outcome::Red { Exit::Failed } else { Exit::Ok });
+        return Ok(match outcome {
+            Outcome::Green => Exit::Ok,
+            Outcome::Red => Exit::Failed,
+            Outcome::Nothing => Exit::NotFound,
+        });
     }
     style::note("new commits run by themselves; Ctrl-C stops");
     loop {
@@ -233,11 +246,16 @@ async fn say_hello(
     data(&format!("{} {}\n{}", palette.paint(Ink::Strong, "ekiden"), whole.url, rows.collect::<String>()))
 }
 
-/// Why nothing ran, and what can.
-async fn say_nothing_ran(plane: &Plane, project: &store::Project, checkout: &Checkout) -> Result<(), Failure> {
+/// Why nothing ran, and what can; how the newest commit's runs ended, where they ran before.
+async fn say_nothing_ran(plane: &Plane, project: &store::Project, checkout: &Checkout) -> Result<Outcome, Failure> {
     let Some((reference, commit)) = checkout.newest() else {
-        style::note("the checkout is on no branch or has no commit yet; commits on a branch run by themselves");
-        return Ok(());
+        style::note(match checkout.commit() {
+            Some(commit) => format!(
+                "the checkout is on no branch (HEAD is {commit:.8}): git switch -c NAME makes one; commits on a branch run by themselves"
+            ),
+            None => "the checkout has no commit yet; commits run by themselves".to_owned(),
+        });
+        return Ok(Outcome::Nothing);
     };
     let before = runs_of(plane, project.id, &commit).await;
     let before = before.map_err(|error| Failure::platform("the runs cannot be listed").cause(&error))?;
@@ -245,21 +263,25 @@ async fn say_nothing_ran(plane: &Plane, project: &store::Project, checkout: &Che
     if !before.is_empty() {
         let words: Vec<String> = before.iter().map(|run| format!("{} {}", run.workflow, run.phase.word())).collect();
         style::note(format!("{short} ran before: {}", words.join(", ")));
-        return Ok(());
+        let is_green =
+            |run: &store::StoredRun| matches!(run.phase, RunPhase::Finished(Conclusion::Success | Conclusion::Skipped));
+        return Ok(if before.iter().all(is_green) { Outcome::Green } else { Outcome::Red });
     }
     let found = event::workflows(plane, project).await;
     let found = found.map_err(|error| Failure::platform("the workflows cannot be read").cause(&error))?;
     let branch = reference.strip_prefix("refs/heads/").unwrap_or(&reference);
     if found.is_empty() {
-        style::note(format!("{short} has no workflows; add one: .github/workflows/ci.yml"));
-        return Ok(());
+        // The first folder that there is counts, also when there is nothing in it.
+        let folder = FOLDERS.iter().find(|folder| checkout.top().join(folder).is_dir()).unwrap_or(&".github/workflows");
+        style::note(format!("{short} has no workflows; add one: {folder}/ci.yml"));
+        return Ok(Outcome::Nothing);
     }
     style::note(format!("no workflow starts on a push to {branch}"));
     for file in found.iter().filter(|file| file.triggers.iter().any(|trigger| trigger == "workflow_dispatch")) {
         let name = file.path.rsplit('/').next().unwrap_or(&file.path);
         style::note(format!("start one: ekiden run dispatch {} {name} --watch", project.full_name()));
     }
-    Ok(())
+    Ok(Outcome::Nothing)
 }
 
 /// Lets jobs end and closes everything; each further signal goes a step further.
