@@ -15,6 +15,8 @@ use workflow::run::{run_name, workflow_concurrency};
 
 /// More faults than this are not told one by one.
 const FAULTS: usize = 20;
+/// So many characters of a run's title are kept, as with Gitea.
+const TITLE: usize = 255;
 
 /// A workflow file that an occasion starts.
 #[derive(Debug)]
@@ -79,7 +81,7 @@ pub(super) async fn make(
     let new = NewRun {
         project: project.id,
         workflow: path,
-        title: if title.is_empty() { name } else { title },
+        title: cut(if title.is_empty() { name } else { title }),
         event: occasion.event.clone(),
         reference: occasion.reference.clone(),
         commit: occasion.commit.clone(),
@@ -97,6 +99,14 @@ pub(super) async fn make(
         plane.queue.jobs(jobs.into_iter().filter(|job| job.phase.end().is_none()).collect());
     }
     Ok(stored)
+}
+
+/// A title is one line of a list: what a commit or a `run-name` has beyond that is left out.
+fn cut(title: String) -> String {
+    match title.char_indices().nth(TITLE) {
+        None => title,
+        Some(_) => title.chars().take(TITLE - 1).chain(['…']).collect(),
+    }
 }
 
 /// What of the plan is asked before its machine starts: the run's name and its group.

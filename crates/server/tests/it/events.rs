@@ -70,9 +70,8 @@ async fn whoever_is_stopped_anywhere_leaves_one_run_to_each_time() {
         fire(plane, now).await.unwrap();
         assert_eq!(runs(&world).await.len(), made, "stopped after {steps} steps");
         assert!(plane.store.due_schedules(now, 9).await.unwrap().is_empty());
-        if is_done {
-            // How many there are depends on what is done by the time of the next look.
-            assert!(steps > 2, "{steps}");
+        // How many steps there are depends on what is done by the time of the next look: on a busy machine all of it may be at the first.
+        if is_done && steps > 2 {
             break;
         }
     }
@@ -124,8 +123,13 @@ async fn a_push_starts_what_its_filters_let_through() {
     assert_eq!(payload["commits"].as_array().unwrap().len(), 1);
     assert_eq!(runs[1].phase, RunPhase::Finished(Conclusion::Failure));
     assert!(runs[1].fault.as_ref().unwrap().contains("broken.yml:"), "{:?}", runs[1].fault);
+    let long = world.repository.commit(&"é".repeat(50_000), &[("src/a.rs", "c")]);
+    let change =
+        RefChange { name: "refs/heads/main".to_owned(), to: RefMove::Moved { before: after, after: long.clone() } };
+    let made = push(plane, &world.project, &change, None, None).await.unwrap();
+    assert_eq!(made[0].title, "é".repeat(254) + "…");
     let skipped = world.repository.commit("wip [skip ci]", &[("src/a.rs", "b")]);
-    let change = RefChange { name: "refs/heads/main".to_owned(), to: RefMove::Moved { before: after, after: skipped } };
+    let change = RefChange { name: "refs/heads/main".to_owned(), to: RefMove::Moved { before: long, after: skipped } };
     let made = push(plane, &world.project, &change, None, None).await.unwrap();
     // What cannot be read cannot be skipped either.
     assert_eq!(made.iter().map(|run| run.workflow.as_str()).collect::<Vec<_>>(), [format!("{folder}/broken.yml")]);
