@@ -236,10 +236,23 @@ fn new_commits_run_by_themselves_and_other_commands_find_it() {
     assert!(runner().contains(" draining "));
     ask(&["runner", "drain", "1", "--undo"]).exits(0);
     assert!(runner().contains(" online "));
+    // Removed, it is there again as another, twice.
+    for old in ["1", "2"] {
+        ask(&["runner", "remove", old]).exits(0);
+        let end = Instant::now() + PATIENCE;
+        while !runner().contains(" online ") {
+            assert!(Instant::now() < end, "{}", runner());
+        }
+    }
     repository.commit("data.txt", "changed\n");
     running.answers.until("✓ hello");
     running.answers.until("green in");
     assert_eq!(ask(&["run", "list", "-o", "jsonl"]).exits(0).stdout.lines().count(), 2);
+    // Others are served without its own project too.
+    let projects = ask(&["project", "list", "-o", "json"]).exits(0).json();
+    ask(&["project", "remove", projects[0]["full_name"].as_str().unwrap()]).exits(0);
+    running.notes.until("goes on");
+    ask(&["project", "list"]).exits(0);
     assert_eq!(running.interrupt().code(), Some(0));
     let gone = ask(&["run", "list"]).exits(2);
     assert!(gone.stderr.contains("ekiden up"), "{gone:#?}");

@@ -28,6 +28,13 @@ use std::time::{Duration, Instant};
 /// How long the runs of what moved while nobody looked may take to appear.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// So often the agent registers anew, each time within [`IN_A_ROW`] after the last, before that is a fault.
+const TRIES: u32 = 4;
+const IN_A_ROW: Duration = Duration::from_mins(1);
+
+/// What could not be told is asked for again after so long.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Runs until told to stop.
 pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let began = Instant::now();
@@ -80,7 +87,7 @@ async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -
     let whole = whole(running, folder.join("agent"), &file, args).await?;
     let _told = place::tell(&Place::new(whole.url.clone(), file.clone()))?;
     let stopper = Stopper::default();
-    let agent = tokio::spawn(serve_jobs(
+    let mut agent = tokio::spawn(serve_jobs(
         whole.running.plane.clone(),
         whole.person.clone(),
         whole.url.clone(),
@@ -88,12 +95,28 @@ async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -
         whole.capacity,
         stopper.clone(),
     ));
-    let told = tokio::select! {
-        told = tell(&whole, checkout, args, first.as_ref(), &file, began) => told,
-        stopped = stopped() => stopped.map(|()| Exit::Ok),
+    let (told, agent) = tokio::select! {
+        told = tell(&whole, checkout, args, first.as_ref(), &file, began) => (told, Some(agent)),
+        stopped = stopped() => (stopped.map(|()| Exit::Ok), Some(agent)),
+        // Without it every job would wait for ever.
+        ended = &mut agent => (Err(ended_by_itself(ended)), None),
     };
-    let ended = stop(whole.running, stopper, agent).await;
+    let ended = match agent {
+        Some(agent) => stop(whole.running, stopper, agent).await,
+        None => {
+            whole.running.stop().await;
+            Ok(())
+        }
+    };
     told.and_then(|exit| ended.map(|()| exit))
+}
+
+fn ended_by_itself(ended: Result<Result<(), Failure>, tokio::task::JoinError>) -> Failure {
+    match ended {
+        Ok(Ok(())) => Failure::platform("the agent ended by itself"),
+        Ok(Err(failure)) => failure,
+        Err(error) => Failure::platform("the agent fell").cause(&error),
+    }
 }
 
 async fn serve(args: &UpArgs, data: &Path) -> Result<Running, Failure> {
@@ -154,7 +177,7 @@ fn reached(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The agent. When the server does not know it any more, it registers anew, once.
+/// The agent. When the server does not know it any more, it registers anew, so often in a row.
 async fn serve_jobs(
     plane: Plane,
     person: Person,
@@ -163,20 +186,25 @@ async fn serve_jobs(
     capacity: u32,
     stopper: Stopper,
 ) -> Result<(), Failure> {
-    for is_last in [false, true] {
+    let mut left = TRIES;
+    loop {
         let actor = Actor::server("up");
         let token = current_registration(&plane, &person, &actor, Reach::Instance).await;
         let token = token.map_err(|error| Failure::platform("the agent got no registration token").cause(&error))?;
         runner::register(&data, &url, token.text).await?;
+        let began = Instant::now();
         match runner::run(runner::settle(&data, &url, capacity)?, stopper.clone()).await? {
             Ended::Stopped => return Ok(()),
-            Ended::Unknown if is_last => break,
-            Ended::Unknown => RegistrationFile::of(&data)
-                .remove()
-                .map_err(|error| Failure::platform("the agent's old registration stays").cause(&error))?,
+            Ended::Unknown => {}
         }
+        left = if began.elapsed() > IN_A_ROW { TRIES } else { left - 1 };
+        if left == 0 {
+            return Err(Failure::new(Exit::Auth, "the server does not know its own agent"));
+        }
+        RegistrationFile::of(&data)
+            .remove()
+            .map_err(|error| Failure::platform("the agent's old registration stays").cause(&error))?;
     }
-    Err(Failure::new(Exit::Auth, "the server does not know its own agent"))
 }
 
 async fn tell(
@@ -215,8 +243,16 @@ async fn tell(
         });
     }
     style::note("new commits run by themselves; Ctrl-C stops");
+    let mut said = String::new();
     loop {
-        story.tell(Duration::MAX, None).await?;
+        let Err(failure) = story.tell(Duration::MAX, None).await else { continue };
+        // Its project was removed, say, or its token revoked. Runners, pages and other projects do not end for that.
+        let failure = failure.to_string();
+        if failure != said {
+            style::warn(format!("what runs is not told here, and goes on: {failure}"));
+            said = failure;
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
