@@ -175,9 +175,9 @@ impl Dispatcher {
             }
             Message::Ask(ask, reply) => {
                 let runner = ask.runner;
-                if let Some(known) = self.runners.get_mut(&runner) {
-                    known.manner = ask.manner;
-                }
+                // One that was removed gets nothing: it hears that at once, and by its next call that it is unknown.
+                let Some(known) = self.runners.get_mut(&runner) else { return };
+                known.manner = ask.manner;
                 self.asks.add(ask, reply);
                 self.ask(runner);
             }

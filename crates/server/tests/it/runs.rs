@@ -323,3 +323,17 @@ async fn a_called_workflow_sees_the_github_of_its_caller() {
     }
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_was_removed_does_not_wait_for_jobs() {
+    let world = world(&job("a", "")).await;
+    let hand = world.runner(&["lab"]).await;
+    let runner = Hand::of(hand.client.held(Duration::from_secs(40)), hand.key.clone());
+    // Its key is believed for two seconds more.
+    assert_eq!(hand.fetch(1).await.len(), 0);
+    let id = world.server.plane.store.runners(None).await.unwrap()[0].id;
+    world.server.plane.queue.runner_gone(id);
+    let asked = tokio::time::timeout(Duration::from_secs(20), runner.fetch(1)).await;
+    assert_eq!(asked.expect("it is held").len(), 0);
+    world.server.stop().await;
+}
