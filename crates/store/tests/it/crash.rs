@@ -50,11 +50,12 @@ async fn whenever_it_is_killed_the_store_is_true(Setting { store, url, .. }: Set
 /// What must hold at any moment. On PostgreSQL the end of a killed client's transaction may come a moment later: all of it is read until it stands still.
 async fn is_true(store: &Store, project: ProjectId) {
     let mut out: BTreeMap<RunnerId, BTreeSet<TaskId>> = BTreeMap::new();
-    for (task, job) in still(async || store.out().await.unwrap()).await {
+    let (tasks, runners) = still(async || (store.out().await.unwrap(), store.runners(None).await.unwrap())).await;
+    for (task, job) in tasks {
         assert_eq!(job.phase.lease().map(|lease| (lease.task, lease.runner)), Some((task.id, task.runner)));
         assert!(out.entry(task.runner).or_default().insert(task.id));
     }
-    for runner in store.runners(None).await.unwrap() {
+    for runner in runners {
         assert_eq!(runner.phase.tasks().collect::<BTreeSet<_>>(), out.remove(&runner.id).unwrap_or_default());
     }
     assert!(out.is_empty(), "{out:?}");
