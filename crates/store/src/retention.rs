@@ -25,7 +25,8 @@ pub struct StartedTask {
 }
 
 impl Store {
-    /// Tasks whose start was awaited until before this moment and was not said, the longest first.
+    /// Tasks whose start was awaited until before this moment and was not said, the longest first; then those that would be awaited for more than an hour:
+    /// they were given before the clock was set back.
     ///
     /// # Errors
     /// When the database fails.

@@ -154,11 +154,16 @@ impl Store {
         .1)
     }
 
-    /// Tasks that are out and were not heard of since then, the oldest first.
+    /// Tasks that are out and were not heard of since then, or later than it is now: before the clock was set back. The oldest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn silent_since(&self, since: Timestamp, limit: u32) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
-        Ok(read!(self, tasks::silent_since(since, limit)))
+    pub async fn silent_since(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
+        Ok(read!(self, tasks::silent_since(since, now, limit)))
     }
 }

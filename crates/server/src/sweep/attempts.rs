@@ -15,7 +15,7 @@ impl Sweeper {
     /// Tasks that started and are not heard of any more. One of which not even the start was heard is a matter of its lease.
     pub(super) async fn silent_tasks(&self, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
         let limit = self.settings.silent_task;
-        for (task, job) in self.plane.store.silent_since(self.steady.ago(limit, now), BATCH).await? {
+        for (task, job) in self.plane.store.silent_since(self.steady.ago(limit, now), now, BATCH).await? {
             let has_begun =
                 matches!(job.phase, JobPhase::Running { .. } | JobPhase::Cancelling { start: Start::At(_), .. });
             if !has_begun || self.steady.silence(task.heard, now) < limit {

@@ -182,6 +182,21 @@ async fn what_was_silent_while_the_server_was_away_gets_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_before_the_clock_was_set_back_is_swept_like_all() {
+    let world = world(&(job("a", "") + &job("b", ""))).await;
+    world.dispatch(PATH).await;
+    let runner = world.runner(&["lab"]).await;
+    let started = runner.take().await;
+    runner.start(started.id).await;
+    runner.take().await;
+    let now = Timestamp(world.server.plane.now().0 - 24 * 60 * MINUTE);
+    let mut hours = Hours { sweeper: Sweeper::new(world.server.plane.clone(), SweepSettings::default()), now };
+    assert_eq!(hours.tick().await, Swept::default());
+    assert_eq!(hours.pass(60).await.given_up, 2);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_without_an_end_is_given_up_though_its_runner_speaks() {
     let world = world(&(job("a", "    timeout-minutes: 2\n") + &job("b", ""))).await;
     let run = world.dispatch(PATH).await;

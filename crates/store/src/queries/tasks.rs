@@ -204,18 +204,23 @@ pub(super) async fn free(conn: &mut Conn, runner: RunnerId, task: TaskId) -> Res
 pub(crate) async fn silent_since(
     conn: &mut Conn,
     since: Timestamp,
+    now: Timestamp,
     limit: u32,
 ) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
     let rows: Vec<Both> = sqlx::query_as(both!(
         "tasks.id = task_id",
-        " WHERE jobs.word IN ('leased', 'running', 'cancelling') AND heard_at < $1 ORDER BY heard_at, tasks.id LIMIT $2"
+        " WHERE jobs.word IN ('leased', 'running', 'cancelling') AND (heard_at < $1 OR heard_at > $2) ORDER BY heard_at, tasks.id LIMIT $3"
     ))
     .bind(since.0.cast_signed())
+    .bind(now.0.cast_signed())
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Both::read).collect()
 }
+
+/// No lease is so long: one that ends later was given before the clock was set back.
+const AHEAD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 pub(crate) async fn unsaid(
     conn: &mut Conn,
@@ -224,9 +229,10 @@ pub(crate) async fn unsaid(
 ) -> Result<Vec<(StoredTask, StoredJob)>, StoreError> {
     let rows: Vec<Both> = sqlx::query_as(both!(
         "tasks.id = task_id",
-        " WHERE lease_until IS NOT NULL AND lease_until < $1 ORDER BY lease_until, tasks.id LIMIT $2"
+        " WHERE lease_until < $1 OR lease_until > $2 ORDER BY lease_until, tasks.id LIMIT $3"
     ))
     .bind(now.0.cast_signed())
+    .bind(now.after(AHEAD).0.cast_signed())
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;

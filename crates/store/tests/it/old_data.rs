@@ -83,7 +83,7 @@ async fn the_first_version_is_understood(url: &str) {
     let [(task, job)] = store.out().await.unwrap().try_into().unwrap();
     assert_eq!((task.id, job.number, job.project), (TaskId(7), JobNumber(6), ProjectId(1)));
     assert_eq!(store.given_for(RunnerId(1), "k").await.unwrap(), [(task.clone(), job)]);
-    assert_eq!(store.silent_since(at(26), 9).await.unwrap().len(), 1);
+    assert_eq!(store.silent_since(at(26), at(9_000), 9).await.unwrap().len(), 1);
     assert_eq!(store.waiting_jobs(None, JobNumber(0), 9).await.unwrap().len(), 2);
 
     // What goes on can end, and what is over can run again.

@@ -281,8 +281,13 @@ async fn the_silent_are_found(Setting { store, .. }: Setting) {
     store.report(&report, at(500)).await.unwrap();
     let end = JobChange::Ended { task: tasks[2], conclusion: Conclusion::Success, at: at(30) };
     store.change_by_task(tasks[2], end, &BTreeMap::new(), at(30)).await.unwrap();
-    let silent = store.silent_since(at(400), 10).await.unwrap();
-    assert_eq!(silent.iter().map(|(task, _)| task.id).collect::<Vec<_>>(), [tasks[0]]);
+    let silent = async |since, now| -> Vec<_> {
+        let found = store.silent_since(at(since), at(now), 10).await.unwrap();
+        found.iter().map(|(task, _)| task.id).collect()
+    };
+    assert_eq!(silent(400, 600).await, [tasks[0]]);
+    // The clock was set back since the second was heard of.
+    assert_eq!(silent(400, 450).await, tasks[..2]);
     let fault = JobChange::GivenUp { task: tasks[0], fault: "no word for 10 minutes".to_owned(), at: at(700) };
     let changed = store.change_by_task(tasks[0], fault, &BTreeMap::new(), at(700)).await.unwrap();
     assert_eq!(changed.after.end().map(JobEnd::conclusion), Some(Conclusion::Failure));
