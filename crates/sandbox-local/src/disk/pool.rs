@@ -5,8 +5,7 @@ use super::image::Image;
 use super::template::{self, Template};
 use domain::{Enforcement, Isolation, LimitReached};
 use std::io;
-use std::os::fd::BorrowedFd;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -4,7 +4,7 @@
 use super::directory::Fate;
 use super::image::Image;
 use super::pool::{DiskLimit, DiskUsage, KEPT, Next, Pool};
-use crate::channel::{Message, Received, Receiver};
+use crate::channel::Message;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -31,9 +31,8 @@ impl Image {
 }
 
 impl Pool {
-    /// Takes an image that the socket brings. No more wait than there are jobs, which may want them.
-    pub(crate) fn take_back(&self, socket: &OwnedFd, jobs: usize) -> io::Result<()> {
-        let Received::Message(mut message) = Receiver::default().receive(socket)? else { return Ok(()) };
+    /// Takes an image that was sent back. No more wait than there are jobs, which may want them.
+    pub(crate) fn take_back(&self, mut message: Message, jobs: usize) -> io::Result<()> {
         let Returned { folder, device, limit, job, empty } = message.decode()?;
         let mount = message.fds.pop().ok_or(io::ErrorKind::InvalidData)?;
         let mut state = self.state();

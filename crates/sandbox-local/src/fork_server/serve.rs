@@ -102,9 +102,8 @@ impl Server {
             if children {
                 self.reap()?;
             }
-            if returned && let Some(ready) = &self.ready {
-                // What cannot be used is not: the next job has a new one.
-                let _unused = ready.disks().take_back(&self.returns.0, self.jobs.len());
+            if returned {
+                self.take_back();
             }
             if asked {
                 match receiver.receive(&self.socket)? {
@@ -175,6 +174,15 @@ impl Server {
             Ok(Forked::Parent(pid)) => self.helper = Some(pid),
             // The next fork tries again.
             Err(_) => ready.expect_leftovers(),
+        }
+    }
+
+    /// Takes what a job's process gives back. What cannot be used, or nobody has a place for, is thrown away: the next job has a new one.
+    fn take_back(&self) {
+        if let Ok(Received::Message(message)) = Receiver::default().receive(&self.returns.0)
+            && let Some(ready) = &self.ready
+        {
+            let _unused = ready.disks().take_back(message, self.jobs.len());
         }
     }
 

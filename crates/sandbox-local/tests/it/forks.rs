@@ -27,6 +27,7 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
             what_is_hidden_later_is_hidden_from_the_next,
         ),
         trial(machine, "forks::what_was_hardly_used_is_for_the_next", what_was_hardly_used_is_for_the_next),
+        trial(machine, "forks::what_nobody_has_a_place_for_is_thrown_away", what_nobody_has_a_place_for_is_thrown_away),
         trial(machine, "forks::nobody_waits_for_what_others_have_left", nobody_waits_for_what_others_have_left),
         trial(machine, "forks::one_that_hangs_is_given_up", one_that_hangs_is_given_up),
         trial(machine, "forks::an_end_that_takes_long_holds_nothing_up", an_end_that_takes_long_holds_nothing_up),
@@ -279,6 +280,35 @@ async fn what_was_hardly_used_is_for_the_next(machine: Arc<Machine>) {
     assert_eq!(image().await, "None", "one that was used much");
     run("head -c 8M /dev/zero > /tmp/large").await;
     assert_eq!(image().await, "None", "one that much was written to");
+}
+
+/// The files behind loop devices that lay in a folder.
+fn images_of(folder: &Path) -> usize {
+    let devices = std::fs::read_dir("/sys/block").unwrap();
+    let files =
+        devices.filter_map(|device| std::fs::read_to_string(device.ok()?.path().join("loop/backing_file")).ok());
+    files.filter(|file| Path::new(file).starts_with(folder)).count()
+}
+
+async fn what_nobody_has_a_place_for_is_thrown_away(machine: Arc<Machine>) {
+    let server = start();
+    let state = machine.state.path().join("place");
+    let wanted = |state: &Path| Some(Wanted::new(state, &ready_spec("hardened", "some").expected()));
+    let mut runs = fork_with(&server, "", wanted(&state)).await;
+    // From now on the fork server has nothing ready, for it cannot: a file is where a folder should be.
+    let broken = machine.state.path().join("broken");
+    File::create(&broken).unwrap();
+    drop(fork_with(&server, "wait\n", wanted(&broken.join("state"))).await);
+    let line = format!("ready {} hardened some true\n", state.display());
+    runs.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    let (status, _, err) = runs.end().await;
+    assert!(status.unwrap().success(), "{err}");
+    let late = Instant::now() + PATIENCE;
+    while images_of(&state) > 0 && Instant::now() < late {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(images_of(&state), 0);
+    assert!(server.is_there());
 }
 
 async fn what_is_hidden_later_is_hidden_from_the_next(machine: Arc<Machine>) {

@@ -23,14 +23,18 @@ const MOST: i64 = 64;
 struct Open<'a> {
     runners: &'a Runners,
     runner: RunnerId,
-    is_answered: bool,
+}
+
+impl Open<'_> {
+    /// It was answered: the dispatcher knows.
+    fn end(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.runners.plane.queue.asks_ended(self.runner);
-        }
+        self.runners.plane.queue.asks_ended(self.runner);
     }
 }
 
@@ -38,17 +42,19 @@ impl Runners {
     /// `caller` is on the heap, and so is what is only there before and after the wait: it does not lie in each of thousands of open questions.
     pub(super) async fn fetch_tasks(&self, caller: Box<Caller>, fetch: Fetch) -> Result<Fetched, Refusal> {
         let runner = Box::pin(self.caller(&caller)).await?;
-        let kind = if caller.wait.is_some() { RunnerKind::Ekiden } else { RunnerKind::Other };
+        // Ours asks to be held.
+        let (kind, manner) = match caller.wait {
+            Some(_) => (RunnerKind::Ekiden, Manner::Holds),
+            None => (RunnerKind::Other, Manner::Polls),
+        };
+        let receiver = Receiver { kind, labels: &runner.labels };
         let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };
         let request = fetch.key.map(|key| key.0);
         if let (Some(request), Asked::Maybe) = (&request, caller.asked) {
             let given = Box::pin(self.plane.store.given_for(runner.id, request)).await.map_err(refused)?;
             if !given.is_empty() {
                 let given = given.into_iter().map(|(task, job)| Given { task, job }).collect();
-                return Ok(Fetched {
-                    tasks: Box::pin(self.tasks(given, Receiver { kind, labels: &runner.labels })).await,
-                    ..nothing
-                });
+                return Ok(Fetched { tasks: Box::pin(self.tasks(given, receiver)).await, ..nothing });
             }
         }
         if runner.phase.admission() != Admission::Open {
@@ -58,14 +64,13 @@ impl Runners {
             Want::One | Want::Handle(_) => 1,
             Want::UpTo(places) => u32::try_from(places.clamp(1, MOST)).unwrap_or(1),
         };
-        let manner = if caller.wait.is_some() { Manner::Holds } else { Manner::Polls };
         let outcome = self.plane.queue.ask(Ask { runner: runner.id, request, places, manner });
         let wait = caller.wait.unwrap_or_default().min(LONGEST);
         let wait = caller.patience.map_or(wait, |patience| wait.min(patience.saturating_sub(MARGIN)));
-        let mut open = Open { runners: self, runner: runner.id, is_answered: false };
+        let open = Open { runners: self, runner: runner.id };
         let asked = Instant::now();
         let given = outcome.within(wait, || self.plane.queue.flush(runner.id)).await;
-        open.is_answered = true;
+        open.end();
         // Its key may have been taken back while the question was open (`security` R10).
         let ended_early = asked.elapsed() < wait;
         if (!given.is_empty() || ended_early)
@@ -75,7 +80,7 @@ impl Runners {
             Box::pin(self.give_back(given)).await;
             return Err(refusal);
         }
-        Ok(Fetched { tasks: Box::pin(self.tasks(given, Receiver { kind, labels: &runner.labels })).await, ..nothing })
+        Ok(Fetched { tasks: Box::pin(self.tasks(given, receiver)).await, ..nothing })
     }
 
     /// Jobs that their runner is not to have after all wait again.

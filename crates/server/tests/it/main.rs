@@ -9,6 +9,7 @@ mod faults;
 mod git;
 mod hostile;
 mod hostile_runner;
+mod keys_taken_back;
 mod kill;
 mod live;
 mod locked;

@@ -8,6 +8,10 @@ use domain::control::{JobChange, JobNumber, JobPhase, ProjectId, RunnerChange};
 use domain::{RunnerId, TaskId, Timestamp};
 use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// No lease is so long: one that ends later was given before the clock was set back.
+const AHEAD: Duration = Duration::from_hours(1);
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
@@ -218,9 +222,6 @@ pub(crate) async fn silent_since(
     .await?;
     rows.into_iter().map(Both::read).collect()
 }
-
-/// No lease is so long: one that ends later was given before the clock was set back.
-const AHEAD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 pub(crate) async fn unsaid(
     conn: &mut Conn,
