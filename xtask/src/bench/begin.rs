@@ -1,9 +1,9 @@
-//! From the moment at which a job is queued in the store to the first instruction of its first step's shell, with an idle agent of ours: more than the
-//! time to the first instruction of the sandbox's init, by what the job's process does before its first step. With it: from the dispatch. Each job is to
-//! find a process that waits for it; how many did is told.
+//! From the moment at which a job is queued in the store to the first instruction that its sandbox's init has for it, and to that of its first step's shell,
+//! with an idle agent of ours. With it: from the dispatch. Each job is to find a process that waits for it, and with it an init; how many did is told.
 
 use super::Wanted;
 use super::figures::tell;
+use super::inits::Inits;
 use super::served::{PROJECT, Plot};
 use crate::moment::since_1970;
 use crate::processes::jobs;
@@ -44,7 +44,8 @@ pub(super) fn run(wanted: &Wanted) -> Result<()> {
     let mut start = plot.command();
     start.args(["agent", "start", "--capacity", "1", "--data"]).arg(&data).stdout(Stdio::null()).stderr(said);
     let agent = Agent(start.spawn()?);
-    let (mut of_queue, mut of_dispatch, mut ready) = (Vec::new(), Vec::new(), 0);
+    let (mut to_init, mut of_queue, mut of_dispatch, mut ready) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut inits = Inits::listen().inspect_err(|error| say(&format!("inits are not seen: {error:#}"))).ok();
     for number in 0..=wanted.times {
         let is_ready = !jobs(agent.0.id()).is_empty();
         let dispatched = SystemTime::now().duration_since(UNIX_EPOCH)?;
@@ -56,8 +57,14 @@ pub(super) fn run(wanted: &Wanted) -> Result<()> {
             of_dispatch.push(began.saturating_sub(dispatched));
             ready += usize::from(is_ready);
         }
+        if let Some(inits) = &mut inits {
+            // The one that waited is the first that goes on.
+            let first = inits.take()?.into_iter().filter(|at| (queued..began).contains(at)).min();
+            to_init.extend(first.filter(|_| number > 0).map(|first| first.saturating_sub(queued)));
+        }
         std::thread::sleep(REST);
     }
+    tell("queued in the store -> first instruction of the sandbox's init for it", to_init);
     tell("queued in the store -> first step's shell", of_queue);
     tell("dispatch -> first step's shell", of_dispatch);
     say("(the store's moments are whole milliseconds)");

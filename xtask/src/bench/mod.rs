@@ -3,6 +3,7 @@
 
 mod begin;
 mod figures;
+mod inits;
 mod queue;
 mod runner;
 mod served;

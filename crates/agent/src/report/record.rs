@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FILE: &str = "state.json";
 const NEW_FILE: &str = "state.new";
+/// So long a file may get before another takes its place.
+const LONG: usize = 64 * 1024;
 
 /// How a task stood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,27 +60,111 @@ pub(super) struct Ended {
     pub(super) at: Timestamp,
 }
 
-impl Record {
-    /// Writes it into the folder of the task.
-    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let text = serde_json::to_vec(self)?;
+/// The file of a task's records: each adds a line, and the last whole one holds. A new file for each would cost the file system more than the line.
+#[derive(Debug)]
+pub(super) struct Records {
+    folder: PathBuf,
+    end: FileEnd,
+}
+
+/// Where the next record goes.
+#[derive(Debug)]
+enum FileEnd {
+    /// Into a file of its own: there is none yet, it has grown long, or a write failed in its middle.
+    New,
+    /// Behind so many bytes.
+    Old { file: fs_err::File, length: usize },
+}
+
+impl Records {
+    /// Those of a task in a folder; nothing is written yet.
+    pub(super) const fn new(folder: PathBuf) -> Self {
+        Self { folder, end: FileEnd::New }
+    }
+
+    /// Writes a record.
+    pub(super) fn write(&mut self, record: &Record) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        self.end = match std::mem::replace(&mut self.end, FileEnd::New) {
+            FileEnd::Old { mut file, length } if length + line.len() <= LONG => {
+                file.write_all(&line)?;
+                FileEnd::Old { file, length: length + line.len() }
+            }
+            FileEnd::New | FileEnd::Old { .. } => {
+                let file = self.replace(&line)?;
+                FileEnd::Old { file, length: line.len() }
+            }
+        };
+        Ok(())
+    }
+
+    /// A file with one line, in the place of the one that was there.
+    fn replace(&self, line: &[u8]) -> io::Result<fs_err::File> {
         let mut options = std::fs::OpenOptions::new();
         // Outputs are the job's own business.
         let options = options.write(true).create(true).truncate(true).mode(0o600);
-        let open = || fs_err::OpenOptions::from_options(options.clone()).open(folder.join(NEW_FILE));
+        let open = || fs_err::OpenOptions::from_options(options.clone()).open(self.folder.join(NEW_FILE));
         let mut file = match open() {
             Ok(file) => file,
             Err(_) => {
-                fs_err::create_dir_all(folder)?;
+                fs_err::create_dir_all(&self.folder)?;
                 open()?
             }
         };
-        file.write_all(&text)?;
-        fs_err::rename(folder.join(NEW_FILE), folder.join(FILE))
+        file.write_all(line)?;
+        fs_err::rename(self.folder.join(NEW_FILE), self.folder.join(FILE))?;
+        Ok(file)
+    }
+}
+
+impl Record {
+    /// Reads the last one that was written whole; `None` where there is none.
+    pub(super) fn read(folder: &Path) -> Option<Self> {
+        let text = fs_err::read(folder.join(FILE)).ok()?;
+        text.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BTreeMap, FILE, JobEnd, LONG, Record, Records, Timestamp};
+    use domain::Conclusion;
+    use std::io::Write as _;
+
+    fn record(rows: u64) -> Record {
+        Record { started: Timestamp(1), rows, steps: Vec::new(), end: None }
     }
 
-    /// Reads it; `None` where there is none that can be read.
-    pub(super) fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs_err::read(folder.join(FILE)).ok()?).ok()
+    #[test]
+    fn the_last_whole_record_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("task");
+        let mut records = Records::new(folder.clone());
+        assert_eq!(Record::read(&folder), None);
+        for rows in 0..3 {
+            records.write(&record(rows)).unwrap();
+            assert_eq!(Record::read(&folder), Some(record(rows)));
+        }
+        let mut file = fs_err::OpenOptions::new().append(true).open(folder.join(FILE)).unwrap();
+        file.write_all(br#"{"started":1,"rows":9,"st"#).unwrap();
+        assert_eq!(Record::read(&folder), Some(record(2)), "a crash cut it off");
+        // Whoever comes after a crash begins a file of its own.
+        Records::new(folder.clone()).write(&record(3)).unwrap();
+        assert_eq!(Record::read(&folder), Some(record(3)));
+    }
+
+    #[test]
+    fn the_file_does_not_grow_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut records = Records::new(dir.path().to_owned());
+        let outputs = BTreeMap::from([("a".to_owned(), "b".repeat(LONG / 3))]);
+        let end = JobEnd::Concluded { at: Timestamp(2), conclusion: Conclusion::Success, outputs };
+        for rows in 0..7 {
+            let written = Record { end: Some(end.clone()), ..record(rows) };
+            records.write(&written).unwrap();
+            assert_eq!(Record::read(dir.path()), Some(written));
+            assert!(fs_err::metadata(dir.path().join(FILE)).unwrap().len() <= LONG as u64);
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::calls::Call;
 use super::end::{Delivered, End, Halt};
 use super::intake::Intake;
 use super::links::{RowsLink, StateLink};
+use super::record::Records;
 use super::settings::ReportSettings;
 use super::spool::Spool;
 use super::stage::{Log, Stage};
@@ -91,6 +92,7 @@ pub(super) fn start(
         state: StateLink::new(Instant::now()),
         batch: settings.timing.body_bytes,
         batch_most: settings.timing.body_bytes_most,
+        records: Records::new(settings.spool.clone()),
         settings,
         halted,
         stage: Stage::Running,
@@ -149,6 +151,7 @@ pub(super) struct Actor {
     pub(super) halted: watch::Sender<Option<Halt>>,
     pub(super) stage: Stage,
     pub(super) log: Log,
+    pub(super) records: Records,
     /// What the folder says of the task.
     pub(super) recorded: Option<TaskState>,
     pub(super) notes: Notes,

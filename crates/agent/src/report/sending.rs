@@ -148,7 +148,7 @@ impl Actor {
         }
         if self.recorded.as_ref() != Some(state) {
             let record = self.intake.board.record(self.intake.backlog.end());
-            if record.write(&self.settings.spool).is_ok() {
+            if self.records.write(&record).is_ok() {
                 self.recorded = Some(state.clone());
             }
         }
@@ -163,7 +163,7 @@ impl Actor {
         let mut record = self.intake.board.record(self.intake.backlog.end());
         record.end = Some(end);
         // The first writes make the folder. One that cannot be written costs the log's rest and the result of a job whose agent crashes now.
-        let _unused = record.write(&self.settings.spool);
+        let _unused = self.records.write(&record);
         self.save_rows();
     }
 

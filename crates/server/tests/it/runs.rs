@@ -1,5 +1,6 @@
 //! Runs from their dispatch to their end, over real sockets, with runners by hand.
 
+use crate::hostile_runner::refusal;
 use crate::plane::{Hand, World};
 use domain::control::{CancelCause, JobPhase, RunPhase};
 use domain::{Conclusion, LogEnd, RunnerLife, TaskPhase, TaskResult};
@@ -328,12 +329,15 @@ async fn a_called_workflow_sees_the_github_of_its_caller() {
 async fn a_runner_that_was_removed_does_not_wait_for_jobs() {
     let world = world(&job("a", "")).await;
     let hand = world.runner(&["lab"]).await;
-    let runner = Hand::of(hand.client.held(Duration::from_secs(40)), hand.key.clone());
     // Its key is believed for two seconds more.
     assert_eq!(hand.fetch(1).await.len(), 0);
-    let id = world.server.plane.store.runners(None).await.unwrap()[0].id;
-    world.server.plane.queue.runner_gone(id);
-    let asked = tokio::time::timeout(Duration::from_secs(20), runner.fetch(1)).await;
-    assert_eq!(asked.expect("it is held").len(), 0);
+    let plane = &world.server.plane;
+    let id = plane.store.runners(None).await.unwrap()[0].id;
+    plane.store.remove_runner(id, plane.now(), &crate::plane::audit()).await.unwrap();
+    plane.queue.runner_gone(id);
+    let held = hand.client.held(Duration::from_secs(40));
+    let fetch = protocol::Fetch { version: domain::TasksVersion::UNKNOWN, want: protocol::Want::One, key: None };
+    let asked = tokio::time::timeout(Duration::from_secs(20), held.fetch(&hand.key, fetch)).await;
+    assert_eq!(refusal(asked.expect("it is held")).0, protocol::Code::Unauthenticated);
     world.server.stop().await;
 }
