@@ -38,7 +38,11 @@ impl Runners {
     /// `caller` is on the heap, and so is what is only there before and after the wait: it does not lie in each of thousands of open questions.
     pub(super) async fn fetch_tasks(&self, caller: Box<Caller>, fetch: Fetch) -> Result<Fetched, Refusal> {
         let runner = Box::pin(self.caller(&caller)).await?;
-        let kind = if caller.wait.is_some() { RunnerKind::Ekiden } else { RunnerKind::Other };
+        let kind = match caller.wait {
+            Some(_) => RunnerKind::Ekiden,
+            None if runner.capabilities.is_empty() => RunnerKind::Other,
+            None => RunnerKind::Gitea,
+        };
         let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };
         let request = fetch.key.map(|key| key.0);
         if let (Some(request), Asked::Maybe) = (&request, caller.asked) {
@@ -58,7 +62,8 @@ impl Runners {
             Want::One | Want::Handle(_) => 1,
             Want::UpTo(places) => u32::try_from(places.clamp(1, MOST)).unwrap_or(1),
         };
-        let manner = if caller.wait.is_some() { Manner::Holds } else { Manner::Polls };
+        // Ours asks for no time at all when it looks once.
+        let manner = if caller.wait.is_some_and(|wait| !wait.is_zero()) { Manner::Holds } else { Manner::Polls };
         let outcome = self.plane.queue.ask(Ask { runner: runner.id, request, places, manner });
         let wait = caller.wait.unwrap_or_default().min(LONGEST);
         let wait = caller.patience.map_or(wait, |patience| wait.min(patience.saturating_sub(MARGIN)));
