@@ -75,7 +75,7 @@ pub(super) fn waiting_job(waiting: workflow::run::WaitingJob) -> NewJob {
     NewJob {
         id: waiting.id,
         name: waiting.name,
-        labels: Vec::new(),
+        labels: waiting.labels,
         priority: 0,
         tolerance: Tolerance::FailsRun,
         document: String::new(),
