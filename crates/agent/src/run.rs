@@ -139,11 +139,16 @@ async fn take_jobs(
     let room = watch::Sender::new(Room::Open(capacity.get()));
     let nudge = Arc::new(Notify::new());
     let (give, given) = mpsc::channel(1);
-    // One look is answered at once, also by a forge that holds fetches.
-    let holds = declared.capabilities.iter().any(|capability| capability == protocol::HOLDS) && wait != Wait::OneLook;
+    // One look is answered at once, also by a forge that holds fetches; that we would wait tells it whose agent asks.
+    let knows = declared.capabilities.iter().any(|capability| capability == protocol::HOLDS);
+    let holds = knows && wait != Wait::OneLook;
     let client = settings.client.with_timeout(settings.fetch_timeout);
     let poll = Poll {
-        client: if holds { client.held(HOLD) } else { client },
+        client: match (knows, holds) {
+            (true, true) => client.held(HOLD),
+            (true, false) => client.held(Duration::ZERO),
+            (false, _) => client,
+        },
         fetches: if holds { Fetches::Held } else { Fetches::Answered },
         key: settings.registration.key.clone(),
         limits: settings.pace,

@@ -33,6 +33,16 @@ pub const HOLDS: &str = "ekiden-wait";
 /// So long a client keeps a connection that rests. Servers close it later (ours after 30 s): a call that meets the end of its connection is lost.
 pub const RESTS: std::time::Duration = std::time::Duration::from_secs(20);
 
+/// Entries of a task's context that our server writes for our agent alone. Other runners never see them, and no job does.
+pub mod context {
+    /// Where the job's workflow file comes from, a called one too: a mapping with `path`; of another repository also `repository` and
+    /// `reference`, and `host` where one was named. Without it, the file is that of `workflow_ref`.
+    pub const WORKFLOW: &str = "ekiden_workflow";
+    /// The inputs of a called workflow, booleans as texts: `event` and `event_name` stay those of the run, as on GitHub. The forges write
+    /// them over `event.inputs`, and `workflow_call` as the event's name.
+    pub const INPUTS: &str = "ekiden_inputs";
+}
+
 /// Headers that both sides know.
 pub(crate) mod header {
     pub(crate) const UUID: &str = "x-runner-uuid";

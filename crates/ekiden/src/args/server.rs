@@ -7,7 +7,12 @@ use std::path::PathBuf;
 
 /// `ekiden server`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "For whoever watches it:
+  /healthz, /readyz    answer everybody
+  /metrics             answers this machine; others need a token: ekiden token make prometheus --right read:runners"
+)]
 pub(crate) struct ServerArgs {
     /// What to do but serve.
     #[command(subcommand)]

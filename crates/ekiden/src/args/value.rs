@@ -197,13 +197,13 @@ impl FromStr for Duration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const WRONG: &str = "it must be a time such as 500ms, 90s, 30m, 2h or 7d";
+        const WRONG: &str = "it must be a time with its unit, such as 500ms, 90s, 30m, 2h or 7d";
         let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
         let number: u64 = number.parse().map_err(|_| WRONG.to_owned())?;
         let scale = match unit {
             "ms" => 1,
-            "" | "s" => 1000,
+            "s" => 1000,
             "m" => 60_000,
             "h" => 3_600_000,
             "d" => 86_400_000,
@@ -241,7 +241,7 @@ impl FromStr for Keep {
             return Ok(Self(None));
         }
         let parsed = text.parse::<Duration>().map(|Duration(time)| Self(Some(time)));
-        parsed.map_err(|_| "it must be a time such as 90d, or none".to_owned())
+        parsed.map_err(|_| "it must be a time with its unit (ms, s, m, h, d), such as 90d, or none".to_owned())
     }
 }
 
@@ -255,7 +255,7 @@ pub(crate) fn cpus(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Keep, SecretArg, SecretSource, Size};
+    use super::{Age, Duration, Keep, SecretArg, SecretSource, Size};
 
     #[test]
     fn a_secret_on_the_command_line_is_refused_without_repeating_it() {
@@ -275,6 +275,14 @@ mod tests {
         assert!("0".parse::<Size>().is_err() && "4 apples".parse::<Size>().is_err());
         assert_eq!("2h".parse::<Duration>().unwrap().0.as_secs(), 7200);
         assert!("2 weeks".parse::<Duration>().is_err());
+        for (without, units) in [
+            ("1".parse::<Duration>().err(), "500ms, 90s, 30m, 2h or 7d"),
+            ("1".parse::<Keep>().err(), "ms, s, m, h, d"),
+        ] {
+            assert!(without.as_ref().is_some_and(|error| error.contains(units)), "{without:?}");
+        }
+        assert!("30".parse::<Age>().is_err());
+        assert_eq!("0".parse(), Ok(Age(std::time::Duration::ZERO)));
         assert_eq!("none".parse(), Ok(Keep(None)));
         assert_eq!("1d".parse(), Ok(Keep(Some(std::time::Duration::from_secs(86_400)))));
         assert!("0".parse::<Keep>().is_err());

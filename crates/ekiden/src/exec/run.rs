@@ -81,7 +81,7 @@ impl Ground {
         let checkout = self.checkout(args, &occasion)?;
         let mut environment = self.settings.exposed.env.clone();
         environment.push((RECEIPT.to_owned(), self.receipt(args).to_string()));
-        let known = RunInputs { github, vars, inputs, cells: self.cells.clone() };
+        let known = RunInputs { github, vars, inputs, cells: self.cells.clone(), place: None };
         let concurrency = workflow_concurrency(&plan, &known).map_err(Failure::invalid)?;
         Ok(LocalRun {
             ended: Vec::new(),

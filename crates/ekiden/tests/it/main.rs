@@ -15,6 +15,7 @@ mod checkout;
 mod exec_plan;
 mod exec_run;
 mod exec_slips;
+mod job_contexts;
 mod manage;
 mod support;
 mod tools;

@@ -13,34 +13,34 @@ const GREEN: &str = "on: push\njobs:\n  hello:\n    runs-on: ubuntu-latest\n    
 const RED: &str = "on: push\njobs:\n  good:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo fine\n  bad:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo before; echo '::error::the first one'; exit 3\n  late:\n    needs: bad\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo never\n";
 
 /// `up` in a checkout, with a state folder of its own.
-fn up(repository: &Repository, state: &Path, more: &[&str]) -> Command {
+pub(crate) fn up(repository: &Repository, state: &Path, more: &[&str]) -> Command {
     let mut command = repository.command(&["up", "--listen", "127.0.0.1:0"]);
     command.args(more).env("XDG_STATE_HOME", state);
     command
 }
 
 /// A running `up` whose two streams are read line by line, each for itself: nothing orders one against the other.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    answers: Lines,
-    notes: Lines,
+    pub(crate) answers: Lines,
+    pub(crate) notes: Lines,
 }
 
 /// What one stream said.
-struct Lines {
+pub(crate) struct Lines {
     lines: Receiver<String>,
     seen: Vec<String>,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (answers, notes) = (Lines::of(child.stdout.take().unwrap()), Lines::of(child.stderr.take().unwrap()));
         Self { child, answers, notes }
     }
 
     /// Ctrl-C, once.
-    fn interrupt(mut self) -> ExitStatus {
+    pub(crate) fn interrupt(mut self) -> ExitStatus {
         assert!(Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status().unwrap().success());
         self.child.wait().unwrap()
     }
@@ -57,7 +57,7 @@ impl Lines {
 
     /// The next line that has the text.
     #[track_caller]
-    fn until(&mut self, text: &str) -> String {
+    pub(crate) fn until(&mut self, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -83,7 +83,7 @@ impl Drop for Running {
 
 /// Where no sandbox can be made, nothing of this can run.
 #[expect(clippy::print_stdout, reason = "a test says that it is left out, and why")]
-fn cannot_run_here() -> bool {
+pub(crate) fn cannot_run_here() -> bool {
     let doctor = run(ekiden(&["doctor", "-o", "json"]));
     let is_good = doctor.code == Some(0);
     if !is_good {

@@ -23,6 +23,7 @@ pub fn run(run: LocalRun) -> impl Future<Output = RunReport> + Send {
         vars: run.vars.clone(),
         inputs: run.inputs.clone(),
         cells: run.cells.clone(),
+        place: None,
     };
     let plan = Arc::clone(&run.plan);
     let (machine, decisions) = Run::start_after(Arc::clone(&plan), inputs, run.ended.clone());

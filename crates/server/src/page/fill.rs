@@ -95,9 +95,7 @@ pub(crate) fn detail(job: &StoredJob, reason: Option<&str>) -> Option<String> {
         JobPhase::Cancelling { by, .. } => Some(format!("asked to end: {}", cause(by))),
         JobPhase::Finished { end, .. } => match end {
             JobEnd::Fault(text) => Some(format!("the platform failed, not the job: {}", line(text))),
-            JobEnd::NeverRan(NeverRan::Skipped) => {
-                Some(reason.map_or_else(|| "its condition was false".to_owned(), line))
-            }
+            JobEnd::NeverRan(NeverRan::Skipped) => reason.map(line),
             JobEnd::NeverRan(NeverRan::Cancelled(by)) => Some(format!("never started: {}", cause(by))),
             JobEnd::NeverRan(NeverRan::Invalid(text)) => Some(line(text)),
             JobEnd::Concluded(_) => None,

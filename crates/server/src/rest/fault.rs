@@ -79,6 +79,11 @@ pub(crate) fn refusal(status: StatusCode, message: &str, fix: Option<&str>) -> R
     reply::json(status, &fault)
 }
 
+/// The answer to one who is not let in, for the same rooms.
+pub(crate) fn denied(denied: Denied) -> Response {
+    RestFault::from(denied).into_response()
+}
+
 impl IntoResponse for RestFault {
     fn into_response(self) -> Response {
         let Self { status, message, fix, again } = self;

@@ -197,7 +197,7 @@ pub(super) async fn why_of(plane: &Plane, job: &StoredJob) -> api::Why {
     {
         return wait_shape(status, &wait);
     }
-    let text = detail(&job.phase).unwrap_or_else(|| match (status, conclusion) {
+    let text = detail(job).unwrap_or_else(|| match (status, conclusion) {
         (Status::Completed, Some(conclusion)) => format!("it is over: {conclusion}"),
         (Status::InProgress, _) => "a runner has it".to_owned(),
         // Between two looks of the queue.

@@ -28,6 +28,6 @@ mod shape;
 mod tokens;
 mod workflows;
 
-pub(crate) use fault::refusal;
+pub(crate) use fault::{denied, refusal};
 pub use openapi::openapi;
 pub use router::router;

@@ -123,7 +123,14 @@ async fn make(
         api::TokenKind::User | api::TokenKind::Runner | api::TokenKind::Session => Right::WriteTokens,
     };
     caller.person.check(needs, reach, what, &scope)?;
-    let life = expires_in_s.map_or(Lifetime::Usual, |seconds| Lifetime::For(Duration::from_secs(seconds)));
+    let life = match expires_in_s {
+        None => Lifetime::Usual,
+        Some(0) => {
+            let fault = RestFault::invalid("a token with \"expires_in_s\": 0 would open nothing");
+            return Err(fault.fix("give the seconds that it shall live, or leave the key out"));
+        }
+        Some(seconds) => Lifetime::For(Duration::from_secs(seconds)),
+    };
     let order = Order { name, reach, life };
     let (kind, made) = match kind {
         api::TokenKind::User => {

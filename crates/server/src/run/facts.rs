@@ -57,6 +57,9 @@ pub struct JobFacts {
     pub key: String,
     /// The `needs` context: `{result, outputs}` of each.
     pub needs: Json,
+    /// The place of its file among those of the plan, of a job of a called workflow; others are in the first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file: Option<u16>,
     /// What `event.inputs` is to its runner, of a job of a called workflow.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_inputs: Option<Json>,
@@ -184,6 +187,7 @@ impl RunFacts {
             vars: Value::from_json(&self.vars),
             inputs: Value::from_json(&self.inputs),
             cells: Vec::new(),
+            place: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use store::NewJob;
 use workflow::document;
 use workflow::model::{Step, StepKind};
-use workflow::run::{Decision, ReadyJob, Run, RunChange};
+use workflow::run::{Decision, Origin, ReadyJob, Run, RunChange};
 use workflow::template::Template;
 
 /// What the decisions come to.
@@ -75,7 +75,7 @@ pub(super) fn waiting_job(waiting: workflow::run::WaitingJob) -> NewJob {
     NewJob {
         id: waiting.id,
         name: waiting.name,
-        labels: Vec::new(),
+        labels: waiting.labels,
         priority: 0,
         tolerance: Tolerance::FailsRun,
         document: String::new(),
@@ -105,6 +105,7 @@ fn ready_job(look: Look<'_>, ready: &ReadyJob, document: String) -> NewJob {
     let facts = JobFacts {
         key: ready.job().map(|job| job.id.value.clone()).unwrap_or_default(),
         needs: ready.needs.to_json(),
+        file: (ready.origin == Origin::Call).then_some(ready.file.0),
         event_inputs: document::event_inputs(ready).map(|inputs| inputs.to_json()),
         secrets: if ready.secrets.is_all() { SecretsFacts::All } else { SecretsFacts::Given },
         groups: groups.collect(),

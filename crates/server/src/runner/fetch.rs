@@ -42,10 +42,11 @@ impl Runners {
     /// `caller` is on the heap, and so is what is only there before and after the wait: it does not lie in each of thousands of open questions.
     pub(super) async fn fetch_tasks(&self, caller: Box<Caller>, fetch: Fetch) -> Result<Fetched, Refusal> {
         let runner = Box::pin(self.caller(&caller)).await?;
-        // Ours asks to be held.
+        // Ours asks for a time, for none at all when it looks once.
         let (kind, manner) = match caller.wait {
-            Some(_) => (RunnerKind::Ekiden, Manner::Holds),
-            None => (RunnerKind::Other, Manner::Polls),
+            Some(wait) => (RunnerKind::Ekiden, if wait.is_zero() { Manner::Polls } else { Manner::Holds }),
+            None if runner.capabilities.is_empty() => (RunnerKind::Other, Manner::Polls),
+            None => (RunnerKind::Gitea, Manner::Polls),
         };
         let receiver = Receiver { kind, labels: &runner.labels };
         let nothing = Fetched { tasks: Vec::new(), version: TasksVersion::UNKNOWN };

@@ -1,13 +1,17 @@
-//! `/healthz`, `/readyz`, `/metrics`: for whoever watches the server. They say nothing of any project.
+//! `/healthz`, `/readyz`, `/metrics`: for whoever watches the server. They say nothing of any project. The first two answer everybody with a word; the
+//! numbers are for the machine itself, and for whoever shows a token.
 
+use crate::access::{Denied, Origin, Reach, shown};
 use crate::plane::Plane;
+use api::Right;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use domain::Timestamp;
 use domain::control::RunnerStanding;
+use domain::{Secret, Timestamp};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::metrics::{self, ServerNumbers};
@@ -25,7 +29,7 @@ pub(super) fn routes(plane: &Plane) -> Router {
                 async move { ready(&plane, &checked).await }
             }),
         )
-        .route("/metrics", get(move |plane| numbers(plane, started)))
+        .route("/metrics", get(move |plane, request| numbers(plane, started, request)))
         .with_state(plane.clone())
 }
 
@@ -74,7 +78,21 @@ async fn look(plane: &Plane) -> Readiness {
     }
 }
 
-async fn numbers(State(plane): State<Plane>, started: Timestamp) -> Response {
+/// Whether a caller may see the numbers: how much runs here is nobody's business outside.
+async fn may_count(plane: &Plane, origin: Origin, token: Option<Secret>) -> Result<(), Denied> {
+    if origin == Origin::Here {
+        return Ok(());
+    }
+    let person = plane.access.person(plane, &token.ok_or(Denied::NoToken)?, origin).await?;
+    person.check(Right::ReadRunners, Reach::Instance, "instance", "instance")
+}
+
+async fn numbers(State(plane): State<Plane>, started: Timestamp, request: Request) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    let (origin, token) = (Origin::of(plane.access.trust(), peer, request.headers()), shown(request.headers()));
+    if let Err(denied) = may_count(&plane, origin, token).await {
+        return crate::rest::denied(denied);
+    }
     let runners = match plane.store.runners(None).await {
         Ok(runners) => runners,
         Err(error) => {

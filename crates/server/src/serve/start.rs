@@ -18,6 +18,7 @@ use domain::{Clock, Secret, SystemClock};
 use scheduler::Settings;
 use source::project::{ProjectOptions, Projects};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,6 +132,13 @@ async fn turn(store: &Store) -> Result<Leadership, StoreError> {
     }
 }
 
+/// An empty database for its owner alone: SQLite would make it by the umask, and the files beside it have its mode.
+fn private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    fs_err::OpenOptions::from_options(options).open(path).map(drop)
+}
+
 async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, ServeError> {
     let data = &settings.data;
     let folder = |path: &Path| {
@@ -140,6 +148,9 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
     let own = data.join("ekiden.db");
     let first = settings.database.is_none() && !own.exists();
     let database = settings.database.clone().unwrap_or_else(|| format!("sqlite:{}", own.display()));
+    if first {
+        private(&own).map_err(|source| ServeError::Folder { path: own.clone(), source })?;
+    }
     let store = Store::open(&database).await?;
     let turn = turn(&store).await?;
     // Its first start made tokens; without any, nothing needs keys of before.

@@ -1,15 +1,16 @@
 //! The `github` context of a job, as runners want it (`runner-protocol` 4.2): all that the run knows, and what is the job's own. Called by `make`.
+//! What only an agent of ours is told stands in `protocol::context`.
 
 use super::RunnerKind;
 use crate::plane::Site;
-use crate::run::{JobFacts, RunFacts};
+use crate::run::{JobFacts, RunFacts, StoredOrigin};
 use domain::Secret;
 use serde_json::{Map, Value, json};
 
 /// The context. Runners of Gitea look for `gitea_…`, those of Forgejo for `forgejo_…` first.
 ///
-/// The inputs of a called workflow come as those of an event. Runners of Gitea and Forgejo look at them only where that event is `workflow_call`; for an agent of ours,
-/// which goes by what the document declares, `event_name` stays that of the run, as on GitHub.
+/// Runners of Gitea and Forgejo look for the inputs of a called workflow in an event of the name `workflow_call`; for an agent of ours the event
+/// stays that of the run, as on GitHub.
 pub(super) fn context(
     site: &Site,
     run: &RunFacts,
@@ -23,14 +24,28 @@ pub(super) fn context(
     context.insert("gitea_default_actions_url".to_owned(), site.actions.as_str().into());
     context.insert("gitea_runtime_token".to_owned(), token.expose().into());
     context.insert("forgejo_server_version".to_owned(), site.version.into());
-    if let Some(inputs) = &job.event_inputs {
-        if runner == RunnerKind::Other {
-            context.insert("event_name".to_owned(), "workflow_call".into());
+    if runner == RunnerKind::Ekiden {
+        context.insert(protocol::context::WORKFLOW.to_owned(), file(run, job));
+        if let Some(inputs) = &job.event_inputs {
+            context.insert(protocol::context::INPUTS.to_owned(), inputs.clone());
         }
+    } else if let Some(inputs) = &job.event_inputs {
+        context.insert("event_name".to_owned(), "workflow_call".into());
         let event = context.entry("event").or_insert_with(|| json!({}));
         if let Some(event) = event.as_object_mut() {
             event.insert("inputs".to_owned(), inputs.clone());
         }
     }
     context
+}
+
+/// Where the job's file comes from.
+fn file(run: &RunFacts, job: &JobFacts) -> Value {
+    let Some(file) = job.file.and_then(|at| run.files.get(usize::from(at))) else { return json!({ "path": run.root }) };
+    let Some(StoredOrigin { host, repository, reference }) = &file.from else { return json!({ "path": file.path }) };
+    let mut told = json!({ "path": file.path, "repository": repository, "reference": reference });
+    if let (Some(host), Some(told)) = (host, told.as_object_mut()) {
+        told.insert("host".to_owned(), host.as_str().into());
+    }
+    told
 }

@@ -9,6 +9,7 @@ use crate::keys::UnsealError;
 use crate::plane::Plane;
 use crate::run::{FactsError, JobFacts, RunFacts};
 use domain::{Conclusion, Task, TaskNeed, TaskResult};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use store::StoreError;
 use workflow::expr::EvaluationError;
@@ -41,6 +42,8 @@ pub enum TaskError {
 pub enum RunnerKind {
     /// Ours: it asks to be held.
     Ekiden,
+    /// That of Gitea, from 2.0: it says what it can do.
+    Gitea,
     /// That of a forge.
     Other,
 }
@@ -64,9 +67,13 @@ pub async fn make(plane: &Plane, given: &Given, receiver: Receiver<'_>) -> Resul
     let (run_facts, facts) = (RunFacts::of(&run)?, JobFacts::of(job)?);
     let token = job_token(&plane.keys, task.id);
     let (held, vars) = held(plane, run.project).await?;
+    let document = match receiver.kind {
+        RunnerKind::Ekiden | RunnerKind::Gitea => Cow::Borrowed(job.document.as_str()),
+        RunnerKind::Other => workflow::document::without_place(&job.document),
+    };
     Ok(Task {
         id: task.id,
-        workflow: spelled(&job.document, &job.labels, receiver.labels).into_bytes(),
+        workflow: spelled(&document, &job.labels, receiver.labels).into_bytes(),
         context: context(&plane.site, &run_facts, &facts, &token, receiver.kind),
         secrets: secrets(plane, held, &run, job, (&run_facts, &facts), &token).await?,
         vars,

@@ -175,7 +175,8 @@ async fn runs_are_cancelled_and_run_again_by_forms_of_the_session_alone() {
     let path = run_path(&run);
     let browser = Browser::with(&world, &admin(&world)).await;
     let page = browser.get(&path).await;
-    assert!(page.text.contains("no_matching_label") && page.text.contains("it needs &#39;a&#39;"), "{}", page.text);
+    let waits = "it needs &#39;a&#39;, which has not ended · runs on lab";
+    assert!(page.text.contains("no_matching_label") && page.text.contains(waits), "{}", page.text);
     let body = format!("form={}", page.form());
     let cancel = format!("{path}/cancel");
     assert_eq!(browser.post(&cancel, "").await.status, 403);

@@ -297,29 +297,65 @@ async fn labels_fit_whatever_their_case_and_the_document_has_those_of_the_runner
 #[tokio::test(flavor = "multi_thread")]
 async fn a_called_workflow_sees_the_github_of_its_caller() {
     let folder = ".gitea/workflows";
-    let inputs = "{workflow_call: {inputs: {word: {type: string}}}}";
-    let world = World::with(&[
-        (
-            PATH,
-            &format!(
-                "name: Caller\non: workflow_dispatch\njobs:\n  a: {{uses: ./{folder}/called.yml, with: {{word: b}}}}\n"
-            ),
-        ),
-        (&format!("{folder}/called.yml"), &format!("name: Called\non: {inputs}\njobs:\n{}", job("in", ""))),
-    ])
-    .await;
+    let called = format!(
+        "name: Called\non: {{workflow_call: {{inputs: {{word: {{type: string}}, loud: {{type: boolean}}}}}}}}\njobs:\n{}",
+        job("in", "")
+    );
+    let caller = format!(
+        "name: Caller\non: {{workflow_dispatch: {{inputs: {{word: {{type: string}}}}}}}}\njobs:\n  a: {{uses: ./{folder}/called.yml, with: {{word: b, loud: true}}}}\n  z: {{needs: a, runs-on: lab, steps: [{{run: 'true'}}]}}\n"
+    );
+    let world = World::with(&[(PATH, &caller), (&format!("{folder}/called.yml"), &called)]).await;
     let hand = world.runner(&["lab"]).await;
-    // Runners of forges look at the inputs of an event of this name alone.
-    let held = hand.client.held(Duration::from_millis(10));
-    for (client, event) in [(held, "workflow_dispatch"), (hand.client.clone(), "workflow_call")] {
-        let run = world.dispatch("w.yml").await;
-        let runner = Hand::of(client, hand.key.clone());
+    let ours = Hand::of(hand.client.held(Duration::from_millis(10)), hand.key.clone());
+    let given = serde_json::json!({ "word": "b", "loud": "true" });
+    for (runner, is_ours) in [(ours, true), (hand, false)] {
+        let inputs = serde_json::json!({ "word": "of the dispatch" });
+        let run = world.dispatch_with("w.yml", inputs.as_object().unwrap().clone()).await;
         let task = runner.take().await;
-        assert_eq!(task.context["event_name"], event);
-        assert_eq!(task.context["event"]["inputs"], serde_json::json!({ "word": "b" }));
+        let context = &task.context;
+        assert_eq!(context["workflow_ref"], format!("lab/p/{PATH}@refs/heads/main"));
+        if is_ours {
+            assert_eq!((&context["event_name"], &context["event"]["inputs"]), (&"workflow_dispatch".into(), &inputs));
+            assert_eq!(context[protocol::context::INPUTS], given);
+            let file = serde_json::json!({ "path": format!("{folder}/called.yml") });
+            assert_eq!(context[protocol::context::WORKFLOW], file);
+        } else {
+            // Runners of forges look at the inputs of an event of this name alone.
+            assert_eq!((&context["event_name"], &context["event"]["inputs"]), (&"workflow_call".into(), &given));
+            assert!(context.keys().all(|key| !key.starts_with("ekiden")));
+        }
         let document = String::from_utf8(task.workflow).unwrap();
         assert!(document.starts_with("name: \"Caller\"\n"), "{document}");
         runner.end(task.id, Conclusion::Success, &[]).await;
+        let task = runner.take().await;
+        assert_eq!(task.context["event"]["inputs"], inputs);
+        let own = is_ours.then(|| serde_json::json!({ "path": PATH }));
+        assert_eq!(task.context.get(protocol::context::WORKFLOW), own.as_ref());
+        assert_eq!(task.context.get(protocol::context::INPUTS), None);
+        runner.end(task.id, Conclusion::Success, &[]).await;
+        world.finished(&run).await;
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_a_matrix_knows_which_it_is_where_its_runner_reads_it() {
+    let world = world(&job("a", "    strategy: {fail-fast: false, max-parallel: 2, matrix: {n: [5, 6]}}\n")).await;
+    let gitea = world.runner(&["lab"]).await;
+    let other = world.runner_that(&["lab"], RunnerLife::Lasting, Vec::new()).await;
+    // One look of an agent of ours.
+    let ours = Hand::of(other.client.held(Duration::ZERO), other.key.clone());
+    for (runner, knows) in [(gitea, true), (other, false), (ours, true)] {
+        let run = world.dispatch("w.yml").await;
+        for index in 0..2 {
+            let task = runner.take().await;
+            let document = String::from_utf8(task.workflow).unwrap();
+            let place = format!("      job-index: {index}\n      job-total: 2\n");
+            assert_eq!(document.contains(&place), knows, "{document}");
+            assert_eq!(document.contains("job-"), knows, "{document}");
+            assert!(document.contains("      fail-fast: false\n      max-parallel: 2\n"), "{document}");
+            runner.end(task.id, Conclusion::Success, &[]).await;
+        }
         world.finished(&run).await;
     }
     world.server.stop().await;

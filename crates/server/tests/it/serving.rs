@@ -79,6 +79,34 @@ fn certificates_that_are_none_are_told_apart() {
 }
 
 #[tokio::test]
+async fn numbers_are_for_the_machine_itself_and_for_tokens() {
+    let data = tempfile::tempdir().unwrap();
+    let settings = ServerSettings { trust: server::access::Trust::Proxy, ..settings(data.path()) };
+    let server = start(settings).await.unwrap();
+    let admin = server.first_token.clone().unwrap();
+    let get = async |path: &str, from: Option<&str>, token: Option<&str>| {
+        let mut request = http().get(format!("http://{}{path}", server.address));
+        if let Some(from) = from {
+            request = request.header("x-forwarded-for", from);
+        }
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    let outside = Some("203.0.113.7");
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(path, outside, None).await, 200);
+    }
+    assert_eq!(get("/metrics", None, None).await, 200);
+    assert_eq!(get("/metrics", Some("127.0.0.1"), None).await, 200);
+    assert_eq!(get("/metrics", outside, None).await, 401);
+    assert_eq!(get("/metrics", outside, Some("nonsense")).await, 401);
+    assert_eq!(get("/metrics", outside, Some(admin.expose())).await, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn connections_beyond_the_room_wait_and_are_served_then() {
     let data = tempfile::tempdir().unwrap();
     let server = start(ServerSettings { connections: 4, ..settings(data.path()) }).await.unwrap();

@@ -103,6 +103,9 @@ fn runs_on(ready: &ReadyJob) -> Result<Node<'_>, DocumentError> {
     Ok(runs_on.finish())
 }
 
+/// Which of the configurations it is, under Gitea's names.
+const PLACE: [&str; 2] = ["job-index", "job-total"];
+
 /// The one configuration, as a matrix with one value for each key.
 fn strategy(ready: &ReadyJob) -> Result<Node<'_>, DocumentError> {
     let mut strategy = Entries::default();
@@ -123,6 +126,11 @@ fn strategy(ready: &ReadyJob) -> Result<Node<'_>, DocumentError> {
             matrix.push((literal(key)?, list(vec![value(of)?])));
         }
         strategy.put("matrix", node(NodeKind::Mapping(matrix.into())));
+        for key in PLACE {
+            if let Some(Value::Number(of)) = ready.strategy.get(key) {
+                strategy.put(key, number(*of, None));
+            }
+        }
     }
     Ok(strategy.finish())
 }

@@ -8,7 +8,8 @@
 //! evaluated to a text with `${{` in it is written as an expression that gives this text, so that no runner evaluates it again.
 //!
 //! Left out is what is the server's affair: `needs`, `permissions`, `concurrency`, `deployment` of environments, `snapshot`, what `on`
-//! filters by. `strategy.job-index` and `strategy.job-total` have no place in such a document: a runner sees 0 and 1, from every forge.
+//! filters by. `strategy.job-index` and `strategy.job-total` stand beside the matrix, as Gitea writes them after 1.27; [`without_place`]
+//! takes them out again, since Forgejo's runner fails a job over keys that it does not know.
 
 mod inputs;
 mod job;
@@ -19,6 +20,23 @@ pub use inputs::event_inputs;
 
 use crate::run::ReadyJob;
 use crate::yaml::{self, Limits, WriteError};
+use std::borrow::Cow;
+
+/// A document without `job-index` and `job-total`.
+#[must_use]
+pub fn without_place(document: &str) -> Cow<'_, str> {
+    // One job, in block style: what belongs to its `strategy` is indented deeper, and the configuration deeper than that.
+    let from = document.find("\njobs:\n").and_then(|job| {
+        let at = document[job..].find("\n    strategy:\n")?;
+        Some(job + at + "\n    strategy:\n".len())
+    });
+    let Some(from) = from else { return Cow::Borrowed(document) };
+    let is_place = |line: &str| ["      job-index: ", "      job-total: "].iter().any(|key| line.starts_with(key));
+    let lines = document[from..].split_inclusive('\n');
+    let length = lines.clone().take_while(|line| line.starts_with("      ")).map(str::len).sum::<usize>();
+    let kept = lines.take_while(|line| line.starts_with("      ")).filter(|line| !is_place(line));
+    Cow::Owned(format!("{}{}{}", &document[..from], kept.collect::<String>(), &document[from + length..]))
+}
 
 /// A job that no document can say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

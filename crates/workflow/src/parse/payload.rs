@@ -5,6 +5,7 @@
 use super::schema::WORKFLOW;
 use super::workflow::model;
 use super::{Parsed, read_tree};
+use crate::matrix::CellPlace;
 use crate::model::Workflow;
 use crate::yaml::{self, FileId, Limits, Node, NodeKind};
 use std::borrow::Cow;
@@ -68,6 +69,8 @@ pub struct Payload {
     pub workflow: Workflow,
     /// Of its job.
     pub condition: Condition,
+    /// Which of its matrix's configurations the job is, where the forge says it.
+    pub place: Option<CellPlace>,
 }
 
 /// Parses the document of one job. `path` is what the model calls it.
@@ -76,6 +79,7 @@ pub fn payload(path: &str, source: &str) -> Parsed<Payload> {
     let (file, limits) = (FileId::default(), Limits::default());
     match yaml::read(file, source, &limits) {
         Ok(mut document) => {
+            let place = place(&document.root);
             document.root = top(&document.root, Jobs::One);
             let first = get(&document.root, "jobs").and_then(|jobs| match &jobs.kind {
                 NodeKind::Mapping(jobs) => jobs.first(),
@@ -90,11 +94,23 @@ pub fn payload(path: &str, source: &str) -> Parsed<Payload> {
                 &document,
                 &WORKFLOW,
                 |_, _| {},
-                |root, reading| Payload { workflow: model(file, path, root, reading), condition },
+                |root, reading| Payload { workflow: model(file, path, root, reading), condition, place },
             )
         }
         Err(fault) => super::unreadable(fault),
     }
+}
+
+/// What Gitea (after 1.27) and our server write beside the matrix of one configuration; the first may be left out where it is 0.
+fn place(root: &Node<'_>) -> Option<CellPlace> {
+    let NodeKind::Mapping(jobs) = &get(root, "jobs")?.kind else { return None };
+    let strategy = get(&jobs.first()?.1, "strategy")?;
+    let number = |name: &str| match &get(strategy, name)?.kind {
+        NodeKind::Number(_, text) | NodeKind::String(text) => text.trim().parse::<usize>().ok(),
+        _ => None,
+    };
+    let (index, total) = (number("job-index").unwrap_or(0), number("job-total")?);
+    (index < total).then_some(CellPlace { index, total })
 }
 
 /// Parses a reusable workflow that a forge's job calls, as people wrote it: what the forge's own runner overlooks is no fault, and

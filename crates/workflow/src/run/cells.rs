@@ -38,13 +38,15 @@ impl Run {
                 matrix: Value::Null,
             });
         }
-        let total = configurations.len();
+        // A document has one configuration of those that there are.
+        let place = self.place.filter(|_| has_matrix && configurations.len() == 1);
+        let (first, total) = place.map_or((0, configurations.len()), |place| (place.index, place.total));
         let parallel = max_parallel.filter(|_| has_matrix).unwrap_or(total);
-        let mut cells = Vec::with_capacity(total);
+        let mut cells = Vec::with_capacity(configurations.len());
         let mut open = 0;
         for (i, configuration) in configurations.into_iter().enumerate() {
             let mut scope = scope.clone();
-            scope.strategy = strategy_context(fail_fast != FailFast::Off, i, total, parallel);
+            scope.strategy = strategy_context(fail_fast != FailFast::Off, first + i, total, parallel);
             scope.matrix = configuration.matrix;
             let cell = self.cell(graph, index, job, &configuration.segments, scope);
             open += usize::from(matches!(cell.state, CellState::Held(_)));

@@ -6,6 +6,7 @@ use super::state::{
 };
 use super::{ConcurrencyGroup, Decision, EndedNeed, RunChange, RunInputs, SecretsView, WantedCell};
 use crate::expr::{Object, Value};
+use crate::matrix::CellPlace;
 use crate::plan::Plan;
 use domain::{Conclusion, JobId};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -19,6 +20,8 @@ pub struct Run {
     pub(super) decisions: Vec<Decision>,
     /// Which configurations run; empty: all.
     pub(super) wanted: Vec<WantedCell>,
+    /// Which configuration the only one of a document is.
+    pub(super) place: Option<CellPlace>,
     todo: VecDeque<Todo>,
     conclusion: Option<Conclusion>,
 }
@@ -53,12 +56,13 @@ impl Run {
     /// Starts a run: gives it and its first decisions.
     #[must_use]
     pub fn start(plan: Arc<Plan>, inputs: RunInputs) -> (Self, Vec<Decision>) {
-        let RunInputs { github, vars, inputs, cells: wanted } = inputs;
+        let RunInputs { github, vars, inputs, cells: wanted, place } = inputs;
         let mut run = Self {
             graphs: Vec::new(),
             cells: HashMap::new(),
             decisions: Vec::new(),
             wanted,
+            place,
             todo: VecDeque::new(),
             conclusion: None,
         };

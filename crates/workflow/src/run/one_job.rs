@@ -45,7 +45,8 @@ pub enum OneJob {
 /// Decides the job of a document. A job without an `if` of its own whose needs have ended runs: that was for the forge to decide.
 #[must_use]
 pub fn one_job(payload: Payload, inputs: RunInputs, needs: Vec<EndedNeed>) -> OneJob {
-    let Payload { mut workflow, condition } = payload;
+    let Payload { mut workflow, condition, place } = payload;
+    let inputs = RunInputs { place, ..inputs };
     let failed = |message: &str| OneJob::Failed { message: message.to_owned() };
     if workflow.jobs.len() != 1 {
         return failed("the forge sent a document that has not exactly one job");

@@ -2,6 +2,7 @@
 
 use super::SecretsView;
 use crate::expr::Value;
+use crate::matrix::CellPlace;
 use crate::model::{Job, JobKind, NormalJob, Permissions, Workflow};
 use crate::yaml::FileId;
 use domain::{Conclusion, JobId};
@@ -20,6 +21,8 @@ pub struct RunInputs {
     /// Which configurations of matrices run (`exec --matrix`); empty: all. A configuration must have one of the values wanted for each
     /// key that it has; keys that it does not have do not count.
     pub cells: Vec<WantedCell>,
+    /// Of a forge's document, whose matrix has one configuration: which of how many it is.
+    pub place: Option<CellPlace>,
 }
 
 /// A value that a configuration must have.

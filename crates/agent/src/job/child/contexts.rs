@@ -5,7 +5,9 @@ use super::super::ForgeFacts;
 use domain::{Secret, Task};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use workflow::action_source::ActionRef;
 use workflow::model::{InputType, Trigger, TriggerKind, Workflow};
+use workflow::plan::FileReference;
 
 /// Entries of the context that runners read and jobs do not see.
 const FOR_RUNNERS: &[&str] = &[
@@ -20,6 +22,8 @@ const FOR_RUNNERS: &[&str] = &[
     "actions_id_token_request_token",
     "forgejo_server_version",
     "gitea_server_version",
+    protocol::context::WORKFLOW,
+    protocol::context::INPUTS,
 ];
 
 /// Entries that the forge leaves empty for the engine to fill.
@@ -73,6 +77,31 @@ pub(super) fn github(task: &Task, forge: &ForgeFacts, workflow: &Workflow) -> Va
     Value::Object(github)
 }
 
+/// Where the workflow comes from: as our server says it, or by the `workflow_ref` of a forge; else by its name, which is all that Gitea gives.
+pub(super) fn file(task: &Task, forge: &ForgeFacts, workflow: &Workflow) -> FileReference {
+    if let Some(Value::Object(told)) = task.context.get(protocol::context::WORKFLOW)
+        && let Some(path) = text(told, &["path"])
+    {
+        let of = |name: &str| text(told, &[name]).map(str::to_owned);
+        return match (of("repository"), of("reference")) {
+            (Some(repository), Some(reference)) => {
+                let host = of("host").unwrap_or_else(|| forge.url.clone());
+                FileReference::Remote(ActionRef { host: Some(host), repository, path: path.to_owned(), reference })
+            }
+            _ => FileReference::Local(path.to_owned()),
+        };
+    }
+    let of_run = || {
+        let whole = text(&task.context, &["workflow_ref"])?;
+        let own = whole.strip_prefix(text(&task.context, &["repository"])?)?.strip_prefix('/')?;
+        own.split_once('@').map(|(path, _)| path.to_owned())
+    };
+    // That of a called workflow is its caller's.
+    let called = text(&task.context, &["event_name"]) == Some("workflow_call");
+    let path = if called { None } else { of_run() };
+    FileReference::Local(path.unwrap_or_else(|| workflow.path.clone()))
+}
+
 /// A number outside the event is a text on every forge; one that came as a number is written as one writes it.
 fn as_shown(name: &str, value: &Value) -> Value {
     match value {
@@ -87,7 +116,10 @@ fn as_shown(name: &str, value: &Value) -> Value {
 
 /// The `inputs` context: of a manual start and of a called workflow, with the types that the workflow declares.
 pub(super) fn inputs(task: &Task, workflow: &Workflow) -> Value {
-    let given = task.context.get("event").and_then(|event| event.get("inputs")).and_then(Value::as_object);
+    // Our server leaves the event as it is.
+    let called = task.context.get(protocol::context::INPUTS);
+    let given =
+        called.or_else(|| task.context.get("event").and_then(|event| event.get("inputs"))).and_then(Value::as_object);
     let mut inputs = Map::new();
     let event = text(&task.context, &["event_name"]).unwrap_or_default();
     let declared: BTreeMap<String, InputType> = workflow.on.iter().flat_map(types).collect();
@@ -123,7 +155,7 @@ fn typed(value: &Value, kind: Option<&InputType>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{github, inputs, token};
+    use super::{file, github, inputs, token};
     use crate::job::ForgeFacts;
     use domain::{Secret, Task, TaskId};
     use protocol::Dialect;
@@ -171,6 +203,44 @@ mod tests {
         assert_eq!(inputs(&dispatched, &model(&dispatched)), typed);
         let pushed = task(json!({"event_name": "push", "event": {"inputs": null}}));
         assert_eq!(inputs(&pushed, &model(&pushed)), json!({}));
+    }
+
+    #[test]
+    fn the_place_of_the_file_is_what_its_forge_says_of_it() {
+        let forge = ForgeFacts { url: "http://h".to_owned(), dialect: Dialect::Gitea, capabilities: Vec::new() };
+        let of = |context: Value| {
+            let task = task(context);
+            file(&task, &forge, &model(&task)).to_string()
+        };
+        let run = json!({"repository": "o/r", "workflow_ref": "o/r/.gitea/workflows/w.yml@refs/heads/a@b"});
+        let with = |more: Value| {
+            let mut context = run.clone();
+            context.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            context
+        };
+        let ours = |file: Value| with(json!({"event_name": "workflow_call", "ekiden_workflow": file}));
+        assert_eq!(of(ours(json!({"path": "c.yml"}))), "c.yml");
+        let far = json!({"path": "c.yml", "repository": "o/lib", "reference": "v1"});
+        assert_eq!(of(ours(far)), "http://h/o/lib/c.yml@v1");
+        let farther = json!({"path": "c.yml", "repository": "o/lib", "reference": "v1", "host": "https://i"});
+        assert_eq!(of(ours(farther)), "https://i/o/lib/c.yml@v1");
+        // Forgejo; of a called workflow it names the caller's, and Gitea names none.
+        assert_eq!(of(run.clone()), ".gitea/workflows/w.yml");
+        assert_eq!(of(with(json!({"event_name": "workflow_call"}))), "t.yml");
+        assert_eq!(of(json!({"repository": "o/r"})), "t.yml");
+    }
+
+    #[test]
+    fn inputs_that_our_server_gives_leave_those_of_the_event_alone() {
+        let called = task(json!({
+            "event_name": "workflow_dispatch", "event": {"inputs": {"word": "of the event"}},
+            "ekiden_inputs": {"flag": "true", "word": "given"}, "ekiden_workflow": {"path": "c.yml"},
+        }));
+        assert_eq!(inputs(&called, &model(&called)), json!({"flag": true, "word": "given"}));
+        let forge = ForgeFacts { url: "http://h".to_owned(), dialect: Dialect::Gitea, capabilities: Vec::new() };
+        let github = github(&called, &forge, &model(&called));
+        assert_eq!(github["event"]["inputs"], json!({"word": "of the event"}));
+        assert!(github.as_object().unwrap().keys().all(|key| !key.starts_with("ekiden")), "{github}");
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(super) fn decide(order: &JobOrder) -> Decided {
         vars: Value::from_json(&serde_json::json!(task.vars)),
         inputs: Value::from_json(&contexts::inputs(task, &payload.workflow)),
         cells: Vec::new(),
+        place: None,
     };
     let needs = task.needs.iter().map(|(id, need)| EndedNeed {
         id: id.clone(),

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use workflow::action_source::ActionRef;
-use workflow::plan::FileReference;
 use workflow::run::ReadyJob;
 
 /// How long a fetch of the repository may take; the job's own timeout ends it earlier.
@@ -79,7 +78,7 @@ pub(super) fn of(
     let JobOrder { task, settings, runner, forge, .. } = order;
     let timeout = settings.timeout.min(job::minutes(ready.timeout_minutes));
     let cancel_timeout = job::minutes(ready.cancel_timeout_minutes);
-    let file = FileReference::Local(ready.workflow.path.clone());
+    let file = contexts::file(&task, &forge, &ready.workflow);
     let (mut source, contexts) = job::given(ready, file);
     source.own = own;
     let mut head = vec![format!("Runner: {runner}, for {}", forge.url)];

@@ -120,12 +120,13 @@ fn text(project: &ProjectName, run: &Run, jobs: &[Job]) -> String {
         run.head_sha.get(..12).unwrap_or(&run.head_sha).into(),
         took(run.started_at, run.completed_at).into(),
     ]);
-    let mut table = Table::new(["JOB", "STATE", "NAME", "RUNNER", "TOOK", "DETAIL"]);
+    let mut table = Table::new(["JOB", "STATE", "NAME", "RUNS ON", "RUNNER", "TOOK", "DETAIL"]);
     for job in jobs {
         table.row([
             job.id.to_string().into(),
             state(job.status, job.conclusion),
             job.name.as_str().into(),
+            if job.labels.is_empty() { "-".into() } else { job.labels.join(",").into() },
             if job.runner_name.is_empty() { "-".into() } else { job.runner_name.as_str().into() },
             took(job.started_at, job.completed_at).into(),
             job.detail.as_deref().unwrap_or_default().into(),

@@ -1,11 +1,13 @@
 //! `ekiden server`: the control plane as a process of its own, its backup and what makes it from one.
 
 mod backup;
+mod folder;
 mod settle;
 mod start;
 
+pub(crate) use folder::private_folder;
 pub(crate) use settle::{LISTEN, check_listen, check_url, connections, serve_failure, token_file};
-pub(crate) use start::{private_folder, stopped};
+pub(crate) use start::stopped;
 
 use crate::args::{ServerArgs, ServerCommand};
 use crate::exit::Exit;

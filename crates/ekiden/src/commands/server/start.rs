@@ -1,13 +1,12 @@
 //! Starts a server and stops it when told to.
 
+use super::folder::private_folder;
 use super::settle::{serve_failure, settle, token_file};
 use crate::args::ServerArgs;
 use crate::commands::place::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until told to stop.
@@ -39,15 +38,6 @@ async fn serve(settings: server::serve::ServerSettings) -> Result<Exit, Failure>
         () = running.stop() => Ok(Exit::Ok),
         again = stopped() => again.map(|()| Exit::Interrupted),
     }
-}
-
-/// The server's folder: its database and its keys are its user's alone.
-pub(crate) fn private_folder(data: &Path) -> Result<(), Failure> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
-        Failure::platform(format!("the server's folder {} cannot be made", data.display()))
-            .cause(&error)
-            .fix("run as the user who owns it, or give another folder with --data DIR")
-    })
 }
 
 /// Resolves at the next SIGTERM or Ctrl-C.

@@ -4,6 +4,7 @@ use super::super::fault::RestFault;
 use super::things::repository;
 use super::{branch, file, pretty};
 use crate::plane::Plane;
+use crate::run::JobFacts;
 use crate::task::{StepState, newest_task, steps, with_tasks};
 use api::{Status, User};
 use domain::control::{CancelCause, Hold, JobEnd, JobNumber, JobPhase, NeverRan, ProjectId, RunId, RunPhase};
@@ -171,7 +172,7 @@ fn job_shape(site: &str, job: &StoredJob, run: &StoredRun, project: &Project, ta
         created_at: Some(job.created),
         started_at: started(job, task),
         completed_at: job.finished,
-        detail: detail(&job.phase),
+        detail: detail(job),
     }
 }
 
@@ -213,7 +214,7 @@ fn inner_word(phase: &JobPhase) -> &'static str {
 }
 
 /// What there is to say of a job beyond the words.
-pub(in crate::rest) fn detail(phase: &JobPhase) -> Option<String> {
+pub(in crate::rest) fn detail(job: &StoredJob) -> Option<String> {
     let cause = |by: &CancelCause| match by {
         CancelCause::Person(who) => format!("cancelled by {who}"),
         CancelCause::Concurrency(group) => format!("cancelled: a newer one of the concurrency group {group} came"),
@@ -221,7 +222,7 @@ pub(in crate::rest) fn detail(phase: &JobPhase) -> Option<String> {
         CancelCause::Abandoned => "cancelled: it waited longer than jobs may".to_owned(),
         CancelCause::Removed => "cancelled: its branch or project is gone".to_owned(),
     };
-    match phase {
+    match &job.phase {
         JobPhase::Held { hold, .. } => Some(match hold {
             Hold::Dependency(on) => on.clone(),
             Hold::Approval(why) => format!("waits for approval: {why}"),
@@ -231,7 +232,8 @@ pub(in crate::rest) fn detail(phase: &JobPhase) -> Option<String> {
         JobPhase::Finished { end, .. } => match end {
             JobEnd::Concluded(_) => None,
             JobEnd::Fault(fault) => Some(format!("not the fault of the job: {fault}")),
-            JobEnd::NeverRan(NeverRan::Skipped) => Some("its condition was false".to_owned()),
+            // Its needs or its condition, as the run's machine said it.
+            JobEnd::NeverRan(NeverRan::Skipped) => JobFacts::of(job).ok().and_then(|facts| facts.reason),
             JobEnd::NeverRan(NeverRan::Cancelled(by)) => Some(cause(by)),
             JobEnd::NeverRan(NeverRan::Invalid(why)) => Some(why.clone()),
         },

@@ -53,7 +53,10 @@ pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> (u1
 
 impl Rest {
     pub(crate) async fn new() -> Self {
-        let world = World::with(&[(".gitea/workflows/w.yml", WORKFLOW)]).await;
+        Self::of(World::with(&[(".gitea/workflows/w.yml", WORKFLOW)]).await)
+    }
+
+    pub(super) fn of(world: World) -> Self {
         let token = world.server.first_token.clone().unwrap();
         let admin = client(&world, Some(token.expose()));
         let project: ProjectName = "lab/p".parse().unwrap();

@@ -44,17 +44,36 @@ async fn tokens_are_made_rotated_and_revoked() {
         (NewToken { kind: TokenKind::Runner, ..user("x") }, 422),
         (NewToken { pool: Some("p".to_owned()), ..user("x") }, 422),
         (NewToken { expires_in_s: Some(u64::MAX), ..registration.clone() }, 422),
+        (NewToken { expires_in_s: Some(0), ..registration.clone() }, 422),
+        (NewToken { expires_in_s: Some(0), ..user("x") }, 422),
     ] {
         assert_eq!(refused(admin.make_token(&wrong).await).0, code, "{wrong:?}");
     }
-    let expiring = NewToken { expires_in_s: Some(0), ..user("short") };
-    let expired = client(&rest.world, Some(&admin.make_token(&expiring).await.unwrap().token));
+    let expired = client(&rest.world, Some(expired(&rest).await.expose()));
     assert!(refused(expired.me().await).1.starts_with("the token opens nothing any more: its time is over"));
     let audit = admin.audit(&AuditQuery { action: Some("token.".to_owned()), ..AuditQuery::default() }).await.unwrap();
     let actions: Vec<_> = audit.entries.iter().rev().take(5).map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["token.make", "token.make", "token.make", "token.rotate", "token.revoke"]);
     assert_eq!(audit.entries.last().unwrap().actor, "first start");
     rest.end().await;
+}
+
+/// A token whose time is over.
+async fn expired(rest: &Rest) -> Secret {
+    use domain::control::{Expiry, Scope, TokenPhase, TokenUse, Uses};
+    let plane = &rest.world.server.plane;
+    let text = TokenUse::User.text(server::keys::random().unwrap());
+    let new = store::NewToken {
+        kind: store::TokenKind::User,
+        hash: plane.keys.hash(&text),
+        name: "short".to_owned(),
+        opens: serde_json::json!({ "rights": ["read:runs"] }),
+        scope: Scope::Instance,
+        phase: TokenPhase::live(Uses::Unlimited, Expiry::At(domain::Timestamp(1))),
+        by: "test".to_owned(),
+    };
+    plane.store.add_token(&new, plane.now(), &crate::plane::audit()).await.unwrap();
+    text
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ async fn a_run_is_started_shown_cancelled_run_again_and_deleted() {
     let states: Vec<_> = jobs.jobs.iter().map(|job| (job.name.as_str(), job.status)).collect();
     assert_eq!(states, [("a", Status::Queued), ("b", Status::Waiting)]);
     let (a, b) = (jobs.jobs[0].id, jobs.jobs[1].id);
+    assert_eq!((&jobs.jobs[0].labels, &jobs.jobs[1].labels), (&vec!["lab".to_owned()], &vec!["lab".to_owned()]));
     assert_eq!(admin.why(project, a).await.unwrap().reason.as_deref(), Some("no_matching_label"));
     let why = admin.why(project, b).await.unwrap();
     assert_eq!((why.reason.as_deref(), why.text.as_str()), (Some("dependency"), "it needs 'a', which has not ended"));
@@ -52,6 +53,42 @@ async fn a_run_is_started_shown_cancelled_run_again_and_deleted() {
     rest.world.finished(&stored).await;
     admin.delete_run(project, id).await.unwrap();
     assert_eq!(refused(admin.run(project, id).await).0, 404);
+    rest.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_skipped_says_what_it_needed() {
+    let text = "on: workflow_dispatch\njobs:\n  a: {runs-on: lab, steps: [{run: 'true'}]}\n  b: {needs: a, runs-on: lab, steps: [{run: 'true'}]}\n  c: {needs: b, runs-on: lab, steps: [{run: 'true'}]}\n  d: {if: github.ref == 'x', runs-on: lab, steps: [{run: 'true'}]}\n";
+    let world = World::with(&[(".gitea/workflows/w.yml", text)]).await;
+    let rest = Rest::of(world);
+    let hand = rest.world.runner(&["lab"]).await;
+    let id = rest.dispatch().await;
+    let stored = rest.world.server.plane.store.run(domain::control::RunId(id)).await.unwrap();
+    hand.end(hand.take().await.id, Conclusion::Failure, &[]).await;
+    assert_eq!(rest.world.finished(&stored).await, Conclusion::Failure);
+    let jobs = rest.admin.jobs_of_run(&rest.project, id, PageQuery::default()).await.unwrap();
+    let said: Vec<_> = jobs.jobs.iter().map(|job| (job.name.as_str(), job.detail.as_deref().unwrap_or(""))).collect();
+    let condition = "its condition is false: github.ref == 'x'";
+    let mut expected =
+        [("a", ""), ("b", "it needs 'a', which failed"), ("c", "it needs 'b', which was skipped"), ("d", condition)];
+    let mut sorted = said.clone();
+    sorted.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(sorted, expected);
+    let b = jobs.jobs.iter().find(|job| job.name == "b").unwrap().id;
+    assert_eq!(rest.admin.why(&rest.project, b).await.unwrap().text, "it needs 'a', which failed");
+    let browser =
+        crate::browse::Browser::with(&rest.world, rest.world.server.first_token.clone().unwrap().expose()).await;
+    let page = browser.get(&format!("/lab/p/runs/{id}")).await;
+    for text in [
+        "it needs &#39;a&#39;, which failed",
+        "it needs &#39;b&#39;, which was skipped",
+        "its condition is false: github.ref",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    let page = browser.get(&format!("/lab/p/runs/{id}/jobs/{b}")).await;
+    assert!(page.text.contains("it needs &#39;a&#39;, which failed"), "{}", page.text);
     rest.end().await;
 }
 

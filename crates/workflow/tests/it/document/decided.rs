@@ -3,7 +3,7 @@
 use crate::document::same::{checked, get};
 use crate::run::driver::{Driven, MAIN};
 use domain::Conclusion;
-use workflow::document::{DocumentError, event_inputs, write};
+use workflow::document::{DocumentError, event_inputs, without_place, write};
 use workflow::parse;
 use workflow::run::{OneJob, RunInputs, one_job};
 use workflow::yaml::{self, FileId, Limits, Node};
@@ -66,6 +66,8 @@ jobs:
           - a:
               - 1
               - null
+      job-index: 0
+      job-total: 1
     environment:
       name: "prod-linux"
       url: "${{ steps.a.outputs.u }}"
@@ -116,6 +118,48 @@ fn a_called_job_has_its_own_file_and_its_inputs() {
         event_inputs(&Driven::start(&[(MAIN, "on: push\njobs: {a: {runs-on: x, steps: [{run: a}]}}\n")]).ready[0])
             .is_none()
     );
+}
+
+#[test]
+fn a_runner_that_does_not_know_the_place_in_the_matrix_is_not_told_of_it() {
+    let text = "on: push\njobs:\n  a:\n    runs-on: x\n    env: {strategy: s}\n    strategy: {fail-fast: false, matrix: {job-total: [7, 8], n: [1]}}\n    steps: [{run: \"echo\\n      job-index: 3\"}]\n";
+    let driven = Driven::start(&[(MAIN, text)]);
+    let second = checked(&driven.ready[1]);
+    assert!(second.contains("      job-index: 1\n      job-total: 2\n"), "{second}");
+    let without = without_place(&second);
+    assert_eq!(without, second.replace("      job-index: 1\n      job-total: 2\n", ""));
+    assert_eq!(without_place(&without), without);
+    let plain = Driven::start(&[(MAIN, "on: push\njobs: {a: {runs-on: x, steps: [{run: a}]}}\n")]);
+    let plain = checked(&plain.ready[0]);
+    assert!(!plain.contains("job-") && without_place(&plain) == plain, "{plain}");
+}
+
+#[test]
+fn the_first_of_a_matrix_may_leave_its_number_out() {
+    let text = |place: &str| {
+        format!(
+            "jobs:\n  a:\n    runs-on: x\n    timeout-minutes: ${{{{ strategy.job-total }}}}\n    strategy: {{{place}matrix: {{n: [7]}}}}\n    steps: [{{run: a}}]\n"
+        )
+    };
+    let strategy = |place: &str| {
+        let payload = parse::payload("d.yml", &text(place)).value.unwrap();
+        match one_job(payload, RunInputs::default(), Vec::new()) {
+            OneJob::Ready(ready) => (ready.strategy.to_json(), ready.timeout_minutes),
+            other => panic!("{other:?}"),
+        }
+    };
+    let shown = |index: u32, total: u32| {
+        let json =
+            serde_json::json!({"fail-fast": true, "job-index": index, "job-total": total, "max-parallel": total});
+        (json, f64::from(total))
+    };
+    assert_eq!(strategy("job-total: 3, "), shown(0, 3), "as Gitea writes the first");
+    assert_eq!(strategy("job-index: 2, job-total: 3, "), shown(2, 3));
+    assert_eq!(strategy("job-index: '2', job-total: '3', "), shown(2, 3));
+    // Nothing that no forge writes.
+    for odd in ["", "job-index: 3, job-total: 3, ", "job-index: 1, ", "job-total: -1, ", "job-total: x, "] {
+        assert_eq!(strategy(odd), shown(0, 1), "{odd}");
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn what_waits_is_told_with_its_reason() {
     let told = |run: &Driven| -> Vec<String> {
         run.run.waiting().into_iter().map(|waiting| format!("{}: {}", waiting.id, waiting.why)).collect()
     };
+    assert_eq!(run.run.waiting()[0].labels, ["x"]);
     let turn = "max-parallel: 1, and 1 of its matrix go on";
     let needs = "last: it needs 'cell', which has not ended";
     assert_eq!(told(&run), [format!("cell (2): {turn}"), format!("cell (3): {turn}"), needs.to_owned()]);

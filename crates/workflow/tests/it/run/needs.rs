@@ -240,3 +240,22 @@ fn changes_that_do_not_fit_change_nothing() {
     assert_eq!(run.run.apply(ended("a")).len(), 1);
     assert!(run.run.apply(ended("a")).is_empty());
 }
+
+#[test]
+fn what_waits_for_its_needs_tells_the_labels_that_are_written() {
+    let text = "on: push\njobs:\n  a: {runs-on: x, steps: [{run: a}]}\n  one: {needs: a, runs-on: lab, steps: [{run: a}]}\n  two: {needs: a, runs-on: [self-hosted, 9], steps: [{run: a}]}\n  grouped: {needs: a, runs-on: {group: g, labels: [big]}, steps: [{run: a}]}\n  group: {needs: a, runs-on: {group: g}, steps: [{run: a}]}\n  some: {needs: a, runs-on: [lab, '${{ needs.a.result }}'], steps: [{run: a}]}\n  all: {needs: a, runs-on: '${{ fromJSON(needs.a.outputs.on) }}', steps: [{run: a}]}\n  call: {needs: a, uses: ./.github/workflows/c.yml}\n";
+    let called = "on: workflow_call\njobs: {in: {runs-on: x, steps: [{run: a}]}}\n";
+    let run = Driven::start(&[(MAIN, text), (".github/workflows/c.yml", called)]);
+    let told: Vec<(String, String)> =
+        run.run.waiting().into_iter().map(|waiting| (waiting.id.to_string(), waiting.labels.join(","))).collect();
+    let expected = [
+        ("one", "lab"),
+        ("two", "self-hosted,9"),
+        ("grouped", "big"),
+        ("group", ""),
+        ("some", ""),
+        ("all", ""),
+        ("call", ""),
+    ];
+    assert_eq!(told, expected.map(|(id, labels)| (id.to_owned(), labels.to_owned())));
+}
