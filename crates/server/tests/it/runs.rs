@@ -337,3 +337,20 @@ async fn a_runner_that_was_removed_does_not_wait_for_jobs() {
     assert_eq!(asked.expect("it is held").len(), 0);
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_job_failed_has_failed_whatever_was_cancelled_for_it() {
+    let world = world(&job("a", "    strategy: {matrix: {n: [1, 2]}}\n")).await;
+    let runner = world.runner(&["lab"]).await;
+    let run = world.dispatch("w").await;
+    let (first, second) = (runner.take().await, runner.take().await);
+    runner.start(second.id).await;
+    runner.end(first.id, Conclusion::Failure, &[]).await;
+    world.until(&run, |run, _| run.phase == RunPhase::Cancelling).await;
+    runner.end(second.id, Conclusion::Cancelled, &[]).await;
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    let mut states = world.states(&run).await;
+    states.sort();
+    assert_eq!(states, ["a (1): failure", "a (2): cancelled"]);
+    world.server.stop().await;
+}
