@@ -405,3 +405,20 @@ async fn within_a_call_what_succeeded_does_not_run_again() {
     assert_eq!(world.finished(&run).await, Conclusion::Success);
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_asks_for_a_handle_gets_no_other_job() {
+    let world = world(&job("a", "")).await;
+    world.dispatch("w").await;
+    let runner = world.runner(&["lab"]).await;
+    let fetch = |handle: Option<&str>| {
+        let want = protocol::Want::Handle(handle.map(str::to_owned));
+        runner.client.fetch(&runner.key, protocol::Fetch { version: domain::TasksVersion::UNKNOWN, want, key: None })
+    };
+    assert!(fetch(Some("aaaa")).await.unwrap().tasks.is_empty());
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while fetch(None).await.unwrap().tasks.is_empty() {
+        assert!(tokio::time::Instant::now() < end);
+    }
+    world.server.stop().await;
+}
