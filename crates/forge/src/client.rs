@@ -13,6 +13,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// So much of what it says is read, and told.
 const SAID: usize = 64 * 1024;
 const TOLD: usize = 200;
+/// No forge has it.
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 /// A repository of a forge, ready to be told something. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -54,6 +56,33 @@ impl Forge {
         self.send(self.call(Method::GET, self.place.repository())).await
     }
 
+    /// Whether the forge has a commit.
+    ///
+    /// # Errors
+    /// When it has not ([`ForgeError::is_of_this_alone`]), or nobody answers.
+    pub async fn look_at(&self, commit: &str) -> Result<(), ForgeError> {
+        self.send(self.call(Method::GET, self.place.commit(commit))).await
+    }
+
+    /// Whether the token may write statuses. It is asked with what no forge takes: nothing is written.
+    ///
+    /// # Errors
+    /// When it may not, or nobody answers.
+    pub async fn look_at_right(&self) -> Result<(), ForgeError> {
+        // Both ask for the right first. Gitea reads the body next, GitHub looks for the commit.
+        let body = match self.place.kind {
+            Kind::Gitea => "[",
+            Kind::Github => r#"{"state": "pending", "context": "ekiden"}"#,
+        };
+        let call = self.call(Method::POST, self.place.statuses(NO_COMMIT));
+        match self.send(call.header(CONTENT_TYPE, "application/json").body(body)).await {
+            // It hides from a token what that may not do.
+            Err(error @ ForgeError::Refused { status: 404, .. }) if self.place.kind == Kind::Github => Err(error),
+            Err(error @ (ForgeError::Refused { status: 401 | 403, .. } | ForgeError::Unreachable { .. })) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Tells the status of a commit.
     ///
     /// # Errors
@@ -93,6 +122,8 @@ impl Forge {
         }
         let message = serde_json::from_slice::<serde_json::Value>(&text).ok();
         let message = message.as_ref().and_then(|said| said.get("message")?.as_str());
+        // Gitea leaves it empty where the fault is its own.
+        let message = message.filter(|message| !message.trim().is_empty());
         let said = message.or_else(|| status.canonical_reason()).unwrap_or("no reason");
         let said = said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TOLD).collect();
         Err(ForgeError::Refused { url, status: status.as_u16(), said })

@@ -45,4 +45,17 @@ impl ForgeError {
     pub const fn is_of_this_alone(&self) -> bool {
         matches!(self, Self::Refused { status: 400 | 404 | 409 | 410 | 413 | 422, .. })
     }
+
+    /// Whether the forge refuses, and will until somebody does something about it.
+    #[must_use]
+    pub const fn is_for_people(&self) -> bool {
+        matches!(self, Self::Refused { status: 400..=407 | 409..=428 | 430..=499, .. })
+    }
+
+    /// Whether the forge answered that something went wrong in it: it may be away, or stumble over this one thing. Gitea says so of the status of a commit that it does
+    /// not have.
+    #[must_use]
+    pub const fn is_of_the_server(&self) -> bool {
+        matches!(self, Self::Refused { status: 500..=599, .. })
+    }
 }

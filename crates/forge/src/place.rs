@@ -109,6 +109,16 @@ impl Place {
         format!("{}/repos/{}/{}", self.api, part(&self.owner), part(&self.name))
     }
 
+    /// The route of a commit.
+    pub(crate) fn commit(&self, commit: &str) -> String {
+        let (commit, repository) = (utf8_percent_encode(commit, PLAIN), self.repository());
+        match self.kind {
+            // What changed in it is not asked for.
+            Kind::Gitea => format!("{repository}/git/commits/{commit}?stat=false&verification=false&files=false"),
+            Kind::Github => format!("{repository}/git/commits/{commit}"),
+        }
+    }
+
     /// The route of the statuses of a commit.
     pub(crate) fn statuses(&self, commit: &str) -> String {
         format!("{}/statuses/{}", self.repository(), utf8_percent_encode(commit, PLAIN))

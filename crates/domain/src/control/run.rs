@@ -1,4 +1,5 @@
-//! A run, rolled up from its jobs in Gitea's order (`runner-protocol` 5.2). Used by the store with every change of a job, and by whoever shows a run.
+//! A run, rolled up from its jobs in Gitea's order (`runner-protocol` 5.2), but that a job that failed fails its run, whatever was cancelled beside it
+//! (`execution-semantics` 4.3): a failed matrix cancels its siblings here. Used by the store with every change of a job, and by whoever shows a run.
 
 use super::{AttemptNumber, JobPhase};
 use crate::Conclusion;
@@ -166,10 +167,10 @@ impl RunTally {
             RunPhase::Waiting
         } else if self.held > 0 {
             RunPhase::Blocked
-        } else if self.cancelled > 0 {
-            RunPhase::Finished(Conclusion::Cancelled)
         } else if self.failed > 0 {
             RunPhase::Finished(Conclusion::Failure)
+        } else if self.cancelled > 0 {
+            RunPhase::Finished(Conclusion::Cancelled)
         } else if self.good > 0 {
             RunPhase::Finished(Conclusion::Success)
         } else {
@@ -196,8 +197,8 @@ mod tests {
         ]
     }
 
-    /// The rule as `runner-protocol` 5.2 says it, first match, over the list of jobs.
-    fn gitea(jobs: &[RunJob]) -> RunPhase {
+    /// The rule as `runner-protocol` 5.2 says it, first match, over the list of jobs; the last two are those of `execution-semantics` 4.3.
+    fn rule(jobs: &[RunJob]) -> RunPhase {
         let skipped = |job: &RunJob| matches!(job, RunJob::Ended(Skipped, _));
         let good = |job: &RunJob| {
             matches!(job, RunJob::Ended(Success | Skipped, _) | RunJob::Ended(Failure, Tolerance::MayFail))
@@ -215,17 +216,24 @@ mod tests {
             RunPhase::Waiting
         } else if any(|job| matches!(job, RunJob::Held)) {
             RunPhase::Blocked
-        } else if any(|job| matches!(job, RunJob::Ended(Cancelled, _))) {
-            RunPhase::Finished(Cancelled)
-        } else {
+        } else if any(|job| matches!(job, RunJob::Ended(Failure, Tolerance::FailsRun))) {
             RunPhase::Finished(Failure)
+        } else {
+            RunPhase::Finished(Cancelled)
         }
+    }
+
+    #[test]
+    fn a_failure_stands_above_what_was_cancelled_for_it() {
+        let of = |tolerance| RunTally::of([Failure, Cancelled].map(|end| RunJob::Ended(end, tolerance))).phase();
+        assert_eq!(of(Tolerance::FailsRun), RunPhase::Finished(Failure));
+        assert_eq!(of(Tolerance::MayFail), RunPhase::Finished(Cancelled));
     }
 
     proptest! {
         #[test]
         fn the_tally_says_what_the_rule_says(jobs in prop::collection::vec(job(), 0..12)) {
-            prop_assert_eq!(RunTally::of(jobs.iter().copied()).phase(), gitea(&jobs));
+            prop_assert_eq!(RunTally::of(jobs.iter().copied()).phase(), rule(&jobs));
         }
 
         #[test]

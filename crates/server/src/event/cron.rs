@@ -1,4 +1,5 @@
-//! When a `cron` is due: five fields, with names of months and days, lists, ranges and steps (`execution-semantics` 2.3). Called by `schedule`.
+//! When a `cron` is due: five fields, with names of months and days, lists, ranges and steps (`execution-semantics` 2.3), `?` for `*`, or a word such as `@daily`, which Gitea
+//! and Forgejo take too. Called by `schedule`.
 
 use domain::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -29,9 +30,22 @@ enum Days {
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
+/// Words, with the fields that they stand for.
+const WORDS: [(&str, &str); 7] = [
+    ("@hourly", "0 * * * *"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+];
+
 impl Cron {
-    /// Reads five fields; `None` for what is none.
+    /// Reads five fields, or a word for them; `None` for what is none.
     pub(super) fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let text = WORDS.iter().find(|(word, _)| *word == text).map_or(text, |(_, fields)| fields);
         let mut fields = text.split_whitespace();
         let mut next = |low, high, names: &[&str]| field(fields.next()?, low, high, names);
         let (minutes, _) = next(0, 59, &[])?;
@@ -91,7 +105,7 @@ impl Cron {
     }
 }
 
-/// One field: its bits, and whether it is `*`.
+/// One field: its bits, and whether it is `*` or `?`.
 fn field(text: &str, low: u32, high: u32, names: &[&str]) -> Option<(u64, bool)> {
     let value = |text: &str| -> Option<u32> {
         let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
@@ -109,7 +123,7 @@ fn field(text: &str, low: u32, high: u32, names: &[&str]) -> Option<(u64, bool)>
             None => (part, None),
         };
         let (from, to) = match (range, range.split_once('-')) {
-            ("*", _) => (low, high),
+            ("*" | "?", _) => (low, high),
             (_, Some((from, to))) => (value(from)?, value(to)?),
             (one, None) => (value(one)?, if step.is_some() { high } else { value(one)? }),
         };
@@ -119,7 +133,7 @@ fn field(text: &str, low: u32, high: u32, names: &[&str]) -> Option<(u64, bool)>
         let steps = (from..=to).step_by(usize::try_from(step.unwrap_or(1)).ok()?);
         bits = steps.fold(bits, |bits, at| bits | 1_u64 << at);
     }
-    Some((bits, text.starts_with('*')))
+    Some((bits, text.starts_with(['*', '?'])))
 }
 
 #[cfg(test)]
@@ -155,6 +169,15 @@ mod tests {
             // One of both days is enough, when both are said.
             ("0 0 30 * 2", "2026-11-24T00:00:00Z"),
             ("0 0 */10 * 2", "2026-12-01T00:00:00Z"),
+            ("0 0 ? * TUE", "2026-11-24T00:00:00Z"),
+            ("0 0 1 * ?", "2026-12-01T00:00:00Z"),
+            ("@hourly", "2026-11-22T09:00:00Z"),
+            (" @daily ", "2026-11-23T00:00:00Z"),
+            ("@midnight", "2026-11-23T00:00:00Z"),
+            ("@weekly", "2026-11-29T00:00:00Z"),
+            ("@monthly", "2026-12-01T00:00:00Z"),
+            ("@yearly", "2027-01-01T00:00:00Z"),
+            ("@annually", "2027-01-01T00:00:00Z"),
         ];
         for (cron, expected) in cases {
             assert_eq!(after(cron, now, "UTC"), expected, "{cron}");
@@ -181,6 +204,8 @@ mod tests {
             "*/0 * * * *",
             "x * * * *",
             "* * * foo *",
+            "@often",
+            "@daily 1",
         ] {
             assert_eq!(Cron::read(wrong), None, "{wrong}");
         }

@@ -69,9 +69,12 @@ pub async fn push(
         changed_files: known.changed.clone(),
         message: Some(message),
     };
-    if known.branch.as_ref() == Some(&change.name) {
+    let is_default = known.branch.as_ref() == Some(&change.name);
+    if is_default {
         super::read_schedules(plane, project).await?;
     }
+    // Said once, by the push that brings it.
+    let is_brought = |path: &String| is_default && known.changed.as_ref().is_none_or(|changed| changed.contains(path));
     let event = occasion.event();
     let disabled = disabled(plane, project).await?;
     let cause = noted.map_or(RunCause::Call, RunCause::Push);
@@ -81,7 +84,12 @@ pub async fn push(
     };
     let mut runs = Vec::new();
     for text in texts.iter().filter(|text| !disabled.contains(&text.path) && !made.contains(&text.path)) {
-        let Some(started) = started(text, &event, &cause) else { continue };
+        let fault = if is_brought(&text.path) { super::schedule::fault(text) } else { None };
+        let started = match fault {
+            Some(why) => Some(failed(text, why, &cause)),
+            None => started(text, &event, &cause),
+        };
+        let Some(started) = started else { continue };
         match make(plane, project, &occasion, &known.commit, started).await {
             Ok(run) => runs.push(run),
             // Another server makes the runs of this push too, and was faster with this one.
@@ -94,17 +102,22 @@ pub async fn push(
 
 /// A workflow that the event starts. One that cannot be read is started, so that somebody sees why.
 fn started(text: &WorkflowText, event: &workflow::event::Event, cause: &RunCause) -> Option<Started> {
-    let (path, inputs, cause) = (text.path.clone(), Value::default(), cause.clone());
     let source = match &text.text {
         Ok(source) => source,
-        Err(why) => return Some(Started { path, files: Err(why.to_string()), inputs, cause }),
+        Err(why) => return Some(failed(text, why.to_string(), cause)),
     };
+    let (path, inputs, cause) = (text.path.clone(), Value::default(), cause.clone());
     let (mut files, mut parses) = (Files::new(), Parses::default());
     let root = FileReference::Local(path.clone());
     files.insert(root.clone(), Arc::clone(source));
     let workflow = parses.parse(&files, &root).and_then(|parsed| parsed.value);
     let is_started = workflow.is_none_or(|workflow| starts(&workflow, event) == Match::Starts);
     is_started.then(|| Started { path, files: Ok((files, parses)), inputs, cause })
+}
+
+/// A workflow whose run only says why it cannot be used.
+fn failed(text: &WorkflowText, why: String, cause: &RunCause) -> Started {
+    Started { path: text.path.clone(), files: Err(why), inputs: Value::default(), cause: cause.clone() }
 }
 
 fn facts(

@@ -49,7 +49,20 @@ pub async fn read_schedules(plane: &Plane, project: &Project) -> Result<(), Even
     };
     let texts = workflow_texts(plane, project, &head.commit).await?;
     let now = plane.now();
-    let schedules: Vec<NewSchedule> = texts.iter().flat_map(|text| times(text, now)).collect();
+    let mut schedules = Vec::new();
+    for text in texts.iter() {
+        for cron in crons(text) {
+            match When::read(&cron) {
+                Ok(when) => schedules.extend(when.next(now).map(|due| cron.due(text, due))),
+                Err(error) => tracing::warn!(
+                    project = project.full_name(),
+                    path = text.path,
+                    error = &error as &dyn std::error::Error,
+                    "a schedule starts nothing"
+                ),
+            }
+        }
+    }
     Ok(plane.store.set_schedules(project.id, &schedules).await?)
 }
 
@@ -84,7 +97,8 @@ pub async fn fire(plane: &Plane, now: Timestamp) -> Result<Fired, StoreError> {
     let mut fired = Fired::default();
     for due in plane.store.due_schedules(now, MOST).await? {
         // A time that cannot be read any more is looked at again in a day.
-        let next = next(&due.new.cron, &due.new.zone, now).unwrap_or_else(|| now.after(DAY));
+        let written = Written { cron: due.new.cron.clone(), zone: due.new.zone.clone() };
+        let next = When::read(&written).ok().and_then(|when| when.next(now)).unwrap_or_else(|| now.after(DAY));
         match run(plane, &due, next).await {
             Ok(Some(_)) => fired.runs += 1,
             Ok(None) => drop(plane.store.take_schedule(&due, next).await?),
@@ -141,8 +155,36 @@ async fn run(plane: &Plane, due: &Schedule, next: Timestamp) -> Result<Option<St
     make(plane, &project, &occasion, &head.commit, started).await.map(Some)
 }
 
+/// Why the times of a workflow cannot be read, where one of them cannot.
+pub(super) fn fault(text: &WorkflowText) -> Option<String> {
+    crons(text).iter().find_map(|cron| When::read(cron).err()).map(|error| error.to_string())
+}
+
+/// A time as a workflow has it.
+struct Written {
+    cron: String,
+    zone: String,
+}
+
+impl Written {
+    fn due(&self, text: &WorkflowText, due: Timestamp) -> NewSchedule {
+        NewSchedule { path: text.path.clone(), cron: self.cron.clone(), zone: self.zone.clone(), due }
+    }
+}
+
+/// Why a time cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum WrittenError {
+    #[error(
+        "the schedule '{0}' cannot be read: a cron has five fields (minute hour day-of-month month day-of-week) or is @hourly, @daily, @weekly, @monthly or @yearly; `ekiden lint` shows what is wrong"
+    )]
+    Cron(String),
+    #[error("the schedule '{cron}' is in no time zone: '{zone}' is none of the IANA database, such as 'Europe/Berlin'")]
+    Zone { cron: String, zone: String },
+}
+
 /// The times of a workflow.
-fn times(text: &WorkflowText, now: Timestamp) -> Vec<NewSchedule> {
+fn crons(text: &WorkflowText) -> Vec<Written> {
     let Ok(source) = &text.text else { return Vec::new() };
     let (mut files, mut parses) = (Files::new(), Parses::default());
     let root = FileReference::Local(text.path.clone());
@@ -152,24 +194,39 @@ fn times(text: &WorkflowText, now: Timestamp) -> Vec<NewSchedule> {
         TriggerKind::Schedule(crons) => Some(crons),
         _ => None,
     });
+    let zone = |zone: Option<&str>| zone.unwrap_or("UTC").to_owned();
     crons
         .flatten()
-        .filter_map(|cron| {
-            let zone = cron.timezone.as_ref().map_or("UTC", |zone| zone.value.as_str()).to_owned();
-            let due = next(&cron.cron.value, &zone, now)?;
-            Some(NewSchedule { path: text.path.clone(), cron: cron.cron.value.clone(), zone, due })
+        .map(|cron| Written {
+            cron: cron.cron.value.clone(),
+            zone: zone(cron.timezone.as_ref().map(|zone| zone.value.as_str())),
         })
         .collect()
 }
 
-/// When a cron is due next; nothing for one that cannot be read, or is never due.
-fn next(cron: &str, zone: &str, now: Timestamp) -> Option<Timestamp> {
-    // Gitea and Forgejo take the zone before the fields too.
-    let (zone, fields) = match cron.trim().split_once(char::is_whitespace) {
-        Some((first, rest)) if first.starts_with("TZ=") || first.starts_with("CRON_TZ=") => {
-            (first.split_once('=').map_or(zone, |(_, zone)| zone), rest)
-        }
-        _ => (zone, cron),
-    };
-    Cron::read(fields)?.after(now, &TimeZone::get(zone).ok()?)
+/// A time that was read.
+struct When {
+    cron: Cron,
+    zone: TimeZone,
+}
+
+impl When {
+    fn read(written: &Written) -> Result<Self, WrittenError> {
+        let Written { cron, zone } = written;
+        // Gitea and Forgejo take the zone before the fields too.
+        let (zone, fields) = match cron.trim().split_once(char::is_whitespace) {
+            Some((first, rest)) if first.starts_with("TZ=") || first.starts_with("CRON_TZ=") => {
+                (first.split_once('=').map_or(zone.as_str(), |(_, zone)| zone), rest)
+            }
+            _ => (zone.as_str(), cron.as_str()),
+        };
+        let read = Cron::read(fields).ok_or_else(|| WrittenError::Cron(cron.clone()))?;
+        let no_zone = |_| WrittenError::Zone { cron: cron.clone(), zone: zone.to_owned() };
+        Ok(Self { cron: read, zone: TimeZone::get(zone).map_err(no_zone)? })
+    }
+
+    /// When it is due next; nothing for one that never is.
+    fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        self.cron.after(now, &self.zone)
+    }
 }

@@ -84,20 +84,26 @@ async fn set_forge(
             RestFault::invalid("the token is empty").fix("give one of the forge that may write statuses of commits")
         );
     }
+    let is_same = ToldForge::of(project).is_some_and(|now| now.url == place.url && now.kind == place.kind);
     let told = ToldForge::sealed(&plane.keys, project, (place.url.clone(), place.kind), &token);
     let told = told.map_err(|error| RestFault::inner(&error))?;
     let detail = json!({"url": place.url, "kind": place.kind});
     // What does not open now would be heard of in the log alone.
     let looked = match Forge::new(place, &token) {
-        Ok(forge) => forge.look().await,
+        Ok(forge) => match forge.look().await {
+            Ok(()) => forge.look_at_right().await,
+            fault => fault,
+        },
         Err(error) => Err(error),
     };
     looked.map_err(|error| {
         RestFault::invalid(error.to_string())
             .fix("give the repository's page, and a token that sees it and may write statuses of commits")
     })?;
-    // What is over is history; what goes on is told from now on.
-    plane.store.leave_untold(project.id).await?;
+    // To another forge what is over is history; what goes on is told from now on. The same one hears what another token kept from it.
+    if !is_same {
+        plane.store.leave_untold(project.id).await?;
+    }
     set(&plane, &caller, (FORGE, &json!(told)), "project.forge", detail).await?;
     let project = plane.store.project_by_id(project.id).await?;
     Ok(reply::ok(&shape::project(&plane.site.url, &project)))

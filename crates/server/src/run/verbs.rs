@@ -6,7 +6,7 @@ use domain::Conclusion;
 use domain::control::{CancelCause, JobNumber, RunId, RunPhase};
 use std::collections::HashSet;
 use store::{AuditEntry, StoreError, StoredJob, StoredRun};
-use workflow::plan::Graph;
+use workflow::plan::{Graph, PlannedJob};
 
 /// Which jobs run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,35 +110,66 @@ pub async fn rerun(
     Ok(made)
 }
 
-/// These jobs and all that need them, directly or not, by the ids of the run. A job of a called workflow takes its call with it.
+/// These jobs and all that need them, directly or not, by the ids of the run. A job of a called workflow takes along what needs it there, and what needs the call.
 fn after(root: &Graph, jobs: &[StoredJob], first: &[&StoredJob]) -> HashSet<String> {
-    // By the jobs of the run's own file: `call / inner (1)` belongs to `call`.
-    let own = |id: &str| -> String {
-        let id = id.split(" / ").next().unwrap_or(id);
-        let known = root.workflow.jobs.iter().map(|job| job.id.value.as_str());
-        let matching =
-            known.filter(|job| id == *job || id.strip_prefix(job).is_some_and(|rest| rest.starts_with(" (")));
-        matching.max_by_key(|job| job.len()).unwrap_or(id).to_owned()
+    let ids: HashSet<&str> = first.iter().map(|job| job.id.as_str()).collect();
+    // By the beginning of the ids of a graph, the keys of its jobs that run again whole.
+    let mut again: HashSet<(&str, &str)> = HashSet::new();
+    for id in &ids {
+        for level in levels(root, id) {
+            let Level { graph, prefix, job } = level;
+            let needs = |(_, planned): &(_, &PlannedJob)| planned.ancestors.contains(&job);
+            let dependants = graph.workflow.jobs.iter().zip(&graph.jobs).filter(needs);
+            again.extend(dependants.map(|(job, _)| (prefix, job.id.value.as_str())));
+        }
+    }
+    let is_again = |id: &str| {
+        let mut levels = levels(root, id).into_iter();
+        // Of a call that failed itself all runs again.
+        ids.contains(id)
+            || levels.any(|level| {
+                let call = level.prefix.strip_suffix(WITHIN);
+                call.is_some_and(|call| ids.contains(call)) || again.contains(&(level.prefix, level.key()))
+            })
     };
-    let mut meant: HashSet<String> = first.iter().map(|job| own(job.id.as_str())).collect();
-    let cells: HashSet<&str> = first.iter().map(|job| job.id.as_str()).collect();
-    // Ancestors come before in no particular order, so each is asked.
-    let dependants: HashSet<String> = root
-        .workflow
-        .jobs
-        .iter()
-        .zip(&root.jobs)
-        .filter(|(_, planned)| planned.ancestors.iter().any(|at| meant.contains(&root.workflow.jobs[*at].id.value)))
-        .map(|(job, _)| job.id.value.clone())
-        .collect();
-    let direct = std::mem::take(&mut meant);
-    jobs.iter()
-        .map(|job| job.id.as_str())
-        .filter(|id| {
-            let own = own(id);
-            // Of a matrix only the configurations that are meant; of a call all of it.
-            dependants.contains(&own) || cells.contains(id) || (direct.contains(&own) && id.contains(" / "))
-        })
-        .map(str::to_owned)
-        .collect()
+    jobs.iter().map(|job| job.id.as_str()).filter(|id| is_again(id)).map(str::to_owned).collect()
+}
+
+/// What stands between a call and a job of it, in an id.
+const WITHIN: &str = " / ";
+
+/// A job of a graph of the run.
+struct Level<'a, 'b> {
+    graph: &'a Graph,
+    /// What stands before the ids of the graph's jobs: empty, or `call / `.
+    prefix: &'b str,
+    /// Which of them.
+    job: usize,
+}
+
+impl<'a> Level<'a, '_> {
+    fn key(&self) -> &'a str {
+        &self.graph.workflow.jobs[self.job].id.value
+    }
+}
+
+/// The jobs that an id goes through, from the run's own file inwards: `call (1) / inner` is `inner` of `call`. None where a part of it is no job.
+fn levels<'a, 'b>(root: &'a Graph, id: &'b str) -> Vec<Level<'a, 'b>> {
+    let (mut levels, mut graph, mut from) = (Vec::new(), root, 0);
+    loop {
+        let (prefix, rest) = id.split_at(from);
+        // Keys have no spaces; what follows is a configuration, or a job of the call.
+        let key = rest.split(' ').next().unwrap_or(rest);
+        let Some(job) = graph.workflow.jobs.iter().position(|job| job.id.value == key) else { return levels };
+        levels.push(Level { graph, prefix, job });
+        let Some(callee) = &graph.jobs[job].callee else { return levels };
+        // A value of a matrix may hold what stands between.
+        let is_job = |at: &usize| {
+            let inner = id[*at..].split(' ').next();
+            callee.workflow.jobs.iter().any(|job| Some(job.id.value.as_str()) == inner)
+        };
+        let ends = rest.match_indices(WITHIN).map(|(at, _)| from + at + WITHIN.len());
+        let Some(next) = ends.into_iter().find(is_job) else { return levels };
+        (graph, from) = (callee, next);
+    }
 }

@@ -62,7 +62,9 @@ impl Runners {
             return Ok(nothing);
         }
         let places = match fetch.want {
-            Want::One | Want::Handle(_) => 1,
+            Want::One | Want::Handle(None) => 1,
+            // No job here has a handle: another one than was asked for is not what the runner is for.
+            Want::Handle(Some(_)) => return Ok(nothing),
             Want::UpTo(places) => u32::try_from(places.clamp(1, MOST)).unwrap_or(1),
         };
         let outcome = self.plane.queue.ask(Ask { runner: runner.id, request, places, manner });

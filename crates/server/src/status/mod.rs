@@ -2,6 +2,7 @@
 //! compares it with what was told last, and tells what is different; no run waits for it.
 
 mod again;
+mod blame;
 mod statuses;
 mod teller;
 

@@ -1,7 +1,9 @@
 //! The loop, and what a tick came to.
 
 use super::again::{Pause, Refused, Standing, Then, pause, then};
+use super::blame::{Blame, Takes, blame};
 use super::statuses::statuses;
+use crate::access::Actor;
 use crate::lead::Lead;
 use crate::plane::Plane;
 use crate::told::ToldForge;
@@ -80,6 +82,8 @@ struct Known {
     forge: Option<Forge>,
     pause: Option<Pause>,
     refused: HashMap<RunId, Refused>,
+    /// Over which it stumbled last: they are told after all others.
+    doubtful: HashSet<RunId>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +137,13 @@ impl Teller {
             let known = match self.projects.remove(&project.id) {
                 Some(known) if known.of == of => known,
                 // Another token or place may mend what was wrong.
-                _ => Known { forge: self.forge(&project, &of), of, pause: None, refused: HashMap::new() },
+                _ => Known {
+                    forge: self.forge(&project, &of),
+                    of,
+                    pause: None,
+                    refused: HashMap::new(),
+                    doubtful: HashSet::new(),
+                },
             };
             looks.push((project, known));
         }
@@ -178,11 +188,26 @@ impl Teller {
                         error = &fault as &dyn std::error::Error,
                         "its forge takes no status; it is tried again and again"
                     );
+                    self.note_refusal(project, &fault, now).await;
                 }
                 known.pause = Some(Pause { until: now.after(pause(&self.settings, faults)), faults });
             }
         }
         told
+    }
+
+    /// Whoever owns the project reads no log of the server.
+    async fn note_refusal(&self, project: &Project, fault: &Fault, now: Timestamp) {
+        let Fault::Forge(error) = fault else { return };
+        if !error.is_for_people() {
+            return;
+        }
+        let detail = serde_json::json!({"why": error.to_string()});
+        let entry = Actor::server("status").did("project.forge.refused", project.full_name(), detail);
+        if let Err(error) = self.plane.store.note(now, &entry).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(project = project.full_name(), error, "what its forge refused is not in the audit");
+        }
     }
 
     async fn tell(
@@ -195,26 +220,53 @@ impl Teller {
     ) -> Result<(), Fault> {
         // Those that wait hold up no others.
         let most = RUNS.saturating_add(u32::try_from(known.refused.len()).unwrap_or(u32::MAX));
-        let runs = self.plane.store.untold_runs(project.id, most).await?;
+        let mut runs = self.plane.store.untold_runs(project.id, most).await?;
         let ids: HashSet<RunId> = runs.iter().map(|run| run.id).collect();
         known.refused.retain(|id, _| ids.contains(id));
+        let doubtful = std::mem::take(&mut known.doubtful);
+        runs.sort_by_key(|run| doubtful.contains(&run.id) || known.refused.contains_key(&run.id));
+        let (mut stumbled, mut takes) = (None, Takes::Unknown);
         for run in runs {
             let standing = Standing::of(&run);
             if known.refused.get(&run.id).is_some_and(|refused| refused.waits(standing, now)) {
                 continue;
             }
-            match self.tell_run(project, forge, &run, told).await {
-                Err(Fault::Forge(error)) if error.is_of_this_alone() => {
-                    told.faults += 1;
-                    self.put_off(project, known, (&run, standing), &error, now, told).await?;
-                }
+            let before = told.told;
+            let done = self.tell_run(project, forge, &run, told).await;
+            if told.told > before {
+                takes = Takes::Some;
+            }
+            let error = match done {
+                Err(Fault::Forge(error)) => error,
                 done => {
                     done?;
                     known.refused.remove(&run.id);
+                    continue;
                 }
+            };
+            match blame(forge, &run, error, takes).await {
+                Blame::Run(error) => {
+                    told.faults += 1;
+                    self.put_off(project, known, (&run, standing), &error, now, told).await?;
+                }
+                Blame::Unclear(error) => {
+                    known.doubtful.insert(run.id);
+                    if stumbled.is_some() {
+                        return Err(error.into());
+                    }
+                    stumbled = Some((run, standing, error));
+                }
+                Blame::Forge(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        match (stumbled, takes) {
+            (Some((run, standing, error)), Takes::Some) => {
+                told.faults += 1;
+                Ok(self.put_off(project, known, (&run, standing), &error, now, told).await?)
+            }
+            (Some((_, _, error)), Takes::Unknown) => Err(error.into()),
+            (None, _) => Ok(()),
+        }
     }
 
     async fn tell_run(&self, project: &Project, forge: &Forge, run: &StoredRun, told: &mut Told) -> Result<(), Fault> {

@@ -160,3 +160,43 @@ async fn a_new_branch_is_compared_with_where_it_left_the_others_and_a_forced_pus
     assert_eq!(run.facts["github"]["event"]["forced"], true);
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_cannot_be_read_is_a_failed_run_of_the_push_that_brings_it() {
+    let folder = ".gitea/workflows";
+    let world = World::with(&[(&format!("{folder}/all.yml"), &workflow("push"))]).await;
+    let plane = &world.server.plane;
+    let before = world.repository.commit("a", &[("a", "a")]);
+    let cron = |cron: &str| workflow(&format!("{{schedule: [{{cron: '{cron}'}}]}}"));
+    let after = world.repository.commit(
+        "times",
+        &[
+            (&format!("{folder}/daily.yml"), &cron("@daily")),
+            (&format!("{folder}/monday.yml"), &cron("0 0 ? * MON")),
+            (&format!("{folder}/seconds.yml"), &cron("0 * * * * *")),
+            (&format!("{folder}/mars.yml"), &workflow("{schedule: [{cron: '0 0 * * *', timezone: Mars/X}]}")),
+            // A way to say that it never comes.
+            (&format!("{folder}/never.yml"), &cron("0 0 31 2 *")),
+        ],
+    );
+    let pushed = async |name: &str, before: &str, after: &str| {
+        let to = RefMove::Moved { before: before.to_owned(), after: after.to_owned() };
+        let change = RefChange { name: format!("refs/heads/{name}"), to };
+        let runs = push(plane, &world.project, &change, None, None).await.unwrap();
+        runs.into_iter().map(|run| (run.workflow.rsplit('/').next().unwrap().to_owned(), run.fault)).collect::<Vec<_>>()
+    };
+    // Times are those of the default branch.
+    assert_eq!(pushed("other", &before, &after).await, [("all.yml".to_owned(), None)]);
+    let runs = pushed("main", &before, &after).await;
+    let names: Vec<&str> = runs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["all.yml", "mars.yml", "seconds.yml"]);
+    assert!(runs[1].1.as_ref().unwrap().contains("'Mars/X'"), "{runs:?}");
+    assert!(runs[2].1.as_ref().unwrap().contains("'0 * * * * *' cannot be read"), "{runs:?}");
+    let next = world.repository.commit("b", &[("a", "b")]);
+    assert_eq!(pushed("main", &after, &next).await.len(), 1, "it is said once");
+    let due = plane.store.due_schedules(Timestamp(plane.now().0 + 24 * 8 * HOUR), 9).await.unwrap();
+    let mut due: Vec<&str> = due.iter().map(|due| due.new.cron.as_str()).collect();
+    due.sort_unstable();
+    assert_eq!(due, ["0 0 ? * MON", "@daily"]);
+    world.server.stop().await;
+}

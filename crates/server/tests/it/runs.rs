@@ -377,3 +377,88 @@ async fn a_runner_that_was_removed_does_not_wait_for_jobs() {
     assert_eq!(refusal(asked.expect("it is held")).0, protocol::Code::Unauthenticated);
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_job_failed_has_failed_whatever_was_cancelled_for_it() {
+    let world = world(&job("a", "    strategy: {matrix: {n: [1, 2]}}\n")).await;
+    let runner = world.runner(&["lab"]).await;
+    let run = world.dispatch("w").await;
+    let (first, second) = (runner.take().await, runner.take().await);
+    runner.start(second.id).await;
+    runner.end(first.id, Conclusion::Failure, &[]).await;
+    world.until(&run, |run, _| run.phase == RunPhase::Cancelling).await;
+    runner.end(second.id, Conclusion::Cancelled, &[]).await;
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    let mut states = world.states(&run).await;
+    states.sort();
+    assert_eq!(states, ["a (1): failure", "a (2): cancelled"]);
+    world.server.stop().await;
+}
+
+const CALLER: &str = "on: workflow_dispatch\njobs:\n  call:\n    strategy: {fail-fast: false, matrix: {n: [p, 'q / test']}}\n    uses: ./.gitea/workflows/leaf.yml\n  end: {needs: call, runs-on: lab, steps: [{run: 'true'}]}\n";
+
+/// Plays a job to its end and gives its key.
+async fn play(runner: &Hand, ends: Conclusion) -> String {
+    let task = runner.take().await;
+    runner.end(task.id, ends, &[("v", "kept")]).await;
+    task.context["job"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_a_call_what_succeeded_does_not_run_again() {
+    let leaf = "on: workflow_call\njobs:\n".to_owned()
+        + &job("build", "    outputs: {v: x}\n")
+        + &job("deploy", "    needs: build\n")
+        + &job("test", "    needs: build\n")
+        + &job("after", "    needs: test\n");
+    let world = World::with(&[(PATH, CALLER), (".gitea/workflows/leaf.yml", &leaf)]).await;
+    let run = world.dispatch("w.yml").await;
+    let runner = world.runner(&["lab"]).await;
+    let mut failed = 0;
+    // Two configurations of four jobs each; of one a job fails, and another one is left out for it.
+    for _ in 0..7 {
+        let task = runner.take().await;
+        let fails = failed == 0 && task.context["job"] == "test";
+        failed += u32::from(fails);
+        let ends = if fails { Conclusion::Failure } else { Conclusion::Success };
+        runner.end(task.id, ends, &[("v", "kept")]).await;
+    }
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    let plane = &world.server.plane;
+    rerun(plane, run.id, Rerun::Failed, "again", None).await.unwrap();
+    let task = runner.take().await;
+    assert_eq!((&task.context["job"], task.needs["build"].outputs["v"].as_str()), (&"test".into(), "kept"));
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    assert_eq!([play(&runner, Conclusion::Success).await, play(&runner, Conclusion::Success).await], ["after", "end"]);
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    // One job alone: what needs it within its call, and what needs the call.
+    let jobs = world.jobs(&run).await;
+    let build = jobs.iter().find(|job| job.id.as_str() == "call (q / test) / build").unwrap();
+    rerun(plane, run.id, Rerun::Job(build.number), "again", None).await.unwrap();
+    let mut played = Vec::new();
+    for _ in 0..5 {
+        played.push(play(&runner, Conclusion::Success).await);
+    }
+    assert_eq!(played.pop().unwrap(), "end");
+    played.sort();
+    assert_eq!(played, ["after", "build", "deploy", "test"]);
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_asks_for_a_handle_gets_no_other_job() {
+    let world = world(&job("a", "")).await;
+    world.dispatch("w").await;
+    let runner = world.runner(&["lab"]).await;
+    let fetch = |handle: Option<&str>| {
+        let want = protocol::Want::Handle(handle.map(str::to_owned));
+        runner.client.fetch(&runner.key, protocol::Fetch { version: domain::TasksVersion::UNKNOWN, want, key: None })
+    };
+    assert!(fetch(Some("aaaa")).await.unwrap().tasks.is_empty());
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while fetch(None).await.unwrap().tasks.is_empty() {
+        assert!(tokio::time::Instant::now() < end);
+    }
+    world.server.stop().await;
+}

@@ -21,6 +21,12 @@ pub(crate) struct Heard {
     /// What it answers with; 201 where it is nothing.
     answers: Option<u16>,
     refused: usize,
+    /// Whether its token may only read.
+    reads: bool,
+    /// Commits that it does not have: of their statuses Gitea says that it is at fault itself.
+    lacks: Vec<String>,
+    /// Commits that it has and stumbles over.
+    stumbles: Vec<String>,
 }
 
 pub(crate) type Shared = Arc<Mutex<Heard>>;
@@ -41,11 +47,29 @@ pub(crate) async fn forge() -> (String, Shared) {
             heard.refused += 1;
             return (StatusCode::from_u16(answer).unwrap(), r#"{"message": "not\nnow"}"#);
         }
+        if heard.reads {
+            return (StatusCode::FORBIDDEN, r#"{"message": "required=[write:repository]"}"#);
+        }
+        if body == "[" {
+            return (StatusCode::UNPROCESSABLE_ENTITY, "{}");
+        }
+        if heard.lacks.contains(&sha) || heard.stumbles.contains(&sha) {
+            return (StatusCode::INTERNAL_SERVER_ERROR, r#"{"message": ""}"#);
+        }
         assert!(is_let_in(&headers));
         heard.said.push((sha, serde_json::from_str(&body).unwrap()));
         (StatusCode::CREATED, "{}")
     };
+    let has = move |State(heard): State<Shared>, Path(sha): Path<String>| async move {
+        let heard = heard.lock().unwrap();
+        match heard.answers {
+            Some(answer @ 500..) => StatusCode::from_u16(answer).unwrap(),
+            _ if heard.lacks.contains(&sha) => StatusCode::NOT_FOUND,
+            _ => StatusCode::OK,
+        }
+    };
     let router = axum::Router::new()
+        .route("/git/api/v1/repos/acme/shop/git/commits/{sha}", get(has))
         .route("/git/api/v1/repos/acme/shop", get(look))
         .route("/git/api/v1/repos/acme/shop/statuses/{sha}", post(take))
         .with_state(Arc::clone(&heard));
@@ -99,6 +123,10 @@ async fn a_forge_hears_how_its_runs_go() {
         assert_eq!(refused.0, 422, "{refused:?}");
         assert!(!refused.1.contains(TOKEN), "{refused:?}");
     }
+    heard.lock().unwrap().reads = true;
+    let refused = crate::rest::refused(set(&world, &url, TOKEN).await);
+    assert!(refused.0 == 422 && refused.1.contains("write:repository"), "{refused:?}");
+    heard.lock().unwrap().reads = false;
     let project = set(&world, &format!("{url}.git"), &format!("{TOKEN}\n")).await.unwrap();
     assert_eq!(project.forge.unwrap().url, url);
     let hand = world.runner(&["lab"]).await;
@@ -195,4 +223,88 @@ async fn a_commit_that_a_forge_does_not_have_holds_up_nothing() {
         let bytes = std::fs::read(&file).unwrap();
         assert!(!bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()), "{}", file.display());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forge_that_stumbles_over_some_commits_hears_of_the_others() {
+    let world = World::with(&[(".github/workflows/ci.yml", WORKFLOW)]).await;
+    let (url, heard) = forge().await;
+    set(&world, &url, TOKEN).await.unwrap();
+    let mut teller = teller(&world);
+    let mut runs = Vec::new();
+    for more in ["b", "c", "d", "e", "f"] {
+        runs.push(world.dispatch("ci").await);
+        world.repository.commit(more, &[("more", more)]);
+    }
+    {
+        let mut heard = heard.lock().unwrap();
+        heard.lacks = runs[..2].iter().map(|run| run.commit.clone()).collect();
+        heard.stumbles = runs[2..4].iter().map(|run| run.commit.clone()).collect();
+    }
+    // Two that it lacks are put off at once; after two that it stumbles over it may be away, and the next is tried first.
+    for _ in 0..3 {
+        teller.tick().await.unwrap();
+    }
+    let said: Vec<String> = heard.lock().unwrap().said.iter().map(|(sha, _)| sha.clone()).collect();
+    assert_eq!(said, [runs[4].commit.clone()]);
+    // They are pushed, and all is told.
+    {
+        let mut heard = heard.lock().unwrap();
+        (heard.lacks, heard.stumbles) = (Vec::new(), Vec::new());
+    }
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while count(&heard) < runs.len() {
+        assert!(std::time::Instant::now() < end);
+        teller.tick().await.unwrap();
+    }
+    // One that fails in all is away: nothing is put off.
+    heard.lock().unwrap().answers = Some(503);
+    let last = world.dispatch("ci").await;
+    for _ in 0..9 {
+        assert_eq!(teller.tick().await.unwrap().given_up, 0);
+    }
+    heard.lock().unwrap().answers = None;
+    while count(&heard) <= runs.len() {
+        assert!(std::time::Instant::now() < end);
+        teller.tick().await.unwrap();
+    }
+    assert_eq!(heard.lock().unwrap().said.last().unwrap().0, last.commit);
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_token_tells_what_the_one_before_could_not() {
+    let world = World::with(&[(".github/workflows/ci.yml", WORKFLOW)]).await;
+    let (url, heard) = forge().await;
+    set(&world, &url, TOKEN).await.unwrap();
+    let mut teller = teller(&world);
+    let hand = world.runner(&["lab"]).await;
+    let run = world.dispatch("ci").await;
+    let a = hand.take().await.id;
+    teller.tick().await.unwrap();
+    heard.lock().unwrap().answers = Some(401);
+    hand.end(a, Conclusion::Failure, &[]).await;
+    world.finished(&run).await;
+    for _ in 0..3 {
+        assert_eq!(teller.tick().await.unwrap().told, 0);
+    }
+    // Whoever owns the project sees why, once.
+    let audit = world
+        .server
+        .plane
+        .store
+        .audit(&store::AuditFilter { limit: 50, ..store::AuditFilter::default() })
+        .await
+        .unwrap();
+    let refused: Vec<_> = audit.iter().filter(|record| record.entry.action == "project.forge.refused").collect();
+    assert_eq!(refused.len(), 1, "{audit:?}");
+    assert!(refused[0].entry.object == "lab/p" && refused[0].entry.detail["why"].as_str().unwrap().contains("401"));
+    heard.lock().unwrap().answers = None;
+    set(&world, &url, TOKEN).await.unwrap();
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while states(&heard).get("Build / a (workflow_dispatch)").map(String::as_str) != Some("failure") {
+        assert!(std::time::Instant::now() < end, "{:?}", states(&heard));
+        teller.tick().await.unwrap();
+    }
+    world.server.stop().await;
 }

@@ -6,6 +6,17 @@ pub(crate) enum CronError {
     /// Not five fields.
     #[error("a cron line has five fields (minute hour day-of-month month day-of-week), this one has {0}")]
     Fields(usize),
+    /// A word that forges of one kind take.
+    #[error("'{word}' is taken by Gitea, Forgejo and ekiden's server, not by GitHub; '{fields}' is the same for all")]
+    Word {
+        /// As written.
+        word: String,
+        /// The fields that it stands for.
+        fields: &'static str,
+    },
+    /// `?`, which forges of one kind take.
+    #[error("'?' is taken by Gitea, Forgejo and ekiden's server, not by GitHub; '*' is the same for all")]
+    Question,
     /// One field is wrong.
     #[error("'{text}' is not a valid {field}: {reason}")]
     Field {
@@ -35,11 +46,24 @@ const FIELDS: [Field; 5] = [
     Field { name: "day of week", low: 0, high: 7, names: DAYS },
 ];
 
+const WORDS: [(&str, &str); 7] = [
+    ("@hourly", "0 * * * *"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+];
+
 /// Checks a line and gives the shortest time in minutes between two firings on one day.
 ///
 /// # Errors
 /// When the line is not valid.
 pub(crate) fn shortest_interval(line: &str) -> Result<u32, CronError> {
+    if let Some((word, fields)) = WORDS.iter().find(|(word, _)| *word == line.trim()) {
+        return Err(CronError::Word { word: (*word).to_owned(), fields });
+    }
     let texts: Vec<&str> = line.split_whitespace().collect();
     let [minute, hour, ..] = texts.as_slice() else { return Err(CronError::Fields(texts.len())) };
     if texts.len() != FIELDS.len() {
@@ -47,6 +71,9 @@ pub(crate) fn shortest_interval(line: &str) -> Result<u32, CronError> {
     }
     for (field, text) in FIELDS.iter().zip(&texts) {
         field.parse(text)?;
+    }
+    if line.contains('?') {
+        return Err(CronError::Question);
     }
     let (minutes, hours) = (FIELDS[0].parse(minute)?, FIELDS[1].parse(hour)?);
     let firings: Vec<u32> =
@@ -71,7 +98,7 @@ impl Field {
                 return Err(self.wrong(text, "a step cannot be 0"));
             }
             let (low, high) = match (range, range.split_once('-')) {
-                ("*", _) => (self.low, self.high),
+                ("*" | "?", _) => (self.low, self.high),
                 (_, Some((low, high))) => (self.value(low, text)?, self.value(high, text)?),
                 (one, None) => {
                     let low = self.value(one, text)?;
@@ -137,12 +164,21 @@ mod tests {
             "*/0 * * * *",
             "5-1 * * * *",
             "a * * * *",
-            "@daily",
+            "@often",
+            "0 0 ? * ?/0",
             "* * 0 * *",
             "* * * 13 *",
             "* * * * 8",
         ] {
             assert!(shortest_interval(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_github_alone_does_not_take_is_said_so() {
+        for (line, same) in [("@daily", "'0 0 * * *' is"), ("@annually", "'0 0 1 1 *' is"), ("0 0 ? * MON", "'*' is")] {
+            let told = shortest_interval(line).unwrap_err().to_string();
+            assert!(told.contains("not by GitHub") && told.contains(same), "{told}");
         }
     }
 }
