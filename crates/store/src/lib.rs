@@ -31,7 +31,7 @@ mod tokens;
 mod workflows;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord};
-pub use backup::{copy_sqlite, is_empty, newest_task, ready_postgres, ready_sqlite};
+pub use backup::{Held, copy_sqlite, held_by_postgres, is_empty, newest_schema, ready_postgres, ready_sqlite};
 pub use database::Store;
 pub use error::StoreError;
 pub use following::{Content, EndedJob, JobRow, RunHead, Seen};

@@ -190,6 +190,7 @@ pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
         ServeError::Folder { .. } => {
             failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display()))
         }
+        ServeError::HalfRestored { .. } => failure.fix(format!("ekiden server restore FILE --data {}", data.display())),
         _ => failure,
     }
 }
