@@ -45,7 +45,7 @@ pub use pushes::{Push, PushId, Queue};
 pub use reports::{Report, Reported};
 pub use retention::StartedTask;
 pub use runners::{KeyStanding, NewRunner, RunnerFacts, StoredRunner};
-pub use runs::{Advance, Followed, NewRun, ReservedRun, RunCause, RunFilter, StoredAttempt, StoredRun};
+pub use runs::{Advance, Followed, Logs, NewRun, ReservedRun, RunCause, RunFilter, StoredAttempt, StoredRun};
 pub use tasks::{StoredTask, Taker};
 pub use tokens::{NewToken, StoredToken, TokenHash, TokenKind};
 pub use workflows::{DisabledWorkflow, NewSchedule, Schedule, WorkflowState};

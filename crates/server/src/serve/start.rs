@@ -168,6 +168,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
         url: url.trim_end_matches('/').to_owned(),
         version: settings.version,
         folders: settings.folders.clone(),
+        keep_logs: settings.sweep.logs,
     };
     let plane = Plane::new(Parts {
         store,
