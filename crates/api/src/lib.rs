@@ -43,4 +43,4 @@ pub use status::Status;
 pub use token::{MadeToken, NewToken, Right, RotateToken, Token, TokenKind, TokenList, TokenState, UnknownRight};
 pub use user::{Repository, User};
 pub use version::{GITEA_LEVEL, Version};
-pub use workflow::{Dispatch, RunDetails, Workflow, WorkflowList, WorkflowState};
+pub use workflow::{Dispatch, RunDetails, RunInfo, Workflow, WorkflowList, WorkflowState};

@@ -72,6 +72,9 @@ pub struct Dispatch {
     #[serde(default, deserialize_with = "none_is_empty")]
     #[schema(value_type = Object)]
     pub inputs: serde_json::Map<String, serde_json::Value>,
+    /// Whether the answer names the run in Forgejo's shape; Gitea's clients ask by `return_run_details`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub return_run_info: bool,
 }
 
 /// Programs in Go write a map that was never made as `null`.
@@ -79,6 +82,17 @@ fn none_is_empty<'de, D: serde::Deserializer<'de>>(
     from: D,
 ) -> Result<serde_json::Map<String, serde_json::Value>, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// The run that a dispatch made, as Forgejo says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunInfo {
+    /// Its number.
+    pub id: i64,
+    /// Its number within the project.
+    pub run_number: i64,
+    /// The ids of its jobs in the workflow.
+    pub jobs: Vec<String>,
 }
 
 /// The run that a dispatch made.

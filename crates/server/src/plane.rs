@@ -10,6 +10,7 @@ use crate::run::Advancer;
 use domain::{Clock, Timestamp};
 use source::project::Projects;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 
 /// The control plane as its rooms see it. Clones share it.
@@ -52,6 +53,8 @@ pub struct Site {
     pub version: &'static str,
     /// Folders of workflows, the first that a commit has counts.
     pub folders: Vec<String>,
+    /// How long logs are kept after their run's end; `None` keeps all.
+    pub keep_logs: Option<Duration>,
 }
 
 impl Plane {

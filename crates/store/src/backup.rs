@@ -6,6 +6,7 @@ use domain::TaskId;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(30);
 /// Task numbers that are left out after a restore: those that were given after the backup may still be in somebody's hands.
 const LEFT_OUT: i64 = 1_000_000;
+/// So many steps of SQLite's machine are some milliseconds.
+const STEPS: i32 = 100_000;
 
 async fn sqlite(path: &Path) -> Result<SqliteConnection, StoreError> {
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY);
@@ -26,34 +29,69 @@ async fn postgres(url: &str) -> Result<PgConnection, StoreError> {
     options.connect().await.map_err(failed)
 }
 
-/// Writes a copy of a SQLite database to a file that is not there yet; a server goes on meanwhile. Gives the newest task that is in it.
+/// What a database is as of one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The newest task that is in it.
+    pub newest: Option<TaskId>,
+    /// Its schema.
+    pub schema: i64,
+}
+
+/// Both know these.
+const HELD: &str = "SELECT (SELECT MAX(id) FROM tasks), (SELECT MAX(version) FROM _sqlx_migrations)";
+
+impl Held {
+    fn of((newest, schema): (Option<i64>, Option<i64>)) -> Self {
+        Self { newest: newest.map(TaskId), schema: schema.unwrap_or_default() }
+    }
+}
+
+/// Writes a copy of a SQLite database to a file that is not there yet, its user's alone; a server goes on meanwhile. `goes_on` is asked now and then: the copy is
+/// broken off when it says no.
 ///
 /// # Errors
-/// When there is no such database, or the file is there already or cannot be written.
-pub async fn copy_sqlite(from: &Path, into: &Path) -> Result<Option<TaskId>, StoreError> {
+/// When there is no such database, the file is there already or cannot be written, or the copy was broken off.
+pub async fn copy_sqlite(
+    from: &Path,
+    into: &Path,
+    goes_on: impl FnMut() -> bool + Send + 'static,
+) -> Result<Held, StoreError> {
     let shown = into.display().to_string();
-    if into.exists() {
-        return Err(StoreError::Present { what: "file", name: shown });
-    }
     let Some(text) = into.to_str() else { return Err(StoreError::Address { url: shown }) };
+    // SQLite takes an empty file for none, and leaves its mode.
+    match std::fs::File::options().write(true).create_new(true).mode(0o600).open(into) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(StoreError::Present { what: "file", name: shown });
+        }
+        Err(error) => return Err(StoreError::Open { path: shown, source: sqlx::Error::Io(error) }),
+    }
     let mut conn = sqlite(from).await?;
+    conn.lock_handle().await?.set_progress_handler(STEPS, goes_on);
     sqlx::query("VACUUM INTO $1").bind(text).execute(&mut conn).await?;
     conn.close().await?;
     let mut copy = sqlite(into).await?;
-    let newest: (Option<i64>,) = sqlx::query_as("SELECT MAX(id) FROM tasks").fetch_one(&mut copy).await?;
+    let held = sqlx::query_as(HELD).fetch_one(&mut copy).await?;
     copy.close().await?;
-    Ok(newest.0.map(TaskId))
+    Ok(Held::of(held))
 }
 
-/// The newest task that a PostgreSQL database has.
+/// What a PostgreSQL database is.
 ///
 /// # Errors
 /// When it cannot be reached, or is none of a server.
-pub async fn newest_task(url: &str) -> Result<Option<TaskId>, StoreError> {
+pub async fn held_by_postgres(url: &str) -> Result<Held, StoreError> {
     let mut conn = postgres(url).await?;
-    let newest: (Option<i64>,) = sqlx::query_as("SELECT MAX(id) FROM tasks").fetch_one(&mut conn).await?;
+    let held = sqlx::query_as(HELD).fetch_one(&mut conn).await?;
     conn.close().await?;
-    Ok(newest.0.map(TaskId))
+    Ok(Held::of(held))
+}
+
+/// The newest schema that this program knows; both databases count alike.
+#[must_use]
+pub fn newest_schema() -> i64 {
+    crate::sqlite::MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
 /// Whether a PostgreSQL database holds no table.

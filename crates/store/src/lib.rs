@@ -31,7 +31,7 @@ mod tokens;
 mod workflows;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord};
-pub use backup::{copy_sqlite, is_empty, newest_task, ready_postgres, ready_sqlite};
+pub use backup::{Held, copy_sqlite, held_by_postgres, is_empty, newest_schema, ready_postgres, ready_sqlite};
 pub use database::Store;
 pub use error::StoreError;
 pub use following::{Content, EndedJob, JobRow, RunHead, Seen};
@@ -45,7 +45,7 @@ pub use pushes::{Push, PushId, Queue};
 pub use reports::{Report, Reported};
 pub use retention::StartedTask;
 pub use runners::{KeyStanding, NewRunner, RunnerFacts, StoredRunner};
-pub use runs::{Advance, Followed, NewRun, ReservedRun, RunCause, RunFilter, StoredAttempt, StoredRun};
+pub use runs::{Advance, Followed, Logs, NewRun, ReservedRun, RunCause, RunFilter, StoredAttempt, StoredRun};
 pub use tasks::{StoredTask, Taker};
 pub use tokens::{NewToken, StoredToken, TokenHash, TokenKind};
 pub use workflows::{DisabledWorkflow, NewSchedule, Schedule, WorkflowState};

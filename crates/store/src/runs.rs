@@ -103,6 +103,17 @@ pub struct StoredRun {
     pub started: Option<Timestamp>,
     /// When its last job ended.
     pub finished: Option<Timestamp>,
+    /// Whether the logs of its jobs are there.
+    pub logs: Logs,
+}
+
+/// Whether the logs of a run are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logs {
+    /// As far as its jobs said something.
+    Kept,
+    /// They were removed after their time.
+    Gone,
 }
 
 /// An earlier try of a run.

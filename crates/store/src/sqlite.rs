@@ -64,7 +64,7 @@ pub(crate) mod tokens;
 #[path = "queries/workflows.rs"]
 pub(crate) mod workflows;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a writer waits for another program that holds the file. Those that come behind one who waited for nothing do not wait.
 const BUSY: Duration = Duration::from_secs(5);

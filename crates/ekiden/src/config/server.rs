@@ -5,7 +5,7 @@ use super::AGENT_FILE;
 use super::file::ConfigFile;
 use crate::failure::Failure;
 use serde::Deserialize;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 /// `[server]`; every key is optional.
@@ -37,11 +37,25 @@ pub(crate) struct ServerTable {
     pub(crate) actions_url: Option<String>,
 }
 
-/// Where to listen, as people write it: an address and a port, or `localhost:4600`. Other names are not looked up: what they mean may change.
+/// Where to listen, as people write it: an address and a port, `localhost:4600`, or another name of this machine for itself. A name that others may reach is none:
+/// what it means may change.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let here = |port: &str| port.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let address = text.parse().ok().or_else(|| here(text.strip_prefix("localhost:")?));
-    address.ok_or_else(|| "it must be an address and a port, such as 127.0.0.1:4600 or localhost:4600".to_owned())
+    if let Some(address) = address {
+        return Ok(address);
+    }
+    let is_one = text.split_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok());
+    let found: Vec<SocketAddr> =
+        if is_one { text.to_socket_addrs().map(Iterator::collect).unwrap_or_default() } else { Vec::new() };
+    if let Some(other) = found.iter().find(|address| !address.ip().is_loopback()) {
+        return Err(format!("it is {other}, which others may reach: give the address itself"));
+    }
+    // One of them, and the one that more programs speak.
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first
+        .copied()
+        .ok_or_else(|| "it must be an address and a port, such as 127.0.0.1:4600 or localhost:4600".to_owned())
 }
 
 fn read_listen<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
@@ -80,5 +94,17 @@ mod tests {
         for text in ["", "localhost", "localhost:", "localhost:x", "ci.example.org:80", "4600", ":4600", "127.0.0.1"] {
             assert!(listen_address(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_of_this_machine_for_itself_is_an_address() {
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let here = hosts.lines().filter_map(|line| line.strip_prefix("127."));
+        let mut names = here.filter_map(|line| line.split_whitespace().nth(1)).filter(|name| *name != "localhost");
+        let Some(name) = names.next() else {
+            println!("SKIP: /etc/hosts has no other name for 127.0.0.1");
+            return;
+        };
+        assert!(listen_address(&format!("{name}:4600")).unwrap().ip().is_loopback());
     }
 }

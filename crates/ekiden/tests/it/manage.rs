@@ -1,7 +1,9 @@
 //! The commands that ask a server, against a real one: what they print, and how they end.
 
 use crate::support::{Ran, Repository, ekiden, run};
+use rustix::process::Signal;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -235,6 +237,56 @@ fn hooks_and_tokens_that_register() {
     assert!(last.stderr.contains("make another one first"), "{last:#?}");
     server.ask(&["runner", "token", "--pool", ""]).exits(2);
     server.ask(&["runner", "token", "--uses", "many"]).exits(2);
+}
+
+#[test]
+fn a_backup_that_is_broken_off_shows_and_leaves_nothing() {
+    let server = Server::start();
+    let data = server.state.path().join("ekiden/server");
+    // Many minutes of work.
+    std::fs::create_dir_all(data.join("repositories/x/objects")).unwrap();
+    let big = std::fs::File::create(data.join("repositories/x/objects/big")).unwrap();
+    big.set_len(1 << 40).unwrap();
+    let room = tempfile::tempdir().unwrap();
+    let names = || std::fs::read_dir(room.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let begun = || {
+        let mut command = server.command(&["server", "backup", room.path().to_str().unwrap(), "--mirrors"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            let inner = names().first().map(|first| first.join("backup.tar.zst"));
+            if inner.is_some_and(|inner| inner.metadata().is_ok_and(|whole| whole.len() > 0)) {
+                return child;
+            }
+            assert!(child.try_wait().unwrap().is_none() && Instant::now() < end, "{:?}", names());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let told = |child: &Child, signal| {
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+    };
+    for signal in [Signal::INT, Signal::TERM] {
+        let child = begun();
+        let inner = &names()[0];
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(inner), 0o700);
+        for file in ["ekiden.db", "backup.tar.zst"] {
+            assert_eq!(mode(&inner.join(file)), 0o600, "{file}");
+        }
+        told(&child, signal);
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{said}");
+        assert!(said.contains("nothing of it is left"), "{said}");
+        assert_eq!(names(), [] as [std::path::PathBuf; 0]);
+    }
+    // Killed, it cannot take anything away; the next one does.
+    let mut child = begun();
+    told(&child, Signal::KILL);
+    child.wait().unwrap();
+    assert_eq!(names().len(), 1);
+    server.ask(&["server", "backup", room.path().to_str().unwrap()]).exits(0);
+    assert!(names().len() == 1 && names()[0].is_file(), "{:?}", names());
 }
 
 #[test]

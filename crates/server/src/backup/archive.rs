@@ -35,6 +35,9 @@ pub(super) struct Head {
     pub(super) made: u64,
     /// What it holds.
     pub(super) database: Database,
+    /// The schema of that; the first programs did not say, and theirs is known to all.
+    #[serde(default)]
+    pub(super) schema: i64,
 }
 
 /// Which database a backup holds.

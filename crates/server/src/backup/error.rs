@@ -1,6 +1,7 @@
 //! Why there is no backup, and why one is not restored.
 
 use crate::keys::KeyRingError;
+use std::io;
 use std::path::PathBuf;
 use store::StoreError;
 
@@ -10,6 +11,12 @@ pub enum BackupError {
     /// The folder is none of a server.
     #[error("there is no server in {}: it holds no master-keys", path.display())]
     NoServer {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Its database is elsewhere, and was not named.
+    #[error("there is no database in {}: it is a PostgreSQL, and was not named", path.display())]
+    NoDatabase {
         /// The folder.
         path: PathBuf,
     },
@@ -36,12 +43,12 @@ pub enum BackupError {
     /// PostgreSQL's own tool.
     #[error(transparent)]
     Tool(#[from] ToolError),
-    /// The program ends.
-    #[error("the backup was broken off")]
+    /// A person wanted no more of it.
+    #[error("the backup was broken off; nothing of it is left")]
     Ending,
 }
 
-/// Why a backup was not restored. Nothing was changed.
+/// Why a backup was not restored. Nothing was changed, except as `Filled` says.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// It is no backup.
@@ -71,6 +78,24 @@ pub enum RestoreError {
         known: u32,
         /// The version that made it.
         made_by: String,
+    },
+    /// A newer program wrote its database.
+    #[error("the database in {} has the schema {schema}, this program knows {known}; use the ekiden that made it ({made_by}), or a newer one", path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        schema: i64,
+        /// The newest one that is known here.
+        known: i64,
+        /// The version that made it.
+        made_by: String,
+    },
+    /// Another restore works there.
+    #[error("another restore is filling {}", path.display())]
+    Restoring {
+        /// The folder.
+        path: PathBuf,
     },
     /// The folder holds something.
     #[error("{} holds something already", path.display())]
@@ -113,9 +138,38 @@ pub enum RestoreError {
     /// PostgreSQL's own tool.
     #[error(transparent)]
     Tool(#[from] ToolError),
-    /// The program ends.
+    /// A person wanted no more of it.
     #[error("the restore was broken off")]
     Ending,
+    /// The PostgreSQL is filled, and the folder is not.
+    #[error("the database was filled, and then the folder could not be")]
+    Filled(#[source] Box<RestoreError>),
+}
+
+impl BackupError {
+    /// Whether a disk has no room for it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        is_full(self)
+    }
+}
+
+impl RestoreError {
+    /// Whether a disk has no room for it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        is_full(self)
+    }
+}
+
+/// SQLite and PostgreSQL's tools say it in words.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let said = error.to_string();
+        matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+            || ["disk is full", "No space left on device"].iter().any(|full| said.contains(full))
+    })
 }
 
 /// `pg_dump` or `pg_restore` did not do it.
@@ -138,6 +192,12 @@ pub enum ToolError {
         #[source]
         source: std::io::Error,
     },
+    /// A person wanted no more of it.
+    #[error("{tool} was ended")]
+    Ended {
+        /// Its name.
+        tool: &'static str,
+    },
     /// It failed.
     #[error("{tool} failed: {said}")]
     Failed {
@@ -146,4 +206,17 @@ pub enum ToolError {
         /// Its last words.
         said: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BackupError;
+    use std::io;
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let failed = |kind: io::ErrorKind| BackupError::Io { verb: "write", path: "/x".into(), source: kind.into() };
+        assert!(failed(io::ErrorKind::StorageFull).is_full() && failed(io::ErrorKind::QuotaExceeded).is_full());
+        assert!(!failed(io::ErrorKind::PermissionDenied).is_full());
+    }
 }

@@ -1,15 +1,23 @@
 //! Writes a backup.
 
 use super::archive::{DUMP, Database, END, End, FILES, FORM, HEAD, Head, KEYS, LOGS, MIRRORS, OBJECTS, SQLITE};
-use super::error::BackupError;
+use super::error::{BackupError, ToolError};
 use super::postgres;
+use super::room::Room;
+use super::stop::Stop;
 use domain::{TaskId, Timestamp};
 use std::fs::File;
 use std::io::{self, Read as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use store::Held;
 
 /// Logs are packed already; the database packs well at any level.
 const LEVEL: i32 = 3;
+/// The room of one that is being made.
+const PREFIX: &str = ".ekiden-backup-";
+/// Its name there.
+const WHOLE: &str = "backup.tar.zst";
 
 /// A backup that is asked for.
 #[derive(Debug, Clone)]
@@ -26,6 +34,8 @@ pub struct BackupOrder {
     pub version: &'static str,
     /// Now.
     pub now: Timestamp,
+    /// Breaks it off.
+    pub stop: Stop,
 }
 
 /// Whether a backup holds the mirrors of repositories behind a URL.
@@ -61,19 +71,32 @@ pub async fn make_backup(order: BackupOrder) -> Result<Made, BackupError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
+    let own = order.data.join(SQLITE);
+    if order.database.is_none() && !own.is_file() {
+        return Err(BackupError::NoDatabase { path: order.data });
+    }
     // The copy of the database lies where the backup will, until it is in it: there is room, or there is none for the backup either.
-    let room = tempfile::Builder::new().prefix(".ekiden-backup-").tempdir_in(&parent);
+    let room = Room::make(&parent, PREFIX);
     let room = room.map_err(|source| BackupError::Io { verb: "write to", path: parent.clone(), source })?;
-    let (database, newest) = match order.database.clone() {
-        None => (Database::Sqlite, store::copy_sqlite(&order.data.join(SQLITE), &room.path().join(SQLITE)).await?),
+    let (database, held) = match &order.database {
+        None => {
+            let (into, stop) = (room.path().join(SQLITE), order.stop.clone());
+            match store::copy_sqlite(&own, &into, move || stop.goes_on()).await {
+                Ok(held) => (Database::Sqlite, held),
+                Err(_) if !order.stop.goes_on() => return Err(BackupError::Ending),
+                Err(error) => return Err(error.into()),
+            }
+        }
         Some(url) => {
-            let newest = store::newest_task(&url).await?;
-            let into = room.path().join(DUMP);
-            blocking(move || Ok(postgres::dump(&url, &into)?)).await?;
-            (Database::Postgres, newest)
+            let held = store::held_by_postgres(url).await?;
+            match postgres::dump(url, &room.path().join(DUMP), &order.stop).await {
+                Ok(()) => (Database::Postgres, held),
+                Err(ToolError::Ended { .. }) => return Err(BackupError::Ending),
+                Err(error) => return Err(error.into()),
+            }
         }
     };
-    blocking(move || write(&order, &parent, room.path(), database, newest)).await
+    blocking(move || write(&order, &parent, room.path(), database, held)).await
 }
 
 async fn blocking<T: Send + 'static>(
@@ -82,21 +105,15 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| BackupError::Ending)?
 }
 
-fn write(
-    order: &BackupOrder,
-    parent: &Path,
-    room: &Path,
-    database: Database,
-    newest: Option<TaskId>,
-) -> Result<Made, BackupError> {
+fn write(order: &BackupOrder, parent: &Path, room: &Path, database: Database, held: Held) -> Result<Made, BackupError> {
     let failed = |source| BackupError::Io { verb: "write", path: order.into.clone(), source };
+    let whole = room.join(WHOLE);
     // Mode 0600 from its first byte on.
-    let file = tempfile::Builder::new().prefix(".ekiden-backup-").tempfile_in(parent).map_err(failed)?;
-    let writing = file.as_file().try_clone().map_err(failed)?;
-    let mut packer = zstd::stream::write::Encoder::new(writing, LEVEL).map_err(failed)?;
+    let file = File::options().write(true).create_new(true).mode(0o600).open(&whole).map_err(failed)?;
+    let mut packer = zstd::stream::write::Encoder::new(file.try_clone().map_err(failed)?, LEVEL).map_err(failed)?;
     packer.include_checksum(true).map_err(failed)?;
     let mut archive = Writer { tar: tar::Builder::new(packer), order, files: 0 };
-    let head = Head { form: FORM, ekiden: order.version.to_owned(), made: order.now.0, database };
+    let head = Head { form: FORM, ekiden: order.version.to_owned(), made: order.now.0, database, schema: held.schema };
     archive.text(HEAD, &serde_json::to_vec(&head).map_err(|error| failed(error.into()))?)?;
     let name = match database {
         Database::Sqlite => SQLITE,
@@ -107,8 +124,8 @@ fn write(
         archive.file(&order.data.join(name), name)?;
     }
     // Of tasks that the database knows: the number of a later one will be another's.
-    archive.logs(LOGS, newest)?;
-    archive.logs(OBJECTS, newest)?;
+    archive.logs(LOGS, held.newest)?;
+    archive.logs(OBJECTS, held.newest)?;
     if order.mirrors == Mirrors::Kept {
         // What refs name is there before them, so that it is read after them.
         archive.mirrors(Of::Refs)?;
@@ -117,13 +134,31 @@ fn write(
     let (end, files) = (End { files: archive.files }, archive.files);
     archive.text(END, &serde_json::to_vec(&end).map_err(|error| failed(error.into()))?)?;
     archive.tar.into_inner().and_then(zstd::stream::write::Encoder::finish).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    let bytes = file.as_file().metadata().map_err(failed)?.len();
-    file.persist_noclobber(&order.into).map_err(|error| match error.error.kind() {
+    file.sync_all().map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    if !order.stop.goes_on() {
+        return Err(BackupError::Ending);
+    }
+    // It takes no other file's place.
+    let whole = tempfile::TempPath::try_from_path(whole).map_err(failed)?;
+    whole.persist_noclobber(&order.into).map_err(|error| match error.error.kind() {
         io::ErrorKind::AlreadyExists => BackupError::Present { path: order.into.clone() },
         _ => failed(error.error),
     })?;
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
     Ok(Made { files, bytes })
+}
+
+/// Gives nothing more when a person wants no more.
+struct Stopped<'a, R> {
+    from: R,
+    stop: &'a Stop,
+}
+
+impl<R: io::Read> io::Read for Stopped<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.goes_on() { self.from.read(buffer) } else { Err(io::Error::other("broken off")) }
+    }
 }
 
 /// A part of a mirror.
@@ -162,8 +197,11 @@ impl<W: Write> Writer<'_, W> {
         header.set_size(length);
         header.set_mode(0o600);
         header.set_mtime(self.order.now.0 / 1000);
-        let failed = |source| BackupError::Io { verb: "write", path: self.order.into.clone(), source };
-        self.tar.append_data(&mut header, name, from).map_err(failed)?;
+        let stop = &self.order.stop;
+        self.tar.append_data(&mut header, name, Stopped { from, stop }).map_err(|source| match stop.goes_on() {
+            true => BackupError::Io { verb: "write", path: self.order.into.clone(), source },
+            false => BackupError::Ending,
+        })?;
         self.files += 1;
         Ok(())
     }

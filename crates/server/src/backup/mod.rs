@@ -7,9 +7,14 @@
 mod archive;
 mod error;
 mod make;
+mod place;
 mod postgres;
 mod restore;
+mod room;
+mod stop;
 
-pub use error::{BackupError, RestoreError};
+pub use error::{BackupError, RestoreError, ToolError};
 pub use make::{BackupOrder, Made, Mirrors, make_backup};
+pub(crate) use place::is_half_restored;
 pub use restore::{RestoreOrder, Restored, restore_backup};
+pub use stop::Stop;

@@ -1,26 +1,31 @@
 //! PostgreSQL's own tools. Called by `make` and `restore`.
 
 use super::error::ToolError;
+use super::stop::Stop;
 use percent_encoding::percent_decode_str;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use tokio::process::Command;
 
 /// So much of what a tool says is told.
 const SAID: usize = 2000;
 
-/// Dumps a database to a file.
-pub(super) fn dump(url: &str, into: &Path) -> Result<(), ToolError> {
+/// Dumps a database to a file, its user's alone.
+pub(super) async fn dump(url: &str, into: &Path, stop: &Stop) -> Result<(), ToolError> {
+    let made = std::fs::File::options().write(true).create_new(true).mode(0o600).open(into);
+    made.map_err(|source| ToolError::Start { tool: "pg_dump", source })?;
     let mut command = tool("pg_dump", url);
     command.args(["--format=custom", "--no-owner", "--no-privileges", "--file"]).arg(into);
-    run("pg_dump", command)
+    run("pg_dump", command, stop).await
 }
 
 /// Fills an empty database from a dump: all of it, or nothing.
-pub(super) fn load(url: &str, from: &Path) -> Result<(), ToolError> {
+pub(super) async fn load(url: &str, from: &Path, stop: &Stop) -> Result<(), ToolError> {
     let mut command = tool("pg_restore", url);
     command.args(["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]).arg(from);
-    run("pg_restore", command)
+    run("pg_restore", command, stop).await
 }
 
 /// The password goes by the environment: every user of the machine sees a command line.
@@ -32,19 +37,27 @@ fn tool(name: &str, url: &str) -> Command {
         .arg("--dbname")
         .arg(address)
         .env("LC_ALL", "C")
+        // Ctrl-C is heard here, and it is ended from here.
+        .process_group(0)
+        .kill_on_drop(true)
         .stdin(Stdio::null())
-        .stdout(Stdio::null());
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     if let Some(password) = password {
         command.env("PGPASSWORD", password);
     }
     command
 }
 
-fn run(tool: &'static str, mut command: Command) -> Result<(), ToolError> {
-    let output = match command.output() {
-        Ok(output) => output,
+async fn run(tool: &'static str, mut command: Command, stop: &Stop) -> Result<(), ToolError> {
+    let child = match command.spawn() {
+        Ok(child) => child,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ToolError::Missing { tool }),
         Err(source) => return Err(ToolError::Start { tool, source }),
+    };
+    let output = tokio::select! {
+        output = child.wait_with_output() => output.map_err(|source| ToolError::Start { tool, source })?,
+        () = stop.heard() => return Err(ToolError::Ended { tool }),
     };
     if output.status.success() {
         return Ok(());

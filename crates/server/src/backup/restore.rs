@@ -1,18 +1,21 @@
-//! Reads a backup: all of it, beside the place where it will be, before anything is in that place.
+//! Reads a backup: all of it, under a hidden name in the place where it will be, before anything is in that place.
 
-use super::archive::{DUMP, Database, END, End, FORM, HEAD, Head, KEYS, LOGS, SQLITE, is_known};
-use super::error::RestoreError;
+use super::archive::{DUMP, Database, END, End, FORM, HEAD, Head, KEYS, SQLITE, is_known};
+use super::error::{RestoreError, ToolError};
+use super::place::Place;
 use super::postgres;
+use super::stop::Stop;
 use crate::keys::{KeyRing, Start};
 use domain::Timestamp;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// The first and last files are no longer than this.
 const SHORT: u64 = 64 * 1024;
+/// So much is read at once.
+const BUFFER: usize = 128 * 1024;
 
 /// A restore that is asked for.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct RestoreOrder {
     pub data: PathBuf,
     /// The PostgreSQL to restore into, where the backup holds one.
     pub database: Option<String>,
+    /// Breaks it off.
+    pub stop: Stop,
 }
 
 /// What was restored.
@@ -39,15 +44,10 @@ pub struct Restored {
 /// Restores a backup into a folder that holds nothing, and, where its database is a PostgreSQL, into one that holds nothing.
 ///
 /// # Errors
-/// When the file is no whole backup, or the place is not empty. Nothing is changed then.
+/// When the file is no whole backup, or the place is not empty. Nothing is changed then, or it says so (`Filled`).
 pub async fn restore_backup(order: RestoreOrder) -> Result<Restored, RestoreError> {
-    let checked = order.clone();
-    let head = blocking(move || {
-        let (head, _) = open(&checked.from)?;
-        is_free(&checked.data)?;
-        Ok(head)
-    })
-    .await?;
+    let from = order.from.clone();
+    let head = blocking(move || Ok(open(&from)?.0)).await?;
     match (head.database, &order.database) {
         (Database::Sqlite, None) => {}
         (Database::Sqlite, Some(_)) => return Err(RestoreError::OtherDatabase),
@@ -56,28 +56,53 @@ pub async fn restore_backup(order: RestoreOrder) -> Result<Restored, RestoreErro
         (Database::Postgres, Some(_)) => {}
     }
     let unpacking = order.clone();
-    let (room, files) = blocking(move || unpack(&unpacking)).await?;
-    let inner = room.path().join("server");
+    // The folder is taken, holds all of it and has room for it, before a database is filled.
+    let (place, files) = blocking(move || {
+        let place = Place::take(&unpacking.data)?;
+        let files = unpack(&unpacking, &place.inner())?;
+        Ok((place, files))
+    })
+    .await?;
+    let inner = place.inner();
     KeyRing::open(&inner.join(KEYS), Start::Again)?;
+    // After this all is quickly done, and nobody is heard any more.
     match &order.database {
-        None => store::ready_sqlite(&inner.join(SQLITE)).await?,
+        None => {
+            store::ready_sqlite(&inner.join(SQLITE)).await?;
+            if !order.stop.goes_on() {
+                return Err(RestoreError::Ending);
+            }
+            blocking(move || place.fill()).await?;
+        }
         Some(url) => {
-            let (url, dump) = (url.clone(), inner.join(DUMP));
-            let (into, from) = (url.clone(), dump.clone());
-            blocking(move || Ok(postgres::load(&into, &from)?)).await?;
-            store::ready_postgres(&url).await?;
-            std::fs::remove_file(&dump).map_err(|source| RestoreError::Io { verb: "remove", path: dump, source })?;
+            load(url, &inner.join(DUMP), &order.stop).await?;
+            let filled = fill_after(url, place).await;
+            filled.map_err(|error| RestoreError::Filled(Box::new(error)))?;
         }
     }
-    // An empty folder gives way.
-    let data = order.data;
-    std::fs::rename(&inner, &data).map_err(|source| match source.kind() {
-        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
-            RestoreError::NotEmpty { path: data.clone() }
-        }
-        _ => RestoreError::Io { verb: "make", path: data.clone(), source },
-    })?;
     Ok(Restored { files, made: Timestamp(head.made), version: head.ekiden })
+}
+
+/// Fills an empty database: all of it, or nothing, or it says so.
+async fn load(url: &str, dump: &Path, stop: &Stop) -> Result<(), RestoreError> {
+    match postgres::load(url, dump, stop).await {
+        Ok(()) => Ok(()),
+        // It may have been done just then.
+        Err(ToolError::Ended { .. }) if store::is_empty(url).await.unwrap_or(false) => Err(RestoreError::Ending),
+        Err(ToolError::Ended { .. }) => Err(RestoreError::Filled(Box::new(RestoreError::Ending))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The rest, once a database is filled.
+async fn fill_after(url: &str, place: Place) -> Result<(), RestoreError> {
+    store::ready_postgres(url).await?;
+    blocking(move || {
+        let dump = place.inner().join(DUMP);
+        std::fs::remove_file(&dump).map_err(|source| RestoreError::Io { verb: "remove", path: dump, source })?;
+        place.fill()
+    })
+    .await
 }
 
 async fn blocking<T: Send + 'static>(
@@ -117,7 +142,12 @@ fn open(path: &Path) -> Result<(Head, Archive), RestoreError> {
             made_by: head.get("ekiden").and_then(serde_json::Value::as_str).unwrap_or("unknown").to_owned(),
         });
     }
-    let head = serde_json::from_value(head).map_err(|error| none(error.to_string()))?;
+    let head: Head = serde_json::from_value(head).map_err(|error| none(error.to_string()))?;
+    let known = store::newest_schema();
+    if head.schema > known {
+        let (path, schema) = (path.to_owned(), head.schema);
+        return Err(RestoreError::NewerSchema { path, schema, known, made_by: head.ekiden });
+    }
     // To be read from its beginning.
     let again = zstd::stream::read::Decoder::new(File::open(path).map_err(failed)?).map_err(failed)?;
     Ok((head, tar::Archive::new(again)))
@@ -129,35 +159,12 @@ fn short(from: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Whether a folder can be restored into.
-fn is_free(data: &Path) -> Result<(), RestoreError> {
-    let mut entries = match std::fs::read_dir(data) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(RestoreError::Io { verb: "read", path: data.to_owned(), source }),
-    };
-    if entries.next().is_none() {
-        return Ok(());
-    }
-    let lock = File::open(data.join(LOGS).join("lock"));
-    if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock))) {
-        return Err(RestoreError::Used { path: data.to_owned() });
-    }
-    Err(RestoreError::NotEmpty { path: data.to_owned() })
-}
-
-/// Unpacks all of it into a folder beside the place where it will be.
-fn unpack(order: &RestoreOrder) -> Result<(TempDir, u64), RestoreError> {
-    let parent = order.data.parent().unwrap_or(Path::new("/"));
+/// Unpacks all of it into an empty folder.
+fn unpack(order: &RestoreOrder, into: &Path) -> Result<u64, RestoreError> {
     let made = |path: &Path, source| RestoreError::Io { verb: "make", path: path.to_owned(), source };
-    std::fs::create_dir_all(parent).map_err(|source| made(parent, source))?;
-    let room = tempfile::Builder::new().prefix(".ekiden-restore-").tempdir_in(parent);
-    let room = room.map_err(|source| made(parent, source))?;
-    let into = room.path().join("server");
-    private(&into).map_err(|source| made(&into, source))?;
     let damaged = |fact: String| RestoreError::Damaged { path: order.from.clone(), fact };
     let (_, mut archive) = open(&order.from)?;
-    let (mut files, mut end) = (0_u64, None);
+    let (mut files, mut end, mut buffer) = (0_u64, None, vec![0; BUFFER]);
     for entry in archive.entries().map_err(|error| damaged(error.to_string()))? {
         let mut entry = entry.map_err(|error| damaged(error.to_string()))?;
         let name = entry.path().map_err(|error| damaged(error.to_string()))?.into_owned();
@@ -183,11 +190,18 @@ fn unpack(order: &RestoreOrder) -> Result<(TempDir, u64), RestoreError> {
         let mut options = File::options();
         let mut file =
             options.write(true).create_new(true).mode(0o600).open(&path).map_err(|source| made(&path, source))?;
-        match io::copy(&mut entry, &mut file) {
-            Ok(length) if length == entry.size() => {}
-            Ok(_) => return Err(damaged(format!("{} is not whole", name.display()))),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(made(&path, error)),
-            Err(error) => return Err(damaged(format!("{}: {error}", name.display()))),
+        let mut length = 0;
+        loop {
+            let read = entry.read(&mut buffer).map_err(|error| damaged(format!("{}: {error}", name.display())))?;
+            if !order.stop.goes_on() {
+                return Err(RestoreError::Ending);
+            }
+            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+            file.write_all(bytes).map_err(|source| RestoreError::Io { verb: "write", path: path.clone(), source })?;
+            length += read as u64;
+        }
+        if length != entry.size() {
+            return Err(damaged(format!("{} is not whole", name.display())));
         }
     }
     let end = end.ok_or_else(|| damaged("its end is missing".to_owned()))?;
@@ -196,7 +210,7 @@ fn unpack(order: &RestoreOrder) -> Result<(TempDir, u64), RestoreError> {
     }
     // The checksum of all of it stands at the very end.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| damaged(error.to_string()))?;
-    Ok((room, files))
+    Ok(files)
 }
 
 fn private(folder: &Path) -> io::Result<()> {

@@ -17,6 +17,9 @@ pub(crate) enum Fault {
     /// It is not there, or not for this person: which of the two is not said.
     #[error("There is no such page, or your token does not reach it.")]
     Nowhere,
+    /// A log that is gone.
+    #[error("{0}")]
+    Removed(String),
     /// Somebody else's page sent a form, or a form of ours is too old.
     #[error("This form was not sent by a page of your session.")]
     Foreign,
@@ -55,7 +58,7 @@ impl From<RunError> for Fault {
 impl Fault {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Nowhere => StatusCode::NOT_FOUND,
+            Self::Nowhere | Self::Removed(_) => StatusCode::NOT_FOUND,
             Self::Foreign => StatusCode::FORBIDDEN,
             Self::Link => StatusCode::GONE,
             Self::Name(_) => StatusCode::MISDIRECTED_REQUEST,
@@ -67,7 +70,7 @@ impl Fault {
     /// What stands above it.
     pub(crate) const fn heading(&self) -> &'static str {
         match self {
-            Self::Nowhere => "Not here",
+            Self::Nowhere | Self::Removed(_) => "Not here",
             Self::Foreign => "Not done",
             Self::Link => "The link is spent",
             Self::Name(_) => "Another name",

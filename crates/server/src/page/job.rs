@@ -15,7 +15,7 @@ use super::waiting::waiting;
 use crate::logs::LogPage;
 use crate::plane::Plane;
 use crate::run::JobFacts;
-use crate::task::{Progress, newest_task};
+use crate::task::{Progress, is_removed, newest_task, removed};
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse as _, Response};
 use domain::TaskId;
@@ -74,10 +74,12 @@ async fn show(visit: &Visit, at: &(String, String, String, String), asked: &Pair
     let Found { project, run, job, task } = &found;
     let here = place(project, run);
     let href = visit.links.job(&here, job.number.0);
-    let rows = match task {
-        Some(task) => visit.plane.logs.watch(task.id).await?.borrow().rows,
-        None => 0,
-    };
+    let (mut rows, mut gone) = (0, None);
+    if let Some(task) = task {
+        let facts = *visit.plane.logs.watch(task.id).await?.borrow();
+        rows = facts.rows;
+        gone = is_removed(&visit.plane, job, facts).await?.then(|| removed(visit.plane.site.keep_logs));
+    }
     let head = head(&visit.plane, job, task.as_ref()).await;
     let cuts = cuts(job, task.as_ref(), rows);
     let wanted = asked.number("from").or_else(|| Some(asked.number::<u64>("line")?.saturating_sub(1) / PART * PART));
@@ -97,12 +99,13 @@ async fn show(visit: &Visit, at: &(String, String, String, String), asked: &Pair
     let page = JobPage {
         frame: visit.frame(title, Here::Runs, Some(head.mark)),
         actions: actions(visit, &found, &here),
-        raw: (!sections.is_empty()).then(|| format!("{href}/log.txt")),
+        raw: (!sections.is_empty() && gone.is_none()).then(|| format!("{href}/log.txt")),
         events: (is_open && !is_part).then(|| format!("{href}/events")),
         run: run_head,
         head,
         sections,
         rows,
+        gone,
         href,
         is_part,
     };

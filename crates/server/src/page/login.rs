@@ -192,7 +192,13 @@ mod tests {
 
     #[test]
     fn a_link_is_below_the_public_address() {
-        let site = Site { url: "https://h/ci".to_owned(), actions: String::new(), version: "0", folders: Vec::new() };
+        let site = Site {
+            url: "https://h/ci".to_owned(),
+            actions: String::new(),
+            version: "0",
+            folders: Vec::new(),
+            keep_logs: None,
+        };
         assert_eq!(link_address(&site, &Secret::new("t")).expose(), "https://h/ci/login/once/t");
     }
 }

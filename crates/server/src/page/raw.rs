@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::job::{Found, Place, find_job};
 use super::visit::Visit;
+use crate::task::{is_removed, removed};
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::header;
@@ -23,6 +24,10 @@ async fn show(visit: &Visit, at: &(String, String, String, String)) -> Result<Re
     ];
     // Nobody has begun it: it said nothing.
     let Some(task) = task else { return Ok((headers, "").into_response()) };
+    let facts = *visit.plane.logs.watch(task.id).await?.borrow();
+    if is_removed(&visit.plane, &job, facts).await? {
+        return Err(Fault::Removed(removed(visit.plane.site.keep_logs)));
+    }
     let text = visit.plane.logs.text(task.id).await?;
     // Who gets less knows that something broke off.
     let length = [(header::CONTENT_LENGTH, text.facts().bytes.to_string())];

@@ -113,12 +113,12 @@ async fn place<'a>(
         return Ok(Place::Owner(owner, name.to_owned()));
     }
     // Gitea's `/user` is whoever calls: here, the owner whose token it is.
-    if path.contains("/user/")
+    if path.contains("/user/actions/")
         && let Scope::Owner(owner) = person.scope
     {
         return Ok(Place::Owner(owner, owner.to_string()));
     }
-    if path.contains("/user/") {
+    if path.contains("/user/actions/") {
         return Err(Denied::Missing { what: "owner", name: format!("of {person}") });
     }
     Ok(Place::Instance)

@@ -9,7 +9,7 @@ use super::route::{Route, get};
 use super::runs::{Params, run_of};
 use crate::logs::LogText;
 use crate::plane::Plane;
-use crate::task::newest_task;
+use crate::task::{is_removed, newest_task, removed};
 use api::{ArtifactQuery, LogQuery, PageQuery, Right};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -64,6 +64,14 @@ async fn log(
     let Some(task) = task else {
         return Err(RestFault::new(StatusCode::NOT_FOUND, format!("job {} has no log: no runner had it", job.number)));
     };
+    let facts = *plane.logs.watch(task.id).await?.borrow();
+    if is_removed(&plane, &job, facts).await? {
+        // Gitea's words.
+        let fault = RestFault::new(StatusCode::NOT_FOUND, "logs have been cleaned up");
+        return Err(
+            fault.fix(format!("{} `ekiden server --keep-logs` says how long they stay", removed(plane.site.keep_logs)))
+        );
+    }
     let (sender, receiver) = mpsc::channel(AHEAD);
     let mut answer = if query.truth("follow") == Some(true) {
         let watched = plane.logs.watch(task.id).await?;

@@ -19,6 +19,9 @@ pub(super) fn routes() -> Vec<Route> {
         get("/version", Need::Nothing, "Which server this is; needs no token").gives::<Version>(200).by(version),
         get("/openapi.json", Need::Nothing, "This description; needs no token").gives_text(200).by(described),
         get("/user", Need::Token, "Who the token is").gives::<User>(200).by(me),
+        get("/user/keys", Need::Token, "Keys of a person, whom a server does not know: there are none")
+            .gives::<Vec<String>>(200)
+            .by(keys),
     ]
 }
 
@@ -30,6 +33,11 @@ async fn described() -> Response {
     let mut answer = Response::new(openapi().into());
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
+}
+
+/// Gitea's clients look for a key of theirs.
+async fn keys(_: Caller) -> Response {
+    reply::ok(&[(); 0])
 }
 
 async fn me(State(plane): State<Plane>, caller: Caller) -> Result<Response, RestFault> {

@@ -36,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
             .takes::<api::Dispatch>()
             .gives_nothing(204)
             .gives::<api::RunDetails>(200)
+            .gives::<api::RunInfo>(201)
             .by(dispatch),
     ]
 }
@@ -126,6 +127,16 @@ async fn dispatch(
     }
     let wanted = params.get("workflow").map(String::as_str).unwrap_or_default();
     let run = event::dispatch(&plane, project, wanted, &order.reference, order.inputs, &caller.person.name).await?;
+    if order.return_run_info {
+        let mut jobs = Vec::new();
+        for job in plane.store.jobs(run.id, run.attempt).await? {
+            let id = job.id.as_str().to_owned();
+            if !jobs.contains(&id) {
+                jobs.push(id);
+            }
+        }
+        return Ok(reply::created(&api::RunInfo { id: run.id.0, run_number: run.number, jobs }));
+    }
     if query.truth("return_run_details") != Some(true) {
         return Ok(reply::nothing(StatusCode::NO_CONTENT));
     }

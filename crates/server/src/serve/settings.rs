@@ -72,6 +72,12 @@ pub const CONNECTIONS: usize = 512;
 /// A server that could not start, or fell.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// Its folder is not whole.
+    #[error("a restore into {} did not come to its end; another restore takes away what is left of it", path.display())]
+    HalfRestored {
+        /// Which.
+        path: PathBuf,
+    },
     /// Its folder cannot be used.
     #[error("could not use the folder {}", path.display())]
     Folder {

@@ -4,6 +4,7 @@ use super::listen::{Door, listen};
 use super::routes::routes;
 use super::{Renewal, ServeError, ServerSettings, Tls};
 use crate::access::{Access, Trust, first_admin};
+use crate::backup::is_half_restored;
 use crate::count::Counts;
 use crate::dispatch::{Dispatcher, Follower, dispatcher};
 use crate::event;
@@ -58,6 +59,9 @@ pub struct Running {
 /// # Errors
 /// When something of it cannot be opened; nothing runs then.
 pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
+    if is_half_restored(&settings.data) {
+        return Err(ServeError::HalfRestored { path: settings.data });
+    }
     let listener = TcpListener::bind(settings.listen).await;
     let listener = listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: settings.listen, source })?;
@@ -175,6 +179,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
         url: url.trim_end_matches('/').to_owned(),
         version: settings.version,
         folders: settings.folders.clone(),
+        keep_logs: settings.sweep.logs,
     };
     let plane = Plane::new(Parts {
         store,

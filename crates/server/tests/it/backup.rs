@@ -5,10 +5,11 @@ use crate::support::{files, text};
 use domain::control::Scope;
 use domain::{Conclusion, LogEnd, Secret, TaskId};
 use server::backup::{
-    BackupError, BackupOrder, Mirrors, RestoreError, RestoreOrder, Restored, make_backup, restore_backup,
+    BackupError, BackupOrder, Mirrors, RestoreError, RestoreOrder, Restored, Stop, make_backup, restore_backup,
 };
 use server::keys::Sealed;
-use server::serve::{ServerSettings, start};
+use server::serve::{ServeError, ServerSettings, start};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use store::{HoldingKind, NewHolding};
@@ -24,12 +25,37 @@ fn order(world: &World, into: &Path, database: Option<&str>) -> BackupOrder {
         mirrors: Mirrors::Kept,
         version: "0.0.0",
         now: world.server.plane.now(),
+        stop: Stop::never(),
     }
 }
 
 async fn restore(from: &Path, data: &Path, database: Option<&str>) -> Result<Restored, RestoreError> {
     let (from, data) = (from.to_owned(), data.to_owned());
-    restore_backup(RestoreOrder { from, data, database: database.map(str::to_owned) }).await
+    restore_backup(RestoreOrder { from, data, database: database.map(str::to_owned), stop: Stop::never() }).await
+}
+
+/// A backup with one of its files changed.
+fn changed(from: &Path, into: &Path, name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+    let bytes = zstd::decode_all(std::fs::File::open(from).unwrap()).unwrap();
+    let mut archive = tar::Archive::new(bytes.as_slice());
+    let mut other = tar::Builder::new(Vec::new());
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (path, mut header) = (entry.path().unwrap().into_owned(), entry.header().clone());
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        if path == Path::new(name) {
+            bytes = change(bytes);
+        }
+        header.set_size(bytes.len() as u64);
+        other.append_data(&mut header, path, bytes.as_slice()).unwrap();
+    }
+    std::fs::write(into, zstd::encode_all(other.into_inner().unwrap().as_slice(), 1).unwrap()).unwrap();
+}
+
+fn stopped() -> Stop {
+    // The last value stays when its sender goes.
+    Stop::when(tokio::sync::watch::channel(true).1)
 }
 
 /// Backs up while a job runs and talks, loses the server, restores elsewhere, and lets everything go on.
@@ -86,8 +112,12 @@ async fn lost_and_restored(first: Option<&str>, second: Option<&str>) {
     assert!(matches!(full, Err(RestoreError::NotEmpty { .. } | RestoreError::Used { .. })), "{full:?}");
 
     let data = TempDir::new().unwrap();
-    let house = data.path().join("new/house");
+    // A link to an empty folder, as to a disk that is mounted elsewhere.
+    let house = data.path().join("house");
+    std::fs::create_dir(data.path().join("disk")).unwrap();
+    std::os::unix::fs::symlink("disk", &house).unwrap();
     restore(&into, &house, second).await.unwrap();
+    assert!(house.is_symlink());
     for file in files(&house) {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "{}", file.display());
     }
@@ -180,5 +210,81 @@ async fn what_is_no_whole_backup_changes_nothing() {
     restore(&good, &house, None).await.unwrap();
     let kept: Vec<PathBuf> = files(&house);
     assert!(kept.contains(&house.join("admin-token")) && kept.contains(&house.join("master-keys")), "{kept:?}");
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_broken_off_or_too_new_leaves_nothing() {
+    let world = World::with(&[(".github/workflows/ci.yml", WORKFLOW)]).await;
+    let room = TempDir::new().unwrap();
+    let (good, newer, house) = (room.path().join("good"), room.path().join("newer"), room.path().join("house"));
+    let broken = make_backup(BackupOrder { stop: stopped(), ..order(&world, &good, None) }).await;
+    assert!(matches!(broken, Err(BackupError::Ending)), "{broken:?}");
+    assert_eq!(files(room.path()), [] as [PathBuf; 0]);
+    make_backup(order(&world, &good, None)).await.unwrap();
+    let broken =
+        restore_backup(RestoreOrder { from: good.clone(), data: house.clone(), database: None, stop: stopped() }).await;
+    assert!(matches!(broken, Err(RestoreError::Ending)), "{broken:?}");
+    changed(&good, &newer, "backup.json", |head| {
+        let mut head: serde_json::Value = serde_json::from_slice(&head).unwrap();
+        assert!(head["schema"].as_i64().is_some_and(|schema| schema >= 10), "{head}");
+        head["schema"] = 9999.into();
+        serde_json::to_vec(&head).unwrap()
+    });
+    let refused = restore(&newer, &house, None).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::NewerSchema { schema: 9999, .. }), "{refused:?}");
+    assert!(!house.exists());
+    // One of before, which did not say.
+    changed(&good, &newer, "backup.json", |head| {
+        let mut head: serde_json::Value = serde_json::from_slice(&head).unwrap();
+        head.as_object_mut().unwrap().remove("schema");
+        serde_json::to_vec(&head).unwrap()
+    });
+    restore(&newer, &house, None).await.unwrap();
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_server_starts_on_what_is_half_restored() {
+    let room = TempDir::new().unwrap();
+    std::fs::create_dir_all(room.path().join(".ekiden-restore-killed/moving")).unwrap();
+    let refused = start(settings(room.path())).await.map(|_| ()).unwrap_err();
+    assert!(matches!(refused, ServeError::HalfRestored { .. }), "{refused:?}");
+    assert_eq!(files(room.path()), [] as [PathBuf; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_that_was_filled_for_nothing_is_told() {
+    let Some(server) = testkit::Postgres::shared().unwrap() else {
+        println!("SKIP: PostgreSQL is not installed");
+        return;
+    };
+    let (first, second, other) = (server.database().unwrap(), server.database().unwrap(), server.database().unwrap());
+    let with = |data: &Path| ServerSettings { database: Some(first.clone()), ..settings(data) };
+    let world = World::with_settings(&[(".github/workflows/ci.yml", WORKFLOW)], with).await;
+    let room = TempDir::new().unwrap();
+    let (good, bad, house) = (room.path().join("good"), room.path().join("bad"), room.path().join("house"));
+    let unnamed = make_backup(order(&world, &good, None)).await;
+    assert!(matches!(unnamed, Err(BackupError::NoDatabase { .. })), "{unnamed:?}");
+    make_backup(order(&world, &good, Some(&first))).await.unwrap();
+    // A dump that loads, and is none of a server.
+    let dump = room.path().join("dump");
+    let ran = |tool: &str, arguments: &[&str]| {
+        let done = std::process::Command::new(tool).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    ran("psql", &["--quiet", "--dbname", &other, "--command", "CREATE TABLE letters (id INT)"]);
+    ran("pg_dump", &["--format=custom", "--dbname", &other, "--file", dump.to_str().unwrap()]);
+    changed(&good, &bad, "database.pgdump", |_| std::fs::read(&dump).unwrap());
+    let refused = restore(&bad, &house, Some(&second)).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::Filled(_)), "{refused:?}");
+    assert!(!house.exists());
+    let again = restore(&good, &house, Some(&second)).await.unwrap_err();
+    assert!(matches!(again, RestoreError::DatabaseNotEmpty), "{again:?}");
+    // A folder that cannot be is no reason to fill a database.
+    let third = server.database().unwrap();
+    let nowhere = restore(&good, &good.join("house"), Some(&third)).await.unwrap_err();
+    assert!(matches!(nowhere, RestoreError::Io { .. }), "{nowhere:?}");
+    assert!(store::is_empty(&third).await.unwrap());
     world.server.stop().await;
 }

@@ -1,6 +1,9 @@
 //! What stands still is swept: a real server, and ticks at times that the test says.
 
+use crate::browse::Browser;
+use crate::pages::{admin, job_path};
 use crate::plane::{Hand, World};
+use crate::rest::{client, refused};
 use domain::control::{CancelCause, JobEnd, JobPhase, NeverRan, RunPhase, RunnerChange, RunnerStanding};
 use domain::{Conclusion, LogEnd, RunnerLife, TaskResult, Timestamp};
 use server::sweep::{SweepSettings, Sweeper, Swept};
@@ -294,6 +297,24 @@ async fn logs_and_runs_go_after_their_time() {
     assert_eq!(hours.pass(4).await.logs, 0);
     assert_eq!(hours.pass(2).await.logs, 1);
     assert!(plane.logs.read(task.id, 0, 9).await.unwrap().rows.is_empty());
+    // That it is gone is said; a job that said nothing is another thing.
+    let token = admin(&world);
+    let rest = client(&world, Some(&token));
+    let (project, number) = ("lab/p".parse().unwrap(), world.jobs(&run).await[0].number.0);
+    for told in [rest.job_log(&project, number).await.map(drop), rest.follow_job_log(&project, number).await.map(drop)]
+    {
+        let (status, text) = refused(told);
+        assert!(
+            status == 404 && text.starts_with("logs have been cleaned up") && text.contains("--keep-logs"),
+            "{text}"
+        );
+    }
+    let page = Browser::with(&world, &token).await.get(&job_path(&world, &run).await).await;
+    assert!(
+        page.text.contains("The log was removed after 365 days.") && !page.text.contains("log.txt"),
+        "{}",
+        page.text
+    );
     assert_eq!(world.run(&run).await.phase, RunPhase::Finished(Conclusion::Success));
     let swept = hours.pass(6).await;
     assert_eq!((swept.logs, swept.runs), (0, 1));

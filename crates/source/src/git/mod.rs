@@ -51,6 +51,19 @@ const SETTINGS: &[(&str, &str)] = &[
     ("submodule.recurse", "false"),
 ];
 
+/// Certificates that other programs of the caller go by, in the variables that git reads: it knows no `SSL_CERT_FILE` and no `SSL_CERT_DIR`. What is said for git
+/// itself counts more, and of several folders it takes none.
+fn authorities(
+    given: impl Fn(&str) -> Option<OsString>,
+    is_settled: bool,
+) -> impl Iterator<Item = (&'static str, OsString)> {
+    let file = given("SSL_CERT_FILE").filter(|_| !is_settled && given("GIT_SSL_CAINFO").is_none());
+    let folder = given("SSL_CERT_DIR").filter(|_| given("GIT_SSL_CAPATH").is_none());
+    let folder = folder.filter(|folder| !folder.as_encoded_bytes().contains(&b':'));
+    let both = [("GIT_SSL_CAINFO", file), ("GIT_SSL_CAPATH", folder)];
+    both.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
+}
+
 /// One git command to run.
 #[derive(Debug)]
 pub(crate) struct Git {
@@ -171,7 +184,8 @@ impl Git {
             .env("GIT_NO_REPLACE_OBJECTS", "1")
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_ALLOW_PROTOCOL", self.protocol.as_deref().unwrap_or("none"))
-            .env("GIT_CONFIG_COUNT", self.settings.len().to_string());
+            .env("GIT_CONFIG_COUNT", self.settings.len().to_string())
+            .envs(authorities(|name| std::env::var_os(name), is_settled(&&"GIT_SSL_CAINFO")));
         if !ssh {
             command.env("HOME", "/nonexistent");
         }
@@ -195,5 +209,29 @@ impl Git {
             .stderr(Stdio::piped())
             .process_group(0);
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authorities;
+    use std::ffi::OsString;
+
+    #[test]
+    fn git_goes_by_the_certificates_of_other_programs() {
+        let with = |given: &[(&str, &str)], is_settled| {
+            let of = |name: &str| Some(OsString::from(given.iter().find(|(given, _)| *given == name)?.1));
+            authorities(of, is_settled).collect::<Vec<_>>()
+        };
+        let file = ("GIT_SSL_CAINFO", OsString::from("/ca.pem"));
+        let folder = ("GIT_SSL_CAPATH", OsString::from("/certs"));
+        let both = [("SSL_CERT_FILE", "/ca.pem"), ("SSL_CERT_DIR", "/certs")];
+        assert_eq!(with(&both, false), [file, folder.clone()]);
+        let own = [both[0], both[1], ("GIT_SSL_CAINFO", "/own.pem")];
+        for left in [with(&both, true), with(&own, false)] {
+            assert_eq!(left.as_slice(), std::slice::from_ref(&folder), "what is said for git is the better one");
+        }
+        assert_eq!(with(&[("SSL_CERT_DIR", "/a:/b"), ("SSL_CERT_FILE", "")], false), []);
+        assert_eq!(with(&[], false), []);
     }
 }

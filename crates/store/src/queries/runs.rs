@@ -5,7 +5,7 @@ use super::{Conn, Db, new_jobs, projects, workflows};
 use crate::error::StoreError;
 use crate::narrow::And;
 use crate::pushes::PushId;
-use crate::runs::{NewRun, ReservedRun, RunCause, RunFilter, StoredRun};
+use crate::runs::{Logs, NewRun, ReservedRun, RunCause, RunFilter, StoredRun};
 use domain::Timestamp;
 use domain::control::{AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunTally};
 use sqlx::QueryBuilder;
@@ -33,6 +33,7 @@ struct Row {
     attempt_at: i64,
     started_at: Option<i64>,
     finished_at: Option<i64>,
+    logs: String,
 }
 
 macro_rules! columns {
@@ -40,7 +41,7 @@ macro_rules! columns {
         concat!(
             $before,
             "id, project_id, number, workflow, title, event, reference, commit_id, actor, facts, attempt, phase, fault, ends, \
-             advanced, cancel_order, cancel_cause, created_at, attempt_at, started_at, finished_at",
+             advanced, cancel_order, cancel_cause, created_at, attempt_at, started_at, finished_at, logs",
             $after
         )
     };
@@ -72,6 +73,7 @@ impl Row {
             attempt_created: time(self.attempt_at),
             started: self.started_at.map(time),
             finished: self.finished_at.map(time),
+            logs: if self.logs == "gone" { Logs::Gone } else { Logs::Kept },
         })
     }
 }

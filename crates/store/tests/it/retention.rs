@@ -5,6 +5,7 @@ use crate::support::{Setting, at, contract, entry};
 use domain::Conclusion;
 use domain::control::{CancelCause, JobChange, RunRefusal};
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use store::{Advance, Report, Store, StoreError};
 
 contract!(
@@ -97,16 +98,19 @@ async fn what_stands_still_is_found(Setting { store, .. }: Setting) {
 async fn a_copy_holds_all(Setting { store, url, .. }: Setting) {
     let project = new_project(&store).await;
     let (run, _) = store.create_run(&run_of(project, vec![job("a")]), at(10)).await.unwrap();
+    // Both databases count their schemas alike.
+    let held = store::Held { newest: None, schema: store::newest_schema() };
     let Some(from) = url.strip_prefix("sqlite:").map(std::path::PathBuf::from) else {
-        assert_eq!(store::newest_task(&url).await.unwrap(), None);
+        assert_eq!(store::held_by_postgres(&url).await.unwrap(), held);
         assert!(!store::is_empty(&url).await.unwrap());
         store::ready_postgres(&url).await.unwrap();
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("it's a copy.db");
-    assert_eq!(store::copy_sqlite(&from, &to).await.unwrap(), None);
-    let again = store::copy_sqlite(&from, &to).await;
+    assert_eq!(store::copy_sqlite(&from, &to, || true).await.unwrap(), held);
+    assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let again = store::copy_sqlite(&from, &to, || true).await;
     assert!(matches!(again, Err(StoreError::Present { what: "file", .. })), "{again:?}");
     store.remove_project(project, at(20), &entry("project.remove", "a/b")).await.unwrap();
     store::ready_sqlite(&to).await.unwrap();

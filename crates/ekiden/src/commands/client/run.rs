@@ -175,7 +175,8 @@ async fn dispatch(args: &RunDispatchArgs) -> Result<Exit, Failure> {
     let inputs = args.input.iter().map(|pair| (pair.key.clone(), pair.value.clone().into())).collect();
     // The server knows which branch is the default one.
     let reference = args.reference.clone().unwrap_or_else(|| "HEAD".to_owned());
-    let made = client.dispatch(&args.project, &args.workflow, &Dispatch { reference, inputs }).await;
+    let made =
+        client.dispatch(&args.project, &args.workflow, &Dispatch { reference, inputs, ..Dispatch::default() }).await;
     let made = made.map_err(|error| failure(&error))?;
     one(args.show.output, &made, || format!("{}\n", made.workflow_run_id))?;
     if args.watch {

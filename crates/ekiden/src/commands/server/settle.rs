@@ -33,6 +33,9 @@ pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
     }
     let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
     check_url(listen, url.as_deref())?;
+    if tls.is_some() && !behind_proxy {
+        check_scheme(url.as_deref())?;
+    }
     let database = database(&args.house.database, &table)?;
     let usual = SweepSettings::default();
     let folders = args.workflows.as_ref().or(table.workflows.as_ref());
@@ -148,6 +151,15 @@ pub(crate) fn check_url(listen: SocketAddr, url: Option<&str>) -> Result<(), Fai
         .fix(format!("--listen ADDRESS:{}, the one address that they use", listen.port())))
 }
 
+/// What speaks TLS is not reached without.
+fn check_scheme(url: Option<&str>) -> Result<(), Failure> {
+    let Some(rest) = url.and_then(|url| url.strip_prefix("http://")) else { return Ok(()) };
+    Err(Failure::usage(format!("--url http://{rest} is without TLS, and this server speaks TLS alone (--tls-cert)"))
+        .fact("runners, jobs and links are given that address, and none of them would reach the server")
+        .fix(format!("--url https://{rest}"))
+        .fix("--behind-proxy, where a proxy speaks without TLS to people and with it to the server"))
+}
+
 /// Where actions come from.
 fn actions(from: Option<&str>) -> Result<ActionsFrom, Failure> {
     match from {
@@ -190,6 +202,7 @@ pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
         ServeError::Folder { .. } => {
             failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display()))
         }
+        ServeError::HalfRestored { .. } => failure.fix(format!("ekiden server restore FILE --data {}", data.display())),
         _ => failure,
     }
 }
@@ -201,7 +214,7 @@ pub(crate) fn token_file(data: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{ActionsFrom, MOST_CONNECTIONS, actions, check_listen, check_url, keep, public, room};
+    use super::{ActionsFrom, MOST_CONNECTIONS, actions, check_listen, check_scheme, check_url, keep, public, room};
     use crate::args::Keep;
     use crate::exit::Exit;
     use std::time::Duration;
@@ -241,6 +254,14 @@ mod tests {
             assert!(check_url(listen, Some("https://ci.example.org")).is_ok());
         }
         assert!(check_url("192.0.2.1:4600".parse().unwrap(), None).is_ok());
+    }
+
+    #[test]
+    fn what_speaks_tls_is_called_so() {
+        assert!(check_scheme(None).is_ok() && check_scheme(Some("https://ci.example.org")).is_ok());
+        let refused = check_scheme(Some("http://ci.example.org/x")).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage);
+        assert!(refused.to_string().contains("--url https://ci.example.org/x"), "{refused}");
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(crate) struct JobPage {
     pub(crate) sections: Vec<Section>,
     /// The rows of the log, all together.
     pub(crate) rows: u64,
+    /// That the log was removed, where it was.
+    pub(crate) gone: Option<String>,
     /// The whole text, where there is a log.
     pub(crate) raw: Option<String>,
     /// Where its news come from, while it goes on.

@@ -10,9 +10,24 @@ async fn a_run_is_started_shown_cancelled_run_again_and_deleted() {
     assert_eq!((workflows.total_count, workflows.workflows[0].id.as_str()), (1, "w.yml"));
     let written = workflows.workflows[0].updated_at.unwrap();
     assert!(written > domain::Timestamp(1_000_000_000_000), "{written:?} is not when the commit was written");
+    // Forgejo's clients ask in the body.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let token = rest.world.server.first_token.clone().unwrap();
+    let base = format!("http://{}/api/v1", rest.world.server.address);
+    let asked = http.post(format!("{base}/repos/lab/p/actions/workflows/w.yml/dispatches")).bearer_auth(token.expose());
+    let made = asked.body(r#"{"ref": "main", "return_run_info": true}"#).send().await.unwrap();
+    assert_eq!(made.status().as_u16(), 201);
+    let made: serde_json::Value = serde_json::from_str(&made.text().await.unwrap()).unwrap();
+    assert_eq!(made, serde_json::json!({"id": 1, "run_number": 1, "jobs": ["a", "b"]}));
+    let first = rest.world.server.plane.store.run(domain::control::RunId(1)).await.unwrap();
+    admin.cancel_run(project, 1).await.unwrap();
+    rest.world.finished(&first).await;
+    admin.delete_run(project, 1).await.unwrap();
+    let keys = http.get(format!("{base}/user/keys")).bearer_auth(token.expose()).send().await.unwrap();
+    assert_eq!((keys.status().as_u16(), keys.text().await.unwrap().trim()), (200, "[]"));
     let id = rest.dispatch().await;
     let run = admin.run(project, id).await.unwrap();
-    assert_eq!((run.status, run.conclusion, run.run_number, run.run_attempt), (Status::Queued, None, 1, 1));
+    assert_eq!((run.status, run.conclusion, run.run_number, run.run_attempt), (Status::Queued, None, 2, 1));
     assert_eq!((run.path.as_str(), run.head_branch.as_str()), ("w.yml@refs/heads/main", "main"));
     assert_eq!(run.actor.as_ref().unwrap().login, "admin");
     assert_eq!(admin.run_by_id(id).await.unwrap().repository.unwrap().full_name, "lab/p");
