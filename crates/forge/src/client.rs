@@ -67,7 +67,7 @@ impl Forge {
     /// Whether the token may write statuses. It is asked with what no forge takes: nothing is written.
     ///
     /// # Errors
-    /// When it may not, or nobody answers.
+    /// When it may not.
     pub async fn look_at_right(&self) -> Result<(), ForgeError> {
         // Both ask for the right first. Gitea reads the body next, GitHub looks for the commit.
         let body = match self.place.kind {
@@ -78,7 +78,8 @@ impl Forge {
         match self.send(call.header(CONTENT_TYPE, "application/json").body(body)).await {
             // It hides from a token what that may not do.
             Err(error @ ForgeError::Refused { status: 404, .. }) if self.place.kind == Kind::Github => Err(error),
-            Err(error @ (ForgeError::Refused { status: 401 | 403, .. } | ForgeError::Unreachable { .. })) => Err(error),
+            Err(error @ ForgeError::Refused { status: 401 | 403, .. }) => Err(error),
+            // Whoever cannot answer this may take what is well made.
             _ => Ok(()),
         }
     }
