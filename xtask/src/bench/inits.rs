@@ -2,10 +2,9 @@
 //! takes it up. Called by `begin`, since an init may wait long before its job comes. Needs root and tracefs.
 
 use anyhow::{Context as _, Result};
-use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const TRACING: &str = "/sys/kernel/tracing";
 /// A new process, and each change of a processor from one to another.
@@ -30,18 +29,24 @@ impl Inits {
     pub(super) fn listen() -> Result<Self> {
         let folder = Path::new(TRACING).join("instances").join(format!("ekiden-bench-{}", std::process::id()));
         std::fs::create_dir(&folder).context("no tracer of the kernel")?;
-        let now = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
-        let inits = Self {
-            folder,
-            known: HashSet::new(),
-            ahead: now(ClockId::Realtime).saturating_sub(now(ClockId::Monotonic)),
-        };
+        let mut inits = Self { folder, known: HashSet::new(), ahead: Duration::ZERO };
         inits.write("trace_clock", "mono")?;
+        inits.ahead = inits.ahead()?;
         for (event, filter) in [(NEW, IS_FIRST), (SWITCH, IS_ZYGOTE)] {
             inits.write(&format!("{event}/filter"), filter)?;
             inits.write(&format!("{event}/enable"), "1")?;
         }
         Ok(inits)
+    }
+
+    /// A mark in the trace tells what its moments lack.
+    fn ahead(&self) -> Result<Duration> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        self.write("trace_marker", "now")?;
+        let trace = std::fs::read_to_string(self.folder.join("trace"))?;
+        let mark =
+            trace.lines().find(|line| line.contains(": now")).and_then(moment).context("the tracer has no clock")?;
+        Ok(now.saturating_sub(mark))
     }
 
     fn write(&self, file: &str, text: &str) -> Result<()> {
