@@ -24,12 +24,17 @@ pub struct Image {
     pub(super) job: u32,
     /// What an empty one uses, so that usage tells the job's part.
     pub(super) empty: DiskUsage,
+    /// How many inodes were freed in it.
+    pub(super) removed: u64,
 }
 
 /// Above this, dirty pages are worth a call that forgets them.
 const WORTH_FORGETTING: u64 = 4 << 20;
 /// Up to this, emptying a file system is less work than making one.
 const WORTH_EMPTYING: DiskUsage = DiskUsage { bytes: 4 << 20, inodes: 100 };
+/// After so many inodes an image is thrown away. Without a journal, ext4 gives none anew that was freed within minutes: for each new file it goes past all of them
+/// (`recently_deleted`), which after a hundred jobs costs more than what was saved.
+const MOST_REMOVED: u64 = 512;
 
 impl Image {
     pub(super) fn make(folder: &Path, template: &Template) -> io::Result<Self> {
@@ -46,7 +51,7 @@ impl Image {
         rustix::fs::mkdirat(&mount, "first", Mode::RWXU)?;
         rustix::fs::unlinkat(&mount, "first", AtFlags::REMOVEDIR)?;
         let (fate, job) = (Fate::Discarded, template.job());
-        let mut image = Self { mount, device: path, limit, fate, job, empty: DiskUsage::default() };
+        let mut image = Self { mount, device: path, limit, fate, job, empty: DiskUsage::default(), removed: 0 };
         image.empty = image.usage();
         Ok(image)
     }
@@ -55,14 +60,24 @@ impl Image {
     pub(super) fn kept(place: &Path, limit: DiskLimit) -> io::Result<Self> {
         let mount = crate::sys::detached(place, false)?;
         // Nobody else gets it, so whose it was does not matter.
-        Ok(Self { mount, device: String::new(), limit, fate: Fate::Kept, job: 0, empty: DiskUsage::default() })
+        Ok(Self {
+            mount,
+            device: String::new(),
+            limit,
+            fate: Fate::Kept,
+            job: 0,
+            empty: DiskUsage::default(),
+            removed: 0,
+        })
     }
 
     /// Makes it as new, where that is little work: what the job left is removed, and that nothing is left is proven by count.
     pub(super) fn emptied(mut self) -> Option<Self> {
         let used = self.usage();
         let much = used.bytes > WORTH_EMPTYING.bytes || used.inodes > WORTH_EMPTYING.inodes;
-        if much || self.fate == Fate::Kept {
+        // Those of its first directories too.
+        self.removed += used.inodes + self.empty.inodes;
+        if much || self.removed > MOST_REMOVED || self.fate == Fate::Kept {
             self.discard();
             return None;
         }

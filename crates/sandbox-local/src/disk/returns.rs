@@ -19,13 +19,14 @@ struct Returned {
     limit: DiskLimit,
     job: u32,
     empty: DiskUsage,
+    removed: u64,
 }
 
 impl Image {
     /// Sends it. Where the socket is full it is thrown away instead: nobody's job waits for it.
     pub(super) fn send(self, socket: &OwnedFd, folder: &Path) -> io::Result<()> {
-        let Self { mount, device, limit, job, empty, .. } = self;
-        let returned = Returned { folder: folder.to_owned(), device, limit, job, empty };
+        let Self { mount, device, limit, job, empty, removed, .. } = self;
+        let returned = Returned { folder: folder.to_owned(), device, limit, job, empty, removed };
         Message::new(0, &returned, vec![mount])?.send_or_fail(socket)
     }
 }
@@ -33,11 +34,11 @@ impl Image {
 impl Pool {
     /// Takes an image that was sent back. No more wait than there are jobs, which may want them.
     pub(crate) fn take_back(&self, mut message: Message, jobs: usize) -> io::Result<()> {
-        let Returned { folder, device, limit, job, empty } = message.decode()?;
+        let Returned { folder, device, limit, job, empty, removed } = message.decode()?;
         let mount = message.fds.pop().ok_or(io::ErrorKind::InvalidData)?;
         let mut state = self.state();
         if folder == self.folder() && state.emptied.len() < jobs.max(KEPT) {
-            state.emptied.push(Image { mount, device, limit, fate: Fate::Discarded, job, empty });
+            state.emptied.push(Image { mount, device, limit, fate: Fate::Discarded, job, empty, removed });
         }
         Ok(())
     }

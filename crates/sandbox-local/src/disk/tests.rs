@@ -136,6 +136,20 @@ fn a_hardly_used_image_serves_again_with_nothing_of_the_earlier_job() {
 }
 
 #[test]
+fn an_image_in_which_much_was_freed_serves_nobody() {
+    let Some((_dir, pool)) = images() else { return };
+    let mut fresh = 0;
+    for job in 0..64 {
+        let disk = pool.take(SMALL, &job.to_string(), 1001).unwrap();
+        let Disk::Image(image) = &disk else { panic!("{disk:?}") };
+        fresh += u32::from(image.removed == 0);
+        (0..20).for_each(|name| drop(create(disk.tree(), &name.to_string()).unwrap()));
+        pool.give_back(disk).unwrap();
+    }
+    assert!((3..=32).contains(&fresh), "of 64 jobs so many had a new image: {fresh}");
+}
+
+#[test]
 fn a_watched_directory_stops_bytes_and_files() {
     let dir = tempfile::tempdir().unwrap();
     for bytes in [true, false] {
