@@ -15,7 +15,7 @@ use crate::style::{self, Ink, Palette, data};
 use agent::{RegistrationFile, Stop, Stopper};
 use api::ProjectName;
 use domain::control::RunPhase;
-use domain::{Conclusion, Secret};
+use domain::{Clock, Conclusion, Secret, SystemClock, Timestamp};
 use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, make_link};
 use server::event;
 use server::plane::Plane;
@@ -81,6 +81,7 @@ struct Whole {
 async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -> Result<Exit, Failure> {
     let server = folder.join("server");
     private_folder(&server)?;
+    let since = SystemClock.now();
     let running = serve(args, &server).await?;
     let file = token_file(&server);
     let first = running.first_token.clone();
@@ -96,7 +97,7 @@ async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -
         stopper.clone(),
     ));
     let (told, agent) = tokio::select! {
-        told = tell(&whole, checkout, args, first.as_ref(), &file, began) => (told, Some(agent)),
+        told = tell(&whole, checkout, args, first.as_ref(), &file, (began, since)) => (told, Some(agent)),
         stopped = stopped() => (stopped.map(|()| Exit::Ok), Some(agent)),
         // Without it every job would wait for ever.
         ended = &mut agent => (Err(ended_by_itself(ended)), None),
@@ -213,7 +214,7 @@ async fn tell(
     args: &UpArgs,
     first: Option<&Secret>,
     file: &Path,
-    began: Instant,
+    (began, since): (Instant, Timestamp),
 ) -> Result<Exit, Failure> {
     let plane = &whole.running.plane;
     let Added { project, runs } = checkout.add(plane).await?;
@@ -222,12 +223,14 @@ async fn tell(
         project.full_name().parse().map_err(|error| Failure::platform("the project's name is none").cause(&error))?;
     let mut story = Story::new(connect_to(&whole.url, whole.admin.clone())?, name);
     let mine: Vec<i64> = runs.iter().map(|run| run.id.0).collect();
-    // Of an earlier start there may be runs of this commit; those that go on are told of.
+    // Of an earlier start there may be runs of this commit; those that go on are told of. So are those that the server made
+    // by itself since this start, though they be over by now: it sees what moved before the checkout is added again.
+    let fresh = |run: &store::StoredRun| run.finished.is_none() || run.created >= since;
     let open: Vec<i64> = match checkout.newest() {
         Some((_, commit)) => {
             let found = runs_of(plane, project.id, &commit).await;
             let found = found.map_err(|error| Failure::platform("the runs cannot be listed").cause(&error))?;
-            found.into_iter().filter(|run| run.finished.is_none()).map(|run| run.id.0).collect()
+            found.into_iter().filter(fresh).map(|run| run.id.0).collect()
         }
         None => Vec::new(),
     };
