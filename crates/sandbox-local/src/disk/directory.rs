@@ -112,6 +112,9 @@ pub(super) fn sweep(folder: &Path) {
     }
 }
 
+/// So deep directories are held open at a time; what lies deeper is lifted to the top first.
+const DEPTH: usize = 16;
+
 /// Removes `name` in `parent` with all it holds, as a job may have left it: nothing is followed, no mount is entered, names
 /// are only used relative to a directory that is held open, and nesting costs no depth of ours.
 ///
@@ -124,63 +127,63 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(error) => return Err(error),
     }
-    let top = open_directory(parent, name)?;
-    let mut lifted = 0u64;
+    let mut top = Dir::new(open_directory(parent, name)?)?;
+    let mut lifted = 0;
     loop {
-        let found = empty_one_level(top.as_fd(), &mut lifted)?;
-        if !found {
+        let before = lifted;
+        empty(&mut top, 1, None, &mut lifted)?;
+        if lifted == before {
             break;
         }
+        top.rewind();
     }
     rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
 }
 
-/// Removes the files of `top`; the contents of its directories are lifted into `top`, the directories removed. Tells whether
-/// there was a directory.
-fn empty_one_level(top: BorrowedFd<'_>, lifted: &mut u64) -> Result<bool, Errno> {
-    let mut directories = Vec::new();
-    for (name, kind) in entries(top)? {
-        if kind == FileType::Directory {
-            directories.push(name);
+/// Removes what is in a directory. Directories that lie too deep are lifted into `top`, where there is one above, and are to be removed from there;
+/// `lifted` says how many were.
+fn empty(directory: &mut Dir, depth: usize, top: Option<BorrowedFd<'_>>, lifted: &mut u64) -> Result<(), Errno> {
+    let entries = entries(directory)?;
+    let here = directory.fd()?;
+    let top = top.unwrap_or(here);
+    for (name, kind) in entries {
+        if kind != FileType::Directory {
+            rustix::fs::unlinkat(here, &name, AtFlags::empty())?;
+        } else if depth < DEPTH {
+            let mut inner = Dir::new(open_directory(here, &name)?)?;
+            empty(&mut inner, depth + 1, Some(top), lifted)?;
+            rustix::fs::unlinkat(here, &name, AtFlags::REMOVEDIR)?;
         } else {
-            rustix::fs::unlinkat(top, &name, AtFlags::empty())?;
+            // Its own `..` changes, so it must be writable too.
+            drop(open_directory(here, &name)?);
+            lift(here, &name, top, lifted)?;
         }
     }
-    let any = !directories.is_empty();
-    for name in directories {
-        let directory = open_directory(top, &name)?;
-        for (inner, kind) in entries(directory.as_fd())? {
-            if kind == FileType::Directory {
-                // Its own `..` changes, so it must be writable too.
-                drop(open_directory(directory.as_fd(), &inner)?);
-                loop {
-                    *lifted += 1;
-                    let new = CString::new(format!(".lifted-{lifted}")).map_err(|_| Errno::INVAL)?;
-                    match rustix::fs::renameat_with(&directory, &inner, top, &new, rustix::fs::RenameFlags::NOREPLACE) {
-                        Ok(()) => break,
-                        Err(Errno::EXIST) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-            } else {
-                rustix::fs::unlinkat(&directory, &inner, AtFlags::empty())?;
-            }
-        }
-        rustix::fs::unlinkat(top, &name, AtFlags::REMOVEDIR)?;
-    }
-    Ok(any)
+    Ok(())
 }
 
-fn entries(directory: BorrowedFd<'_>) -> Result<Vec<(CString, FileType)>, Errno> {
+/// Moves a directory to the top, under a name that is free there.
+fn lift(from: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, lifted: &mut u64) -> Result<(), Errno> {
+    loop {
+        *lifted += 1;
+        let new = CString::new(format!(".lifted-{lifted}")).map_err(|_| Errno::INVAL)?;
+        match rustix::fs::renameat_with(from, name, top, &new, rustix::fs::RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) => {}
+            done => return done,
+        }
+    }
+}
+
+fn entries(directory: &mut Dir) -> Result<Vec<(CString, FileType)>, Errno> {
     let mut found = Vec::new();
-    for entry in Dir::read_from(directory)? {
+    while let Some(entry) = directory.read() {
         let entry = entry?;
         if matches!(entry.file_name().to_bytes(), b"." | b"..") {
             continue;
         }
         let kind = match entry.file_type() {
             FileType::Unknown => {
-                let stat = rustix::fs::statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+                let stat = rustix::fs::statat(directory.fd()?, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
                 FileType::from_raw_mode(stat.st_mode)
             }
             kind => kind,
@@ -235,6 +238,7 @@ mod tests {
         let mut here = rustix::fs::open(&tree, OFlags::DIRECTORY, Mode::empty()).unwrap();
         for _ in 0..50 {
             rustix::fs::mkdirat(&here, &deep, Mode::RWXU).unwrap();
+            rustix::fs::mkdirat(&here, "beside", Mode::RWXU).unwrap();
             here = rustix::fs::openat(&here, &deep, OFlags::DIRECTORY, Mode::empty()).unwrap();
         }
         crate::files::remove_tree(&tree).unwrap();

@@ -82,14 +82,14 @@ impl Ids<'_> {
 pub(super) struct Mapper {
     /// By their maps.
     known: HashMap<[String; 2], OwnedFd>,
-    /// For the next map that is not known.
+    /// For the first map that is asked for.
     blank: Option<Blank>,
 }
 
 impl Mapper {
-    /// Makes ahead what the next sandbox would have to wait for. Where that cannot be had, who needs it will tell.
+    /// Makes ahead what the first sandbox would have to wait for; most zygotes have one alone. Where that cannot be had, who needs it will tell.
     pub(super) fn get_ready(&mut self) {
-        if self.blank.is_none() && rustix::process::geteuid().is_root() {
+        if self.known.is_empty() && self.blank.is_none() && rustix::process::geteuid().is_root() {
             self.blank = Blank::make().ok();
         }
     }

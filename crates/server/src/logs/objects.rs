@@ -69,21 +69,30 @@ fn failed(path: &Path, source: object_store::Error) -> LogError {
     LogError::Objects { path: path.to_string(), source }
 }
 
-/// The two hexadecimal digits that logs are spread by.
+/// The hexadecimal digit that the files of open logs are spread by. A folder for each of a few: what is in them is soon sealed.
 pub(super) fn spread(task: TaskId) -> String {
-    format!("{:02x}", task.0.rem_euclid(256))
+    format!("{:x}", task.0.rem_euclid(16))
+}
+
+/// What the objects of so many tasks that follow each other have in common: one more folder to make costs a file system more than
+/// one more object in a folder.
+const NEIGHBOURS: i64 = 1024;
+
+/// What the paths of a task's objects begin with.
+fn neighbours(task: TaskId) -> String {
+    format!("{:05x}", task.0.div_euclid(NEIGHBOURS))
 }
 
 fn folder_of(task: TaskId) -> Path {
-    Path::from_iter([spread(task), task.to_string()])
+    Path::from_iter([neighbours(task), task.to_string()])
 }
 
 /// The object that lists the chunks of a log.
 pub(super) fn manifest_path(task: TaskId) -> Path {
-    Path::from_iter([spread(task), format!("{task}.json")])
+    Path::from_iter([neighbours(task), format!("{task}.json")])
 }
 
 /// The chunk that begins with row `first`.
 pub(super) fn chunk_path(task: TaskId, first: u64) -> Path {
-    Path::from_iter([spread(task), task.to_string(), format!("{first:012}.zst")])
+    Path::from_iter([neighbours(task), task.to_string(), format!("{first:012}.zst")])
 }

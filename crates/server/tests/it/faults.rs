@@ -104,7 +104,7 @@ fn a_part_whose_chunk_did_not_reach_the_disk_is_used_again() {
         std::fs::create_dir_all(part.parent().unwrap()).unwrap();
         std::fs::write(&part, &kept).unwrap();
     };
-    let chunk = folder.join("objects/2c/300/000000000000.zst");
+    let chunk = folder.join("objects/00000/300/000000000000.zst");
     let object = std::fs::read(&chunk).unwrap();
     // The removal of the part was lost, and the chunk is whole: nothing is lost.
     put_back();
