@@ -41,6 +41,14 @@ pub enum Added {
 pub struct FixedMasker(Needles);
 
 impl FixedMasker {
+    /// Whether a secret stands anywhere in these bytes.
+    #[must_use]
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        let mut spans: Vec<Span> = Vec::new();
+        self.0.find(bytes, &mut spans);
+        !spans.is_empty()
+    }
+
     /// The text with each secret replaced by [`MASK`]; hits that overlap or touch become one.
     #[must_use]
     pub fn mask_text<'text>(&self, text: &'text str) -> Cow<'text, str> {

@@ -59,6 +59,12 @@ impl PackedRows {
         self.body.len()
     }
 
+    /// The message. What stands in a row stands there in one piece.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Whether more will come.
     #[must_use]
     pub fn end(&self) -> LogEnd {

@@ -15,6 +15,10 @@ pub trait NewRows: Send + 'static {
     fn count(&self) -> usize;
     /// How many bytes their texts have together, at most.
     fn bytes(&self) -> usize;
+    /// What they came in, where they did so together: what stands in a row stands there in one piece.
+    fn body(&self) -> Option<&[u8]> {
+        None
+    }
     /// Each with its moment and its text, which is UTF-8.
     fn rows(&self) -> impl Iterator<Item = (Timestamp, &[u8])> + Send;
 }
@@ -64,6 +68,10 @@ impl NewRows for PackedRows {
 
     fn bytes(&self) -> usize {
         self.bytes()
+    }
+
+    fn body(&self) -> Option<&[u8]> {
+        Some(self.body())
     }
 
     fn rows(&self) -> impl Iterator<Item = (Timestamp, &[u8])> + Send {

@@ -56,8 +56,14 @@ impl<R: NewRows> Masked<R> {
     pub(super) fn new(rows: R, masks: &Masks) -> Self {
         let masker = masks.masker();
         let mut others = Vec::new();
+        // Most hold none, and one look at all of them takes less than one at each.
+        if rows.body().is_some_and(|body| !masker.finds(body)) {
+            return Self { rows, others };
+        }
         for (at, (_, text)) in rows.rows().enumerate() {
-            if let Cow::Owned(masked) = masker.mask_text(&String::from_utf8_lossy(text)) {
+            // It was looked at when it came; to look for what is none is slower.
+            let text = std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed);
+            if let Cow::Owned(masked) = masker.mask_text(&text) {
                 others.push((at, masked.into_bytes()));
             }
         }
@@ -98,8 +104,49 @@ impl<R: NewRows> NewRows for Masked<R> {
 #[cfg(test)]
 mod tests {
     use super::{Masked, Masks};
-    use crate::logs::NewRows as _;
+    use crate::logs::NewRows;
     use domain::{LogBatch, LogEnd, LogRow, Secret, TaskId, Timestamp};
+
+    /// Rows with the message that they came in.
+    #[derive(Debug)]
+    struct InOnePiece(LogBatch, Vec<u8>);
+
+    impl InOnePiece {
+        fn of(batch: LogBatch) -> Self {
+            let body = batch.rows.iter().map(|row| row.content.as_str()).collect::<Vec<_>>().join("\x05").into_bytes();
+            Self(batch, body)
+        }
+    }
+
+    impl NewRows for InOnePiece {
+        fn task(&self) -> TaskId {
+            self.0.task()
+        }
+
+        fn index(&self) -> u64 {
+            self.0.index()
+        }
+
+        fn end(&self) -> LogEnd {
+            self.0.end()
+        }
+
+        fn count(&self) -> usize {
+            self.0.count()
+        }
+
+        fn bytes(&self) -> usize {
+            self.0.bytes()
+        }
+
+        fn body(&self) -> Option<&[u8]> {
+            Some(&self.1)
+        }
+
+        fn rows(&self) -> impl Iterator<Item = (Timestamp, &[u8])> + Send {
+            self.0.rows()
+        }
+    }
 
     #[test]
     fn rows_that_hold_a_secret_are_others_and_the_rest_stays() {
@@ -107,6 +154,10 @@ mod tests {
         let rows = ["plain", "a hunter2-xyz b", "", "aHVudGVyMi14eXo=", "line two", "end"].map(row).to_vec();
         let batch = LogBatch { task: TaskId(1), index: 5, rows, end: LogEnd::Last };
         let masks = Masks::of(["hunter2-xyz", "line one\nline two", "x"].map(Secret::new));
+        let masked = Masked::new(InOnePiece::of(batch.clone()), &masks);
+        assert_eq!(masked.others.len(), 3, "its message is looked at too");
+        let none = Masked::new(InOnePiece::of(batch.clone()), &Masks::of([Secret::new("elsewhere")]));
+        assert_eq!(none.others, []);
         let masked = Masked::new(batch, &masks);
         let texts: Vec<_> = masked.rows().map(|(_, text)| String::from_utf8_lossy(text).into_owned()).collect();
         assert_eq!(texts, ["plain", "a *** b", "", "***", "***", "end"]);

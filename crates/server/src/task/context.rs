@@ -7,6 +7,10 @@ use crate::run::{JobFacts, RunFacts, StoredOrigin};
 use domain::Secret;
 use serde_json::{Map, Value, json};
 
+/// The Forgejo whose behaviour Forgejo's runner finds here. From 13.0 on it shows the job's token where it clones actions from this server
+/// (`tokenAuthSupported` in its `step_action_remote.go`); it asks for nothing else.
+const LIKE_FORGEJO: &str = "15.0.0";
+
 /// The context. Runners of Gitea look for `gitea_…`, those of Forgejo for `forgejo_…` first.
 ///
 /// Runners of Gitea and Forgejo look for the inputs of a called workflow in an event of the name `workflow_call`; for an agent of ours the event
@@ -23,7 +27,7 @@ pub(super) fn context(
     context.insert("token".to_owned(), token.expose().into());
     context.insert("gitea_default_actions_url".to_owned(), site.actions.as_str().into());
     context.insert("gitea_runtime_token".to_owned(), token.expose().into());
-    context.insert("forgejo_server_version".to_owned(), site.version.into());
+    context.insert("forgejo_server_version".to_owned(), format!("{LIKE_FORGEJO}+ekiden-{}", site.version).into());
     if runner == RunnerKind::Ekiden {
         context.insert(protocol::context::WORKFLOW.to_owned(), file(run, job));
         if let Some(inputs) = &job.event_inputs {

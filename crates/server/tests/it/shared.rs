@@ -118,7 +118,7 @@ async fn a_log_without_rows_is_watched_without_its_lock() {
     let (writes, shows) = (open(folder.path()), open(folder.path()));
     let other = TaskId(TASK.0 + 1);
     let (_empty, mut watch) = (shows.watch(TASK).await.unwrap(), shows.watch(other).await.unwrap());
-    let locks = folder.path().join("open").join(format!("{:02x}", TASK.0 % 256)).join("lock");
+    let locks = folder.path().join("open").join(format!("{:x}", TASK.0 % 16)).join("lock");
     let held = std::fs::File::options().write(true).open(locks).unwrap();
     held.lock().unwrap();
     writes.append(LogBatch { task: other, ..batch(0, rows(0..1, 90), LogEnd::Open) }).await.unwrap();
