@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -166,12 +166,21 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Takes one packet from the socket. On a non-blocking socket without one: `WouldBlock`.
     pub(crate) fn receive(&mut self, socket: impl AsFd) -> io::Result<Received> {
+        // How long it is, first: a buffer for the longest would be new memory in each process that was just forked.
+        let size = loop {
+            match recv(&socket, &mut [0; 0], RecvFlags::PEEK | RecvFlags::TRUNC) {
+                Err(Errno::INTR) => {}
+                Err(Errno::CONNRESET) | Ok((_, 0)) => return Ok(Received::Closed),
+                Ok((_, size)) => break size.min(HEAD + PACKET),
+                Err(error) => return Err(error.into()),
+            }
+        };
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut buffer = [0; HEAD + PACKET];
-        let flags = RecvFlags::CMSG_CLOEXEC;
+        let (mut head, mut chunk) = ([0; HEAD], vec![0; size.saturating_sub(HEAD)]);
         let got = loop {
-            match recvmsg(&socket, &mut [IoSliceMut::new(&mut buffer)], &mut control, flags) {
+            let mut parts = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut chunk)];
+            match recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
                 Err(Errno::INTR) => {}
                 Err(Errno::CONNRESET) => return Ok(Received::Closed),
                 other => break other?,
@@ -187,19 +196,25 @@ impl Receiver {
                 _ => Vec::new(),
             })
             .collect();
-        if got.flags.contains(ReturnFlags::CTRUNC) || got.bytes < HEAD {
+        // One process alone reads a socket: what was looked at is what came.
+        if got.flags.intersects(ReturnFlags::CTRUNC | ReturnFlags::TRUNC) || got.bytes < HEAD {
             return Err(io::Error::other("a packet came incomplete"));
         }
-        let mut number = [0; 8];
-        number.copy_from_slice(&buffer[..8]);
+        chunk.truncate(got.bytes - HEAD);
+        let [number @ .., more] = head;
         let number = u64::from_le_bytes(number);
-        let (mut body, mut all_fds) = self.parts.remove(&number).unwrap_or_default();
-        body.extend_from_slice(&buffer[HEAD..got.bytes]);
+        let (body, mut all_fds) = match self.parts.remove(&number) {
+            Some((mut body, fds)) => {
+                body.append(&mut chunk);
+                (body, fds)
+            }
+            None => (chunk, Vec::new()),
+        };
         all_fds.extend(fds);
         if body.len() > MAX_MESSAGE {
             return Err(io::Error::other("a message is too large"));
         }
-        if buffer[8] != 0 {
+        if more != 0 {
             self.parts.insert(number, (body, all_fds));
             return Ok(Received::Part);
         }
