@@ -7,8 +7,8 @@
 //! before it is given its order. So one that was only taken ran nothing, and the forge is told so; one that is not here never came, and the
 //! forge's own sweep ends it. That a job ended, the folder of its task knows before (`report::abandon`).
 //!
-//! When the machine loses power: the disk is told in the background ([`Journal::unflushed`]), within the time of one write to it, and not before the
-//! job starts; waiting would cost each job milliseconds. The last lines may be gone then. No task runs twice by it: the forges hand a
+//! When the machine loses power: the disk is told in the background ([`Journal::unflushed`]), within the time of one write to it and a twentieth of a
+//! second, and not before the job starts; waiting would cost each job milliseconds. The last lines may be gone then. No task runs twice by it: the forges hand a
 //! task out once (Forgejo repeats an answer only to the request key of the process that asked). One that is forgotten is ended by the
 //! forge's sweep, and one whose end is forgotten is told as failed, which a forge that knows the end does not take.
 

@@ -60,6 +60,9 @@ pub(crate) struct SlotsEnd {
     pub(crate) left: usize,
 }
 
+/// Between two times that the disk is told what the journal says: a job has two changes, and many jobs may run.
+const GAP: Duration = Duration::from_millis(50);
+
 /// The loop.
 pub(crate) struct Slots {
     settings: SlotsSettings,
@@ -326,7 +329,7 @@ impl Slots {
         });
     }
 
-    /// Tells the disk what the journal says, one call at a time, aside of this loop.
+    /// Tells the disk what the journal says, one call at a time and [`GAP`] apart, aside of this loop.
     fn flush(&mut self, done: &Arc<Notify>) {
         if self.flush == Flush::Running {
             return;
@@ -334,10 +337,12 @@ impl Slots {
         let Some(file) = self.settings.journal.unflushed() else { return };
         self.flush = Flush::Running;
         let done = Arc::clone(done);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = file.sync_data() {
+        tokio::spawn(async move {
+            let told = tokio::task::spawn_blocking(move || file.sync_data()).await;
+            if let Ok(Err(error)) = told {
                 tracing::warn!(%error, "the journal may not survive a loss of power");
             }
+            tokio::time::sleep(GAP).await;
             done.notify_one();
         });
     }
