@@ -208,6 +208,7 @@ pub struct NewToken {
     pub rights: Vec<Right>,
     /// So many seconds it lives. Where it is not said: 15 minutes for one that registers, for ever for a user's; one that registers lives a year at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
     pub expires_in_s: Option<u64>,
     /// How many runners it registers: one where it is not said, any number for 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
