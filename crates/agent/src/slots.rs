@@ -12,6 +12,7 @@ use domain::{
     Attempt, AttemptChange, AttemptEnd, Clock, Delivery, Slot, SlotChange, StopCause, SystemClock, Task, TaskId,
 };
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,6 +134,10 @@ impl Slots {
             }
             this.publish();
             this.flush(&flushed);
+        }
+        // Nobody comes back to it.
+        if let Some(file) = this.settings.journal.unflushed() {
+            tell_disk(file).await;
         }
         this.end.left = this.settings.journal.in_hand().count();
         this.end
@@ -338,12 +343,15 @@ impl Slots {
         self.flush = Flush::Running;
         let done = Arc::clone(done);
         tokio::spawn(async move {
-            let told = tokio::task::spawn_blocking(move || file.sync_data()).await;
-            if let Ok(Err(error)) = told {
-                tracing::warn!(%error, "the journal may not survive a loss of power");
-            }
+            tell_disk(file).await;
             tokio::time::sleep(GAP).await;
             done.notify_one();
         });
+    }
+}
+
+async fn tell_disk(file: Arc<File>) {
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || file.sync_data()).await {
+        tracing::warn!(%error, "the journal may not survive a loss of power");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::archive::{FILES, KEYS, LOGS, MIRRORS, OBJECTS, SQLITE};
 use super::error::RestoreError;
-use super::room::{Other, Room, others};
+use super::room::{Other, Room, others, take_away};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -61,8 +61,7 @@ impl Place {
         };
         let moved = free(data)?;
         for path in moved {
-            let gone = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-            gone.map_err(|source| RestoreError::Io { verb: "remove", path, source })?;
+            take_away(&path).map_err(|source| RestoreError::Io { verb: "remove", path, source })?;
         }
         let room = Room::make(data, PREFIX).map_err(|source| RestoreError::Io {
             verb: "write to",

@@ -81,7 +81,8 @@ pub(super) fn others(parent: &Path, prefix: &str) -> io::Result<Vec<Other>> {
     Ok(found)
 }
 
-fn take_away(path: &Path) -> io::Result<()> {
+/// Removes a file, or a folder with all that is in it.
+pub(super) fn take_away(path: &Path) -> io::Result<()> {
     if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
 }
 
