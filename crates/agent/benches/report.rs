@@ -2,7 +2,7 @@
 //! `cargo bench -p ekiden-agent --bench report [-- MEGABYTES]`.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figures and may stop on a fault")]
 
-use agent::report::{Delivered, End, ReportSettings, Reporter, Timing};
+use agent::report::{Delivered, End, ReportSettings, Reporter, Spares, TaskFolder, Timing};
 use domain::{
     Conclusion, JobEvent, JobEventKind, JobId, RunnerCapability, RunnerLife, Secret, StepPhase, StepRef, SystemClock,
     TaskId, TasksVersion, Timestamp,
@@ -65,6 +65,7 @@ async fn agent(megabytes: usize) {
     };
     let key = client.register(registration).await.unwrap().key();
     let folder = tempfile::tempdir().unwrap();
+    let spares = Spares::of(folder.path().to_owned());
     println!("before: {} KiB at the peak", peak());
     let mut best = Duration::MAX;
     for task in 1..=TASKS {
@@ -77,7 +78,7 @@ async fn agent(megabytes: usize) {
             steps: 1,
             background: Vec::new(),
             dialect: Dialect::Gitea,
-            spool: folder.path().join(task.to_string()),
+            spool: TaskFolder::new(Arc::clone(&spares), &task.to_string()),
             clock: Arc::new(SystemClock),
             timing: Timing::default(),
         };

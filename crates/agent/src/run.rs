@@ -7,6 +7,7 @@ use crate::health;
 use crate::journal::{Journal, JournalError};
 use crate::label_use::LabelNotes;
 use crate::poll::{Fetches, Poll, PollEnd, Room};
+use crate::report::Spares;
 use crate::settings::{AgentSettings, Mode, Wait};
 use crate::slots::{Jobs, Slots, SlotsEnd, SlotsSettings};
 use crate::status::{Contact, Status, Trouble, Work};
@@ -280,7 +281,7 @@ fn supervisor(settings: &AgentSettings, declared: Declared, standby: Option<Stan
         program: settings.program.clone(),
         standby,
         after_job: settings.after_job.clone(),
-        spools: settings.data.join("spool"),
+        spools: Spares::of(settings.data.join("spool")),
         timing: settings.report,
         grace: settings.grace,
     }

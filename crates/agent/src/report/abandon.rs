@@ -25,7 +25,7 @@ const MORE_ROWS_FILE: &str = "rows-again";
 /// How the job of a task ended whose agent is gone, if it had ended by its own word and that was noted.
 #[must_use]
 pub fn left_end(settings: &ReportSettings) -> Option<Conclusion> {
-    match Record::read(&settings.spool)?.end? {
+    match Record::read(settings.spool.path())?.end? {
         JobEnd::Concluded { conclusion, .. } => Some(conclusion),
         JobEnd::Fault { .. } => None,
     }
@@ -73,14 +73,14 @@ enum Log {
 
 /// What the folder of the task says, fitted to a forge that has so many rows. A folder that cannot be read says nothing.
 fn left_behind(settings: &ReportSettings, rows: u64) -> Left {
-    let record = Record::read(&settings.spool);
+    let record = Record::read(settings.spool.path());
     let now = settings.clock.now();
     let mut board = match &record {
         Some(record) => Board::of_record(settings.task, record),
         None => Board::new(settings.task, settings.steps, now),
     };
     let (known, end) = record.map_or((0, None), |record| (record.rows, record.end));
-    let more = Spool::new(settings.spool.join(MORE_ROWS_FILE));
+    let more = Spool::new(settings.spool.path().join(MORE_ROWS_FILE));
     let mut backlog = Backlog::after(rows, more, reporter::limits(settings));
     let mut log = Log::Whole;
     // How much smaller the numbers of rows are here than in the files: where rows are missing, one stands for them.
@@ -93,7 +93,7 @@ fn left_behind(settings: &ReportSettings, rows: u64) -> Left {
             *less = to - backlog.end();
         }
     };
-    let files = [ROWS_FILE, MEMORY_FILE].map(|name| Spool::open(&settings.spool.join(name)).ok().flatten());
+    let files = [ROWS_FILE, MEMORY_FILE].map(|name| Spool::open(&settings.spool.path().join(name)).ok().flatten());
     let mut files: Vec<(Spool, u64)> = files.into_iter().flatten().collect();
     files.sort_by_key(|(_, first)| *first);
     for (mut file, first) in files {

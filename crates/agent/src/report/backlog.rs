@@ -238,11 +238,15 @@ impl Backlog {
         }
         let unsent = self.chunks.iter().skip(self.kept_chunks);
         if unsent.len() > 0 {
-            let new = path.with_extension("new");
+            // A file without anything needs none in its place.
+            let is_new = fs_err::metadata(path).map_or(true, |file| file.len() == 0);
+            let new = if is_new { path.to_owned() } else { path.with_extension("new") };
             let mut copy = Spool::new(new.clone());
             unsent.clone().try_for_each(|(first, chunk)| copy.push(*first, chunk))?;
             copy.flush()?;
-            fs_err::rename(new, path)?;
+            if !is_new {
+                fs_err::rename(new, path)?;
+            }
         }
         self.saved = Some(rows);
         Ok(())

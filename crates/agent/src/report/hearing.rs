@@ -205,8 +205,7 @@ impl Actor {
     pub(super) fn leave(&mut self, delivered: &Delivered) {
         match delivered {
             Delivered::Whole | Delivered::Cut { .. } | Delivered::Refused { .. } => {
-                // Without it there is nothing to remove; what cannot be removed harms nobody.
-                let _unused = fs_err::remove_dir_all(&self.settings.spool);
+                self.settings.spool.let_go();
             }
             Delivered::Unreachable { .. } | Delivered::Stopped => {
                 let _unused = self.intake.backlog.flush();

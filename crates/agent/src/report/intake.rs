@@ -44,7 +44,7 @@ impl Intake {
         Self {
             board,
             backlog,
-            lanes: Lanes::new(settings.spool.clone(), settings.timing.spool_bytes),
+            lanes: Lanes::new(settings.spool.path().to_owned(), settings.timing.spool_bytes),
             background: settings.background.iter().copied().collect(),
             outputs: BTreeMap::new(),
             rows: Rows::Kept,

@@ -11,6 +11,7 @@ mod backlog;
 mod board;
 mod calls;
 mod end;
+mod folder;
 mod hearing;
 mod intake;
 mod lanes;
@@ -25,5 +26,6 @@ mod stage;
 
 pub use abandon::{abandon, left_end};
 pub use end::{Delivered, End, Halt};
+pub use folder::{Spares, TaskFolder};
 pub use reporter::{Delivering, ReportHandle, Reporter};
 pub use settings::{ReportSettings, Timing};

@@ -1,14 +1,15 @@
 //! How a task stood, in a file, so that the agent that starts after a crash can end it. Called by `reporter`, which writes it before the forge
 //! hears of a step and before it hears of the end, and by `abandon`.
 
+use super::folder::TaskFolder;
 use domain::{Conclusion, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-const FILE: &str = "state.json";
+pub(super) const FILE: &str = "state.json";
 const NEW_FILE: &str = "state.new";
 /// So long a file may get before another takes its place.
 const LONG: usize = 64 * 1024;
@@ -63,7 +64,7 @@ pub(super) struct Ended {
 /// The file of a task's records: each adds a line, and the last whole one holds. A new file for each would cost the file system more than the line.
 #[derive(Debug)]
 pub(super) struct Records {
-    folder: PathBuf,
+    folder: TaskFolder,
     end: FileEnd,
 }
 
@@ -78,7 +79,7 @@ enum FileEnd {
 
 impl Records {
     /// Those of a task in a folder; nothing is written yet.
-    pub(super) const fn new(folder: PathBuf) -> Self {
+    pub(super) const fn new(folder: TaskFolder) -> Self {
         Self { folder, end: FileEnd::New }
     }
 
@@ -92,30 +93,42 @@ impl Records {
                 FileEnd::Old { file, length: length + line.len() }
             }
             FileEnd::New | FileEnd::Old { .. } => {
-                let file = self.replace(&line)?;
+                let file = self.begin(&line)?;
                 FileEnd::Old { file, length: line.len() }
             }
         };
         Ok(())
     }
 
-    /// A file with one line, in the place of the one that was there.
-    fn replace(&self, line: &[u8]) -> io::Result<fs_err::File> {
-        let mut options = std::fs::OpenOptions::new();
-        // Outputs are the job's own business.
-        let options = options.write(true).create(true).truncate(true).mode(0o600);
-        let open = || fs_err::OpenOptions::from_options(options.clone()).open(self.folder.join(NEW_FILE));
-        let mut file = match open() {
+    /// A file with one line: that of the folder while nothing is in it, else one in its place.
+    fn begin(&self, line: &[u8]) -> io::Result<fs_err::File> {
+        let place = self.folder.path().join(FILE);
+        let mut file = match open(&place) {
             Ok(file) => file,
             Err(_) => {
-                fs_err::create_dir_all(&self.folder)?;
-                open()?
+                self.folder.make()?;
+                open(&place)?
             }
         };
+        if file.metadata()?.len() == 0 {
+            file.write_all(line)?;
+            return Ok(file);
+        }
+        let new = self.folder.path().join(NEW_FILE);
+        let mut file = open(&new)?;
+        file.set_len(0)?;
         file.write_all(line)?;
-        fs_err::rename(self.folder.join(NEW_FILE), self.folder.join(FILE))?;
+        fs_err::rename(new, place)?;
         Ok(file)
     }
+}
+
+/// A file as it is, made where there is none.
+fn open(path: &Path) -> io::Result<fs_err::File> {
+    let mut options = std::fs::OpenOptions::new();
+    // Outputs are the job's own business.
+    options.write(true).create(true).truncate(false).mode(0o600);
+    fs_err::OpenOptions::from_options(options).open(path)
 }
 
 impl Record {
@@ -128,7 +141,8 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, FILE, JobEnd, LONG, Record, Records, Timestamp};
+    use super::super::folder::Spares;
+    use super::{BTreeMap, FILE, JobEnd, LONG, Record, Records, TaskFolder, Timestamp};
     use domain::Conclusion;
     use std::io::Write as _;
 
@@ -139,8 +153,9 @@ mod tests {
     #[test]
     fn the_last_whole_record_holds() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("task");
-        let mut records = Records::new(folder.clone());
+        let task = TaskFolder::new(Spares::of(dir.path().to_owned()), "task");
+        let folder = task.path().to_owned();
+        let mut records = Records::new(task.clone());
         assert_eq!(Record::read(&folder), None);
         for rows in 0..3 {
             records.write(&record(rows)).unwrap();
@@ -150,21 +165,22 @@ mod tests {
         file.write_all(br#"{"started":1,"rows":9,"st"#).unwrap();
         assert_eq!(Record::read(&folder), Some(record(2)), "a crash cut it off");
         // Whoever comes after a crash begins a file of its own.
-        Records::new(folder.clone()).write(&record(3)).unwrap();
+        Records::new(task.clone()).write(&record(3)).unwrap();
         assert_eq!(Record::read(&folder), Some(record(3)));
     }
 
     #[test]
     fn the_file_does_not_grow_for_ever() {
         let dir = tempfile::tempdir().unwrap();
-        let mut records = Records::new(dir.path().to_owned());
+        let task = TaskFolder::new(Spares::of(dir.path().to_owned()), "task");
+        let mut records = Records::new(task.clone());
         let outputs = BTreeMap::from([("a".to_owned(), "b".repeat(LONG / 3))]);
         let end = JobEnd::Concluded { at: Timestamp(2), conclusion: Conclusion::Success, outputs };
         for rows in 0..7 {
             let written = Record { end: Some(end.clone()), ..record(rows) };
             records.write(&written).unwrap();
-            assert_eq!(Record::read(dir.path()), Some(written));
-            assert!(fs_err::metadata(dir.path().join(FILE)).unwrap().len() <= LONG as u64);
+            assert_eq!(Record::read(task.path()), Some(written));
+            assert!(fs_err::metadata(task.path().join(FILE)).unwrap().len() <= LONG as u64);
         }
     }
 }

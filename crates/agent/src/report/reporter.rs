@@ -67,7 +67,7 @@ impl Reporter {
     #[must_use]
     pub fn start(settings: ReportSettings) -> (mpsc::Sender<JobEvent>, ReportHandle) {
         let board = Board::new(settings.task, settings.steps, settings.clock.now());
-        let backlog = Backlog::after(0, Spool::new(settings.spool.join(ROWS_FILE)), limits(&settings));
+        let backlog = Backlog::after(0, Spool::new(settings.spool.path().join(ROWS_FILE)), limits(&settings));
         start(settings, board, backlog, Notes::Kept)
     }
 }

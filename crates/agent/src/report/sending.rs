@@ -170,7 +170,7 @@ impl Actor {
     /// Puts onto disk what is in memory of the rows that the forge does not have.
     fn save_rows(&mut self) {
         let _unused = self.intake.backlog.flush();
-        let _unused = self.intake.backlog.save(&self.settings.spool.join(MEMORY_FILE));
+        let _unused = self.intake.backlog.save(&self.settings.spool.path().join(MEMORY_FILE));
     }
 
     /// Rows may have new numbers, because others are lost.

@@ -1,8 +1,8 @@
 //! What a reporter is told: which task, how to reach the forge, how often.
 
+use super::folder::TaskFolder;
 use domain::{Clock, RunnerKey, TaskId};
 use protocol::{Client, Dialect};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ pub struct ReportSettings {
     pub background: Vec<u32>,
     /// Whose rules the forge keeps to.
     pub dialect: Dialect,
-    /// A folder of this task alone, made when needed and removed when all is delivered: rows that wait for the forge, and how the steps
+    /// A folder of this task alone, made when needed and given up when all is delivered: rows that wait for the forge, and how the steps
     /// stand. [`super::abandon`] reads it after a crash.
-    pub spool: PathBuf,
+    pub spool: TaskFolder,
     /// Where moments come from that no event has.
     pub clock: Arc<dyn Clock>,
     /// How often, how much, how long.

@@ -12,7 +12,7 @@ use crate::Label;
 use crate::job::payload::Outline;
 use crate::job::{ForgeFacts, JobOrder, JobSettings};
 use crate::journal::Open;
-use crate::report::{self, Delivered, End, ReportSettings, Reporter, Timing};
+use crate::report::{self, Delivered, End, ReportSettings, Reporter, Spares, TaskFolder, Timing};
 use crate::settings::{AfterJob, JobProgram};
 use crate::slots::Said;
 use crate::stop::{Stop, Stopper};
@@ -21,7 +21,6 @@ pub(crate) use standby::Standby;
 use child::ChildEnd;
 use domain::{Attempt, AttemptChange, AttemptEnd, Clock, Delivery, RunnerKey, StopCause, SystemClock, Task, TaskId};
 use protocol::{Client, Dialect};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -43,8 +42,8 @@ pub(crate) struct Supervisor {
     /// Where a process waits for the next job.
     pub(crate) standby: Option<Standby>,
     pub(crate) after_job: Option<AfterJob>,
-    /// The folder of all spools.
-    pub(crate) spools: PathBuf,
+    /// The folders of all tasks.
+    pub(crate) spools: Arc<Spares>,
     pub(crate) timing: Timing,
     /// How long a process may go on after it was told to stop. It bounds its steps itself; this is for one that hangs.
     pub(crate) grace: Duration,
@@ -72,7 +71,7 @@ impl Supervisor {
             steps,
             background,
             dialect,
-            spool: self.spools.join(task.to_string()),
+            spool: TaskFolder::new(Arc::clone(&self.spools), &task.to_string()),
             clock: Arc::new(SystemClock),
             timing: if self.is_ours() { self.timing.live() } else { self.timing },
         }

@@ -77,7 +77,7 @@ async fn a_job_waits_where_the_disk_takes_nothing() {
         settings.timing.window_bytes = 200_000;
         // Nobody waits for an answer rather than for the disk.
         settings.timing.quick = Duration::ZERO;
-        std::fs::write(&settings.spool, "no folder").unwrap();
+        std::fs::write(settings.spool.path(), "no folder").unwrap();
         let (events, handle) = Reporter::start(settings);
         let mut expected = String::new();
         events.send(started(1, 1, StepPhase::Main)).await.unwrap();

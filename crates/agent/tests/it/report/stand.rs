@@ -1,6 +1,6 @@
 //! A forge with one task that was handed out, and what a job says.
 
-use agent::report::{ReportSettings, Timing};
+use agent::report::{ReportSettings, Spares, TaskFolder, Timing};
 use domain::{
     Conclusion, JobEvent, JobEventKind, JobId, RunnerCapability, RunnerKey, RunnerLife, Secret, StepPhase, StepRef,
     SystemClock, TaskId, TaskResult, TaskState, TasksVersion, Timestamp,
@@ -53,7 +53,7 @@ impl Stand {
             steps,
             background: Vec::new(),
             dialect: self.dialect,
-            spool: self.folder.path().join("spool"),
+            spool: TaskFolder::new(Spares::of(self.folder.path().to_owned()), "spool"),
             clock: Arc::new(SystemClock),
             timing: quick(),
         }
