@@ -89,6 +89,11 @@ impl State {
         Self { chunks, parts, end, filed, kept: Kept::default(), file: None }
     }
 
+    /// Whether nothing was ever written.
+    pub(super) fn is_new(&self) -> bool {
+        self.chunks.is_empty() && self.parts.is_empty() && self.end == LogEnd::Open
+    }
+
     /// How many rows there are.
     pub(super) fn rows(&self) -> u64 {
         self.parts.back().map_or_else(|| self.chunks.last().map_or(0, Chunk::end), Part::end)

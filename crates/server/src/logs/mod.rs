@@ -6,6 +6,8 @@
 //! and nothing is known that is not on disk: after a crash all is found again (`recover`). One log in memory is `log`, all of them `store`;
 //! `read` walks through chunks and parts alike.
 //!
+//! The log of a short job comes whole in one call and becomes its object at once (`short`).
+//!
 //! Several servers may share the folder of parts (`share`): then each looks at the files before it believes what it remembers.
 //!
 //! What is acknowledged outlives the process. After a loss of power a log is a prefix of what was acknowledged.
@@ -24,6 +26,7 @@ mod read;
 mod recover;
 mod seal;
 mod share;
+mod short;
 mod store;
 
 pub use error::LogError;

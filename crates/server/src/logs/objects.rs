@@ -10,7 +10,19 @@ use std::sync::Arc;
 
 /// Where the sealed parts of logs are. Clones share it.
 #[derive(Debug, Clone)]
-pub struct LogObjects(Arc<dyn ObjectStore>);
+pub struct LogObjects {
+    store: Arc<dyn ObjectStore>,
+    pub(super) distance: Distance,
+}
+
+/// How far away objects are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Distance {
+    /// On a disk of this machine: as near as any file.
+    Near,
+    /// Somewhere else: nobody waits for it.
+    Far,
+}
 
 impl LogObjects {
     /// A folder of this machine, made where there is none. What is put there is on disk when the call ends.
@@ -21,17 +33,17 @@ impl LogObjects {
         fs_err::create_dir_all(folder).map_err(LogError::file(folder))?;
         let store = LocalFileSystem::new_with_prefix(folder)
             .map_err(|source| LogError::Objects { path: folder.display().to_string(), source })?;
-        Ok(Self(Arc::new(store.with_fsync(true))))
+        Ok(Self { store: Arc::new(store.with_fsync(true)), distance: Distance::Near })
     }
 
     /// Any other store; it must answer a `put` when the object is safe.
     #[must_use]
     pub const fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self(store)
+        Self { store, distance: Distance::Far }
     }
 
     pub(super) async fn get(&self, path: &Path) -> Result<Option<Bytes>, LogError> {
-        let got = match self.0.get(path).await {
+        let got = match self.store.get(path).await {
             Ok(got) => got.bytes().await,
             Err(error) => Err(error),
         };
@@ -43,12 +55,12 @@ impl LogObjects {
     }
 
     pub(super) async fn put(&self, path: &Path, bytes: Vec<u8>) -> Result<(), LogError> {
-        self.0.put(path, bytes.into()).await.map(|_| ()).map_err(|source| failed(path, source))
+        self.store.put(path, bytes.into()).await.map(|_| ()).map_err(|source| failed(path, source))
     }
 
     /// Removes an object; it is no fault when it is not there.
     pub(super) async fn remove(&self, path: &Path) -> Result<(), LogError> {
-        match self.0.delete(path).await {
+        match self.store.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(source) => Err(failed(path, source)),
         }
@@ -57,7 +69,7 @@ impl LogObjects {
     /// The chunks of a log.
     pub(super) async fn of(&self, task: TaskId) -> Result<Vec<Path>, LogError> {
         let folder = folder_of(task);
-        match self.0.list_with_delimiter(Some(&folder)).await {
+        match self.store.list_with_delimiter(Some(&folder)).await {
             Ok(list) => Ok(list.objects.into_iter().map(|object| object.location).collect()),
             Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
             Err(source) => Err(failed(&folder, source)),

@@ -15,7 +15,7 @@ use super::share::{Held, Look, Sharing};
 use super::store::LogSettings;
 use domain::LogEnd;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 
 /// So many parts of a log become chunks together.
@@ -35,6 +35,14 @@ pub(super) struct Turns {
 impl Default for Turns {
     fn default() -> Self {
         Self { packing: Semaphore::new(PACKERS), putting: Semaphore::new(PUTTERS) }
+    }
+}
+
+impl Turns {
+    /// One of those who put objects, until it is dropped.
+    pub(super) async fn putting(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.putting.acquire().await.ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::error::LogError;
 use super::kept::Shares;
 use super::log::{Due, Log, LogFacts, State};
-use super::manifest::Filed;
+use super::manifest::{Filed, Manifest};
 use super::new::NewRows;
 use super::objects::{LogObjects, manifest_path, spread};
 use super::part;
@@ -11,6 +11,7 @@ use super::read::{LogPage, LogText, Pieces, page, tail};
 use super::recover::{blocking, recover};
 use super::seal::{Turns, seal};
 use super::share::{Held, Look, Sharing};
+use super::short;
 use domain::{LogBatch, LogEnd, LogRow, TaskId};
 use std::collections::{HashMap, VecDeque};
 use std::fs::TryLockError;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{OnceCell, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
 
 /// A server that is just ending has so long to let go of the folder.
@@ -61,6 +62,11 @@ struct Logs {
     shares: Arc<Shares>,
     turns: Turns,
 }
+
+/// A log that only one changes now.
+type Writing = OwnedMutexGuard<State>;
+/// How many rows a log has that was put into the object store; or all that is needed to write them elsewhere.
+type Filing = Result<u64, (Writing, Held)>;
 
 /// A log in memory.
 #[derive(Debug, Default)]
@@ -138,6 +144,14 @@ impl LogStore {
             (LogEnd::Open, false) if end == LogEnd::Open => return Ok(facts.rows),
             (LogEnd::Open, _) => {}
         }
+        let (mut state, mut held) = (state, held);
+        if let Some(list) = short::whole(&rows, &state, objects.distance) {
+            (state, held) = match self.file(&log, list, state, held).await? {
+                Ok(rows) => return Ok(rows),
+                // It goes to a file, and is sealed when it can be.
+                Err(back) => back,
+            };
+        }
         let shares = Arc::clone(&self.0.shares);
         let writing = Arc::clone(&log);
         let (due, rows) = blocking(task, move || {
@@ -158,6 +172,23 @@ impl LogStore {
             });
         }
         Ok(rows)
+    }
+
+    /// Puts a whole log into the object store, even where nobody waits any more, and says how many rows it has. Where that fails, it gives back what it was given.
+    async fn file(&self, log: &Arc<Log>, list: Manifest, mut state: Writing, held: Held) -> Result<Filing, LogError> {
+        let (logs, log, task) = (Arc::clone(&self.0), Arc::clone(log), log.task);
+        let bytes = list.write()?;
+        let filing = tokio::spawn(async move {
+            let _turn = logs.turns.putting().await;
+            if logs.settings.objects.put(&manifest_path(task), bytes).await.is_err() {
+                return Err((state, held));
+            }
+            *state = State::filed(list);
+            let facts = state.facts();
+            log.facts.send_replace(facts);
+            Ok(facts.rows)
+        });
+        filing.await.map_err(|_| LogError::Ending { task })
     }
 
     /// At most `limit` rows from row `from` on; fewer when they are very long (a page has about 4 MiB), one at least where there is one.
