@@ -3,11 +3,12 @@
 
 use super::link::{Link, error_of, io_error};
 use super::spare::{Fit, Spare, Spares};
-use super::{Namespaces, Shared, sandbox, spec};
+use super::{Namespaces, Shared, mask, sandbox, spec};
 use crate::disk::Disk;
-use ::sandbox::{SandboxError, SandboxSpec};
+use ::sandbox::{Root, SandboxError, SandboxSpec};
 use egress::Policy;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -80,9 +81,12 @@ impl Shared {
     fn wanted(&self, spec: &SandboxSpec) -> Result<Wanted, SandboxError> {
         check(spec)?;
         let mut layout = spec::places(spec).map_err(error_of)?;
-        let on_host_root = spec.root == ::sandbox::Root::Host;
+        let on_host_root = spec.root == Root::Host;
         layout.path = self.environment.path_inside(&spec.path, &spec.expose);
         layout.env = self.environment.variables(&spec.expose, on_host_root);
+        let root = if let Root::Dir(root) = &spec.root { root } else { Path::new("/") };
+        // As after a login; where it lacks, every bash looks first who its user is.
+        layout.env.push(("SHELL".to_owned(), mask::shell(root).to_owned()));
         let (fit, policy) = self.fit(&spec.expected(), &layout.env)?;
         Ok(Wanted { layout, fit, policy })
     }

@@ -273,7 +273,7 @@ impl Layer<'_> {
     /// Who is who, and where what is.
     fn names(&mut self) {
         let read = |path: &str| std::fs::read_to_string(self.below(Path::new(path))).unwrap_or_default();
-        let shell = if self.below(Path::new("bin/bash")).exists() { "/bin/bash" } else { "/bin/sh" };
+        let shell = shell(&self.kind.base);
         let users = accounts(&read("etc/passwd"), "root:x:0:0:root:/root:/bin/sh");
         let groups = accounts(&read("etc/group"), "root:x:0:");
         let known: Vec<&str> = users.iter().filter_map(|line| line.split(':').next()).collect();
@@ -319,6 +319,11 @@ impl Layer<'_> {
         }
         self.entries.insert(PathBuf::from("etc/mtab"), Entry::Link(PathBuf::from("/proc/self/mounts")));
     }
+}
+
+/// The shell of the job's user.
+pub(super) fn shell(root: &Path) -> &'static str {
+    if root.join("bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }
 }
 
 /// The accounts that programs need: those of the system. People's are not shown.

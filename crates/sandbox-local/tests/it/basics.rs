@@ -8,6 +8,7 @@ use std::sync::Arc;
 pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
     vec![
         trial(machine, "basics::a_command_runs_and_ends", a_command_runs_and_ends),
+        trial(machine, "basics::the_shell_is_that_of_the_user", the_shell_is_that_of_the_user),
         trial(machine, "basics::files_go_in_and_come_back", files_go_in_and_come_back),
         trial(machine, "basics::a_missing_program_is_named", a_missing_program_is_named),
         trial(machine, "basics::signals_reach_the_group", signals_reach_the_group),
@@ -25,6 +26,19 @@ async fn a_command_runs_and_ends(machine: Arc<Machine>) {
     assert_eq!(sandbox.destroy(false).await.unwrap(), receipt, "destroy may be called again");
     assert!(receipt.start_micros > 0 && receipt.profile == "hardened");
     assert!(matches!(sandbox.read(&path("/etc/hostname"), 10).await, Err(SandboxError::Gone)));
+}
+
+async fn the_shell_is_that_of_the_user(machine: Arc<Machine>) {
+    let sandbox = machine.prepare(machine.spec()).await.unwrap();
+    let told: Vec<_> = sandbox.layout().env.iter().filter(|(name, _)| name == "SHELL").cloned().collect();
+    let output = sh(
+        &*sandbox,
+        "grep ^runner: /etc/passwd | cut -d: -f7; test -x \"$(grep ^runner: /etc/passwd | cut -d: -f7)\"",
+    )
+    .await;
+    assert_eq!(output.ended.end, ExecEnd::Exited(0));
+    assert_eq!(told, [("SHELL".to_owned(), output.text.trim().to_owned())]);
+    sandbox.destroy(false).await.unwrap();
 }
 
 async fn files_go_in_and_come_back(machine: Arc<Machine>) {
