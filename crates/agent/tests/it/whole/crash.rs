@@ -33,8 +33,8 @@ async fn one_that_ends_without_a_word_is_a_failed_job() {
 
 #[tokio::test]
 async fn one_that_says_nonsense_is_a_failed_job() {
-    fails_with(&format!("{}echo '{{\"lunch\":1}}'; sleep 1000", begins()), "not of the protocol").await;
-    fails_with("head -c 20000 /dev/urandom; sleep 1000", "not of the protocol").await;
+    fails_with(&format!("{}echo '{{\"lunch\":1}}'; exec sleep 1000", begins()), "not of the protocol").await;
+    fails_with("head -c 20000 /dev/urandom; exec sleep 1000", "not of the protocol").await;
 }
 
 #[tokio::test]
