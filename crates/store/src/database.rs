@@ -53,9 +53,10 @@ pub(crate) async fn pause(tries: u32) {
 }
 
 /// Runs a query in a transaction of its own, which is taken back when it gives an error, and done again when that was because of others or of a connection
-/// that died: arguments are references or copied. What others wait for is told by a function of the query's answer.
+/// that died: arguments are references or copied. What others wait for is told by a function of the query's answer; where it is `told`, the query on PostgreSQL
+/// has told it already.
 macro_rules! change {
-    ($store:expr, $module:ident :: $verb:ident ( $($argument:expr),* $(,)? ) $(, $news:expr)?) => {
+    ($store:expr, $module:ident :: $verb:ident ( $($argument:expr),* $(,)? ) $(, $news:expr)? $(; told $told:expr)?) => {
         match &$store.backend {
             $crate::database::Backend::Sqlite(database) => {
                 let tried: Result<_, $crate::StoreError> = async {
@@ -68,6 +69,7 @@ macro_rules! change {
                 match tried {
                     Ok(done) => {
                         $($store.news.tell($crate::database::news_of(&done, $news));)?
+                        $($store.news.tell($crate::database::news_of(&done, $told));)?
                         done
                     }
                     Err(error) => {

@@ -2,17 +2,24 @@
 //! by `database` and `news`.
 
 use crate::error::StoreError;
-use crate::news::{Change, News};
+use crate::news::{Change, Mark, News};
 use crate::postgres::{Conn, Database};
 use sqlx::Executor;
 use sqlx::postgres::PgListener;
 use std::time::Duration;
 
-const CHANNEL: &str = "ekiden";
+pub(crate) const CHANNEL: &str = "ekiden";
 /// So long nothing may be heard before it is asked whether the connection still stands.
 const QUIET: Duration = Duration::from_secs(15);
 /// Between two tries to listen again.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// As it goes to other servers.
+pub(crate) fn text(mark: Mark, changes: impl IntoIterator<Item = Change>) -> String {
+    let mut text = String::new();
+    changes.into_iter().for_each(|change| change.write(mark, &mut text));
+    text
+}
 
 /// Tells all servers, when the transaction is committed.
 pub(crate) async fn notify(
@@ -20,8 +27,7 @@ pub(crate) async fn notify(
     news: &News,
     changes: impl IntoIterator<Item = Change> + Send,
 ) -> Result<(), StoreError> {
-    let mut text = String::new();
-    changes.into_iter().for_each(|change| change.write(news.mark(), &mut text));
+    let text = text(news.mark(), changes);
     if !text.is_empty() {
         sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(conn).await?;
     }

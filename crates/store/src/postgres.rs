@@ -12,11 +12,20 @@ use tokio::sync::OnceCell;
 pub(crate) type Db = sqlx::Postgres;
 /// What queries run on.
 pub(crate) type Conn = PgConnection;
+/// A query that is given its values.
+type Query = sqlx::query::Query<'static, Db, <Db as sqlx::Database>::Arguments>;
 
 /// Holds a row that a query found until the transaction ends: others who want to hold it wait, and find it as it is then.
 macro_rules! held {
     ($query:literal) => {
         concat!($query, " FOR NO KEY UPDATE")
+    };
+}
+
+/// As [`held`], at the end of a query that joins tables: of which it holds rows, in this order.
+macro_rules! held_of {
+    ($tables:literal) => {
+        concat!(" FOR NO KEY UPDATE OF ", $tables)
     };
 }
 
@@ -26,6 +35,8 @@ macro_rules! contact_since {
         "CAST(CAST(phase AS json) -> 'contact' ->> 'since' AS bigint)"
     };
 }
+
+mod at_once;
 
 #[path = "queries/audit.rs"]
 pub(crate) mod audit;
@@ -39,6 +50,8 @@ pub(crate) mod held_run;
 pub(crate) mod holdings;
 #[path = "queries/jobs.rs"]
 pub(crate) mod jobs;
+#[path = "queries/moves.rs"]
+pub(crate) mod moves;
 #[path = "queries/new_jobs.rs"]
 pub(crate) mod new_jobs;
 #[path = "queries/projects.rs"]

@@ -12,11 +12,20 @@ use std::time::Duration;
 pub(crate) type Db = sqlx::Sqlite;
 /// What queries run on.
 pub(crate) type Conn = SqliteConnection;
+/// A query that is given its values.
+type Query = sqlx::query::Query<'static, Db, <Db as sqlx::Database>::Arguments>;
 
 /// Holds a row that a query found until the transaction ends: there is one writer, which holds all.
 macro_rules! held {
     ($query:literal) => {
         concat!($query, "")
+    };
+}
+
+/// As [`held`], at the end of a query that joins tables.
+macro_rules! held_of {
+    ($tables:literal) => {
+        ""
     };
 }
 
@@ -26,6 +35,8 @@ macro_rules! contact_since {
         "json_extract(phase, '$.contact.since')"
     };
 }
+
+mod at_once;
 
 #[path = "queries/audit.rs"]
 pub(crate) mod audit;
@@ -39,6 +50,8 @@ pub(crate) mod held_run;
 pub(crate) mod holdings;
 #[path = "queries/jobs.rs"]
 pub(crate) mod jobs;
+#[path = "queries/moves.rs"]
+pub(crate) mod moves;
 #[path = "queries/new_jobs.rs"]
 pub(crate) mod new_jobs;
 #[path = "queries/projects.rs"]

@@ -44,6 +44,13 @@ pub struct Taker {
     pub groups: Vec<GroupClaim>,
 }
 
+impl StoredTask {
+    /// That it was given.
+    pub(crate) fn news((task, job): &(Self, StoredJob)) -> Vec<Change> {
+        vec![Change::Task { job: job.number, run: job.run, runner: Some(task.runner), by: By::Here }]
+    }
+}
+
 impl Store {
     /// Gives a queued job to a runner, and its groups to their members; `None` where the job is not to be had any more. Called by a queue, which knows then:
     /// the news of it say that it was done here.
@@ -56,14 +63,9 @@ impl Store {
         taker: &Taker,
         now: Timestamp,
     ) -> Result<Option<(StoredTask, StoredJob)>, StoreError> {
-        Ok(change!(self, tasks::lease(job, taker, now), |given| {
-            let news = |(task, job): &(StoredTask, StoredJob)| Change::Task {
-                job: job.number,
-                run: job.run,
-                runner: Some(task.runner),
-                by: By::Here,
-            };
-            given.iter().map(news).collect()
+        let mark = self.news.mark();
+        Ok(change!(self, tasks::lease(job, taker, now, mark); told |given| {
+            given.iter().flat_map(StoredTask::news).collect()
         }))
     }
 
@@ -119,9 +121,10 @@ impl Store {
     /// # Errors
     /// When there is no such task, or it is another runner's.
     pub async fn report(&self, report: &Report<'_>, now: Timestamp) -> Result<Reported, StoreError> {
+        let mark = self.news.mark();
         // Most say little that is to be written; an end always does.
         if let Some(JobChange::Ended { .. }) = report.change {
-            return Ok(change!(self, reports::change(report, now), Reported::news));
+            return Ok(change!(self, reports::change(report, now, mark); told Reported::news));
         }
         let mut known = read!(self, reports::look(report));
         match known.apply(report, now) {
@@ -131,7 +134,7 @@ impl Store {
                 known.task.steps.clone_from(report.steps);
                 known.task.heard = now;
             }
-            Step::Change => known = change!(self, reports::change(report, now), Reported::news),
+            Step::Change => known = change!(self, reports::change(report, now, mark); told Reported::news),
         }
         Ok(known)
     }

@@ -2,7 +2,7 @@
 //!
 //! Whoever changes a job holds its run first, until the transaction ends, then the runner: in one order, nobody waits for each other.
 
-use super::{Conn, audit, jobs, new_jobs, runs, tasks};
+use super::{Conn, Query, audit, jobs, new_jobs, runs};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::following::Seen;
@@ -11,7 +11,7 @@ use crate::runs::{Advance, Followed, StoredRun};
 use domain::control::{
     AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunPhase, RunRefusal, RunTally,
 };
-use domain::{Conclusion, TaskId, Timestamp};
+use domain::{Conclusion, Timestamp};
 use std::collections::BTreeMap;
 
 /// A run whose row is held until the transaction ends.
@@ -27,50 +27,60 @@ pub(crate) struct HeldRun {
     pub(super) begun: Option<Timestamp>,
 }
 
-type Held = (i64, i64, i64, String, Option<String>, i64, i64);
+/// A held run's columns, for queries that find other things with it.
+#[derive(sqlx::FromRow)]
+pub(super) struct Row {
+    held_id: i64,
+    held_project: i64,
+    attempt: i64,
+    tally: String,
+    fault: Option<String>,
+    ends: i64,
+    advanced: i64,
+}
+
+macro_rules! columns {
+    ($after:literal) => {
+        concat!(
+            "SELECT runs.id AS held_id, runs.project_id AS held_project, attempt, tally, fault, ends, advanced",
+            $after
+        )
+    };
+}
+pub(super) use columns;
 
 pub(super) async fn hold(conn: &mut Conn, id: RunId) -> Result<HeldRun, StoreError> {
-    let held: Option<Held> =
-        sqlx::query_as(held!("SELECT id, project_id, attempt, tally, fault, ends, advanced FROM runs WHERE id = $1"))
-            .bind(id.0)
-            .fetch_optional(conn)
-            .await?;
-    HeldRun::of(held.ok_or_else(|| runs::missing(id))?)
+    let row: Option<Row> = sqlx::query_as(concat!(columns!(" FROM runs WHERE id = $1"), held_of!("runs")))
+        .bind(id.0)
+        .fetch_optional(conn)
+        .await?;
+    row.ok_or_else(|| runs::missing(id))?.run()
 }
 
 /// Holds the run of a job.
 pub(super) async fn hold_of(conn: &mut Conn, job: JobNumber) -> Result<HeldRun, StoreError> {
-    let held: Option<Held> = sqlx::query_as(held!(
-        "SELECT id, project_id, attempt, tally, fault, ends, advanced FROM runs
-         WHERE id = (SELECT run_id FROM jobs WHERE id = $1)"
+    let row: Option<Row> = sqlx::query_as(concat!(
+        columns!(" FROM runs WHERE id = (SELECT run_id FROM jobs WHERE id = $1)"),
+        held_of!("runs")
     ))
     .bind(job.0)
     .fetch_optional(conn)
     .await?;
-    HeldRun::of(held.ok_or_else(|| jobs::missing(job))?)
+    row.ok_or_else(|| jobs::missing(job))?.run()
 }
 
-/// Holds the run of a task.
-pub(super) async fn hold_of_task(conn: &mut Conn, task: TaskId) -> Result<HeldRun, StoreError> {
-    let held: Option<Held> = sqlx::query_as(held!(
-        "SELECT id, project_id, attempt, tally, fault, ends, advanced FROM runs
-         WHERE id = (SELECT run_id FROM jobs JOIN tasks ON jobs.id = job_id WHERE tasks.id = $1)"
-    ))
-    .bind(task.0)
-    .fetch_optional(conn)
-    .await?;
-    HeldRun::of(held.ok_or_else(|| tasks::missing(task))?)
+impl Row {
+    pub(super) fn run(self) -> Result<HeldRun, StoreError> {
+        let Self { held_id, held_project, attempt, tally, fault, ends, advanced } = self;
+        let tally = serde_json::from_str(&tally).map_err(|error| StoreError::damaged("run", error))?;
+        let (id, project, attempt) = (RunId(held_id), ProjectId(held_project), runs::attempt(attempt)?);
+        Ok(HeldRun { id, project, attempt, tally, fault, ends, advanced, begun: None })
+    }
 }
 
 impl HeldRun {
     pub(super) const fn new(id: RunId, project: ProjectId, tally: RunTally) -> Self {
         Self { id, project, attempt: AttemptNumber::FIRST, tally, fault: None, ends: 0, advanced: 0, begun: None }
-    }
-
-    fn of((id, project, attempt, tally, fault, ends, advanced): Held) -> Result<Self, StoreError> {
-        let tally = serde_json::from_str(&tally).map_err(|error| StoreError::damaged("run", error))?;
-        let (id, project, attempt) = (RunId(id), ProjectId(project), runs::attempt(attempt)?);
-        Ok(Self { id, project, attempt, tally, fault, ends, advanced, begun: None })
     }
 
     /// A job of it is elsewhere now; gives the place of its end among all, if it ended.
@@ -97,29 +107,84 @@ impl HeldRun {
         matches!(self.phase(), RunPhase::Finished(_))
     }
 
-    /// Writes it, and gives where it is.
-    pub(super) async fn keep(self, conn: &mut Conn, now: Timestamp) -> Result<RunPhase, StoreError> {
+    /// As it is written now.
+    pub(super) fn kept(&self, now: Timestamp) -> Result<Kept, StoreError> {
         let phase = self.phase();
         let has_begun = !matches!(phase, RunPhase::Blocked | RunPhase::Waiting);
-        sqlx::query(
-            "UPDATE runs SET tally = $1, phase = $2, word = $3, fault = $4, ends = $5, advanced = $6,
-                 started_at = CASE WHEN $7 THEN COALESCE(started_at, $11) ELSE started_at END,
-                 finished_at = CASE WHEN $9 THEN $8 ELSE NULL END WHERE id = $10",
+        Ok(Kept {
+            id: self.id,
+            tally: runs::written(&self.tally)?,
+            phase,
+            written: runs::written(&phase)?,
+            fault: self.fault.clone(),
+            ends: self.ends,
+            advanced: self.advanced,
+            started: has_begun.then(|| self.begun.unwrap_or(now)),
+            finished: self.is_over().then_some(now),
+        })
+    }
+
+    /// Writes it, and gives where it is.
+    pub(super) async fn keep(self, conn: &mut Conn, now: Timestamp) -> Result<RunPhase, StoreError> {
+        let kept = self.kept(now)?;
+        kept.bind(sqlx::query(update!(1 2 3 4 5 6 7 8 9))).execute(conn).await?;
+        Ok(kept.phase)
+    }
+}
+
+/// A run as it is written.
+pub(super) struct Kept {
+    id: RunId,
+    tally: String,
+    phase: RunPhase,
+    written: String,
+    fault: Option<String>,
+    ends: i64,
+    advanced: i64,
+    started: Option<Timestamp>,
+    finished: Option<Timestamp>,
+}
+
+/// How a run is written, with the places of its values.
+macro_rules! update {
+    ($tally:literal $phase:literal $word:literal $fault:literal $ends:literal $advanced:literal $started:literal $finished:literal $id:literal) => {
+        concat!(
+            "UPDATE runs SET tally = $",
+            $tally,
+            ", phase = $",
+            $phase,
+            ", word = $",
+            $word,
+            ", fault = $",
+            $fault,
+            ", ends = $",
+            $ends,
+            ", advanced = $",
+            $advanced,
+            ", started_at = COALESCE(started_at, $",
+            $started,
+            "), finished_at = $",
+            $finished,
+            " WHERE id = $",
+            $id
         )
-        .bind(runs::written(&self.tally)?)
-        .bind(runs::written(&phase)?)
-        .bind(phase.word())
-        .bind(&self.fault)
-        .bind(self.ends)
-        .bind(self.advanced)
-        .bind(has_begun)
-        .bind(now.0.cast_signed())
-        .bind(self.is_over())
-        .bind(self.id.0)
-        .bind(self.begun.unwrap_or(now).0.cast_signed())
-        .execute(conn)
-        .await?;
-        Ok(phase)
+    };
+}
+pub(super) use update;
+
+impl Kept {
+    /// Gives a query its values, behind those that it has.
+    pub(super) fn bind(&self, query: Query) -> Query {
+        query
+            .bind(&self.tally)
+            .bind(&self.written)
+            .bind(self.phase.word())
+            .bind(&self.fault)
+            .bind(self.ends)
+            .bind(self.advanced)
+            .bind(self.started.map(|at| at.0.cast_signed()))
+            .bind(self.finished.map(|at| at.0.cast_signed()))
+            .bind(self.id.0)
     }
 }
 

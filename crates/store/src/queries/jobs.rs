@@ -1,14 +1,14 @@
 //! Queries of jobs, compiled for both databases.
 
 use super::held_run::HeldRun;
-use super::{Conn, Db, held_run, runs};
+use super::{Conn, Db, Query, held_run, runs};
 use crate::error::StoreError;
 use crate::jobs::{ChangedJob, JobFilter, ListOrder, StoredJob};
 use crate::narrow::And;
 use domain::control::{
     AttemptNumber, JobChange, JobEnd, JobNumber, JobPhase, ProjectId, RunId, RunJob, Start, Tolerance,
 };
-use domain::{JobId, Timestamp};
+use domain::{JobId, TaskId, Timestamp};
 use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
 
@@ -36,11 +36,11 @@ pub(super) struct Row {
 }
 
 macro_rules! columns {
-    ($before:literal, $after:literal) => {
+    ($before:expr, $after:literal) => {
         concat!(
             $before,
-            "jobs.id AS number, project_id, run_id, run_attempt, job_key, name, labels, priority, tolerance, document, facts, \
-             phase, outputs, end_order, kept_from, created_at, started_at, finished_at",
+            "jobs.id AS number, jobs.project_id, run_id, run_attempt, job_key, jobs.name, labels, priority, tolerance, document, \
+             jobs.facts, jobs.phase, outputs, end_order, kept_from, jobs.created_at, jobs.started_at, jobs.finished_at",
             $after
         )
     };
@@ -238,45 +238,79 @@ pub(super) async fn change_held(
     let (before, tolerance) = phase_in(&mut *conn, run, number).await?;
     let after = before.after(change.clone())?;
     if after != before {
-        write(conn, run, number, tolerance, (&before, &after), outputs, now).await?;
+        moved(run, number, tolerance, (&before, &after), outputs, now)?.write(conn).await?;
     }
     Ok((before, after))
 }
 
-/// Writes where a job of a held run is now, and what it says to others where that is anything.
-pub(super) async fn write(
-    conn: &mut Conn,
+/// Where a job of a held run is now, and what it says to others where that is anything: as it is written.
+pub(super) struct Move {
+    number: JobNumber,
+    phase: String,
+    word: &'static str,
+    end_order: Option<i64>,
+    outputs: Option<String>,
+    started: Option<Timestamp>,
+    finished: Option<Timestamp>,
+    task: Option<TaskId>,
+    until: Option<Timestamp>,
+}
+
+/// Moves a job within its held run; it is to be written, and the run to be kept.
+pub(super) fn moved(
     run: &mut HeldRun,
     number: JobNumber,
     tolerance: Tolerance,
     (before, after): (&JobPhase, &JobPhase),
     outputs: &BTreeMap<String, String>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Move, StoreError> {
     let end_order = run.replace(RunJob::of(before, tolerance), RunJob::of(after, tolerance));
-    let begun = begun(before, after);
-    run.begun = run.begun.or(begun);
-    let said = if outputs.is_empty() { None } else { Some(runs::written(outputs)?) };
-    sqlx::query(
-        "UPDATE jobs SET phase = $1, word = $2, end_order = COALESCE($3, end_order),
-             outputs = COALESCE($5, outputs),
-             started_at = COALESCE(started_at, $6),
-             finished_at = CASE WHEN $4 THEN $7 ELSE finished_at END, task_id = $8, lease_until = $9
-         WHERE id = $10",
-    )
-    .bind(runs::written(after)?)
-    .bind(after.standing().word())
-    .bind(end_order)
-    .bind(end_order.is_some())
-    .bind(said)
-    .bind(begun.map(|begun| begun.0.cast_signed()))
-    .bind(now.0.cast_signed())
-    .bind(after.lease().map(|lease| lease.task.0))
-    .bind(awaited(after).map(|until| until.0.cast_signed()))
-    .bind(number.0)
-    .execute(conn)
-    .await?;
-    Ok(())
+    let started = begun(before, after);
+    run.begun = run.begun.or(started);
+    Ok(Move {
+        number,
+        phase: runs::written(after)?,
+        word: after.standing().word(),
+        end_order,
+        outputs: if outputs.is_empty() { None } else { Some(runs::written(outputs)?) },
+        started,
+        finished: end_order.map(|_| now),
+        task: after.lease().map(|lease| lease.task),
+        until: awaited(after),
+    })
+}
+
+/// How a [`Move`] is written.
+macro_rules! update {
+    () => {
+        "UPDATE jobs SET phase = $1, word = $2, end_order = COALESCE($3, end_order), outputs = COALESCE($4, outputs),
+             started_at = COALESCE(started_at, $5), finished_at = COALESCE($6, finished_at), task_id = $7, lease_until = $8
+         WHERE id = $9"
+    };
+}
+pub(super) use update;
+
+impl Move {
+    /// Gives a query its first values.
+    pub(super) fn bind(&self, query: Query) -> Query {
+        let time = |at: Option<Timestamp>| at.map(|at| at.0.cast_signed());
+        query
+            .bind(&self.phase)
+            .bind(self.word)
+            .bind(self.end_order)
+            .bind(&self.outputs)
+            .bind(time(self.started))
+            .bind(time(self.finished))
+            .bind(self.task.map(|task| task.0))
+            .bind(time(self.until))
+            .bind(self.number.0)
+    }
+
+    pub(super) async fn write(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        self.bind(sqlx::query(update!())).execute(conn).await?;
+        Ok(())
+    }
 }
 
 /// When a job began that runs, or has run: when its runner got it, as forges count it. A short one says its end alone, and what a runner says of its own

@@ -225,19 +225,23 @@ pub(crate) async fn declare(conn: &mut Conn, id: RunnerId, facts: &RunnerFacts) 
     if done.rows_affected() == 0 { Err(missing(id)) } else { Ok(()) }
 }
 
-/// Holds the runner's row until the transaction ends; gives where it was and where it is.
-pub(super) async fn change(
+/// Holds the runner's row until the transaction ends; gives where it was, and where it is after a change that is to be written.
+pub(super) async fn changed(
     conn: &mut Conn,
     id: RunnerId,
     change: RunnerChange,
 ) -> Result<(RunnerPhase, RunnerPhase), StoreError> {
     let held: Option<(String,)> =
-        sqlx::query_as(held!("SELECT phase FROM runners WHERE id = $1")).bind(id.0).fetch_optional(&mut *conn).await?;
+        sqlx::query_as(held!("SELECT phase FROM runners WHERE id = $1")).bind(id.0).fetch_optional(conn).await?;
     let (phase,) = held.ok_or_else(|| missing(id))?;
     let before: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
     let after = before.after(change)?;
-    sqlx::query("UPDATE runners SET phase = $1 WHERE id = $2").bind(written(&after)?).bind(id.0).execute(conn).await?;
     Ok((before, after))
+}
+
+pub(super) async fn write(conn: &mut Conn, id: RunnerId, phase: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runners SET phase = $1 WHERE id = $2").bind(phase).bind(id.0).execute(conn).await?;
+    Ok(())
 }
 
 /// Notes that runners were heard of; gives those that stand otherwise now. Those that are none any more are left out, and those whose row cannot be read: one of
@@ -290,7 +294,8 @@ pub(crate) async fn change_audited(
     now: Timestamp,
     entry: Option<&AuditEntry>,
 ) -> Result<(RunnerPhase, RunnerPhase), StoreError> {
-    let phases = change(&mut *conn, id, to).await?;
+    let phases = changed(&mut *conn, id, to).await?;
+    write(&mut *conn, id, &written(&phases.1)?).await?;
     if let Some(entry) = entry {
         audit::add(conn, now, entry).await?;
     }
@@ -333,7 +338,7 @@ fn words(capabilities: &[RunnerCapability]) -> String {
     serde_json::Value::from(words).to_string()
 }
 
-fn written(phase: &RunnerPhase) -> Result<String, StoreError> {
+pub(super) fn written(phase: &RunnerPhase) -> Result<String, StoreError> {
     serde_json::to_string(phase).map_err(|error| StoreError::damaged("runner", error))
 }
 

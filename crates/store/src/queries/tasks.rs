@@ -1,8 +1,10 @@
 //! Queries of tasks, compiled for both databases.
 
-use super::{Conn, Db, groups, held_run, jobs, runners};
+use super::moves::Moves;
+use super::{Conn, Db, at_once, groups, held_run, jobs, runners};
 use crate::error::StoreError;
 use crate::jobs::{ChangedJob, StoredJob};
+use crate::news::Mark;
 use crate::tasks::{StoredTask, Taker};
 use domain::control::{JobChange, JobNumber, JobPhase, ProjectId, RunnerChange};
 use domain::{RunnerId, TaskId, Timestamp};
@@ -67,14 +69,31 @@ impl Both {
     }
 }
 
+/// A held run and a job of it.
+#[derive(sqlx::FromRow)]
+struct Wanted {
+    #[sqlx(flatten)]
+    run: held_run::Row,
+    #[sqlx(flatten)]
+    job: jobs::Row,
+}
+
 pub(crate) async fn lease(
     conn: &mut Conn,
     number: JobNumber,
     taker: &Taker,
     now: Timestamp,
+    mark: Mark,
 ) -> Result<Option<(StoredTask, StoredJob)>, StoreError> {
-    let mut run = held_run::hold_of(&mut *conn, number).await?;
-    let mut job = jobs::by_number(&mut *conn, number).await?;
+    let row: Option<Wanted> = sqlx::query_as(concat!(
+        jobs::columns!(held_run::columns!(", "), " FROM runs JOIN jobs ON run_id = runs.id WHERE jobs.id = $1"),
+        held_of!("runs, jobs")
+    ))
+    .bind(number.0)
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Wanted { run, job } = row.ok_or_else(|| jobs::missing(number))?;
+    let (mut run, mut job) = (run.run()?, job.job()?);
     let JobPhase::Queued { .. } = job.phase else { return Ok(None) };
     groups::take(&mut *conn, run.project, &taker.groups).await?;
     let row: Option<Row> = sqlx::query_as(
@@ -93,11 +112,15 @@ pub(crate) async fn lease(
     let change = JobChange::Leased { task: task.id, runner: taker.runner, at: now, until: taker.until };
     let leased = job.phase.after(change)?;
     let moved = (&job.phase, &leased);
-    jobs::write(&mut *conn, &mut run, number, job.tolerance, moved, &BTreeMap::new(), now).await?;
-    run.keep(&mut *conn, now).await?;
-    runners::change(conn, taker.runner, RunnerChange::Given(task.id)).await?;
+    let moved = jobs::moved(&mut run, number, job.tolerance, moved, &BTreeMap::new(), now)?;
+    let kept = run.kept(now)?;
+    let (_, phase) = runners::changed(&mut *conn, taker.runner, RunnerChange::Given(task.id)).await?;
+    let runner = Some((taker.runner, runners::written(&phase)?));
     job.phase = leased;
-    Ok(Some((task, job)))
+    let given = (task, job);
+    let moves = Moves { job: moved, run: kept, said: None, runner };
+    at_once::write(conn, &moves, mark, StoredTask::news(&given)).await?;
+    Ok(Some(given))
 }
 
 pub(crate) async fn given_for(
@@ -190,17 +213,20 @@ pub(crate) async fn change_job(
         .await?;
     let (job, runner) = found.ok_or_else(|| missing(id))?;
     let changed = jobs::change(&mut *conn, JobNumber(job), change, outputs, now).await?;
-    if changed.before.lease().is_some() && changed.after.lease().is_none() {
-        free(conn, RunnerId(runner), id).await?;
+    if changed.before.lease().is_some()
+        && changed.after.lease().is_none()
+        && let Some(phase) = freed(&mut *conn, RunnerId(runner), id).await?
+    {
+        runners::write(conn, RunnerId(runner), &phase).await?;
     }
     Ok((RunnerId(runner), changed))
 }
 
-/// A task of a runner is over.
-pub(super) async fn free(conn: &mut Conn, runner: RunnerId, task: TaskId) -> Result<(), StoreError> {
-    match runners::change(conn, runner, RunnerChange::Freed(task)).await {
-        // It was removed while its job ran.
-        Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
+/// Where a runner is without a task of its own, which is to be written; nothing of one that was removed while its job ran.
+pub(super) async fn freed(conn: &mut Conn, runner: RunnerId, task: TaskId) -> Result<Option<String>, StoreError> {
+    match runners::changed(conn, runner, RunnerChange::Freed(task)).await {
+        Ok((_, phase)) => runners::written(&phase).map(Some),
+        Err(StoreError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -1,0 +1,33 @@
+//! The rows of a moved job and the news of it, in one statement: each one more is a way to the database and back, with the run's and the runner's rows
+//! held from everybody else. Called by the queries of tasks and reports.
+
+use super::Conn;
+use super::moves::Moves;
+use super::{held_run, jobs};
+use crate::error::StoreError;
+use crate::listen;
+use crate::news::{Change, Mark};
+
+/// Writes all, and tells all servers when the transaction is committed.
+pub(super) async fn write(conn: &mut Conn, moves: &Moves, mark: Mark, news: Vec<Change>) -> Result<(), StoreError> {
+    let Moves { job, run, said, runner } = moves;
+    let query = sqlx::query(concat!(
+        "WITH job AS (",
+        jobs::update!(),
+        "), task AS (UPDATE tasks SET steps = $19, heard_at = $20 WHERE id = $21),
+              runner AS (UPDATE runners SET phase = $22 WHERE id = $23) ",
+        held_run::update!(10 11 12 13 14 15 16 17 18),
+        " RETURNING pg_notify($24, $25)"
+    ));
+    run.bind(job.bind(query))
+        .bind(said.as_ref().map(|said| &said.steps))
+        .bind(said.as_ref().map(|said| said.at.0.cast_signed()))
+        .bind(said.as_ref().map(|said| said.task.0))
+        .bind(runner.as_ref().map(|(_, phase)| phase))
+        .bind(runner.as_ref().map(|(runner, _)| runner.0))
+        .bind(listen::CHANNEL)
+        .bind(listen::text(mark, news))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
