@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, watch};
 
 /// So many machines are kept in memory.
 const LIVE: usize = 512;
-/// So many runs that are behind are looked at in one tick.
-const BEHIND: u32 = 256;
+/// So many runs that are behind are looked at in one tick: more than those that are so because nothing followed, of which the machines are in memory.
+const BEHIND: u32 = 2048;
 /// Runs that nobody told of are looked for so often.
 const EVERY: Duration = Duration::from_secs(5);
 /// A cancellation that the database did not take is tried again after so long.
@@ -218,16 +218,22 @@ impl Worker {
         let now = self.clock.now();
         let key = (run.id, run.attempt);
         let kept = self.live.lock().unwrap_or_else(PoisonError::into_inner).take(key);
+        let was_kept = kept.is_some();
         let (mut live, follow) = match kept {
-            // One that heard more than was written is of no use.
-            Some(live) if live.heard() <= run.advanced => {
+            Some(live) if live.heard() == run.ends => (live, Follow::default()),
+            Some(live) => {
                 let ended = self.store.ended(run.id, run.attempt, live.heard()).await?;
                 hear(live, &run, &told(&run, ended), now)
             }
-            _ => self.again(&run, now).await?,
+            None => self.again(&run, now).await?,
         };
         let calls_ended = follow.calls_ended.clone();
         let advance = match difference::unless_read(&live, &follow) {
+            // A job that goes on ends too, and is looked at then: that nothing followed from the others before it need not be written until then.
+            Some(_) if was_kept && calls_ended.is_empty() && goes_on(run.phase) => {
+                self.live.lock().unwrap_or_else(PoisonError::into_inner).put(key, live);
+                return Ok(Next::Done);
+            }
             Some(advance) => advance,
             None => {
                 let rows = self.store.job_rows(run.id, run.attempt).await?;
@@ -354,6 +360,11 @@ impl Worker {
         }
         Ok(Some(run))
     }
+}
+
+/// Whether jobs of a run are queued or with runners.
+const fn goes_on(phase: RunPhase) -> bool {
+    matches!(phase, RunPhase::Waiting | RunPhase::Running)
 }
 
 /// Whether a run is to be looked at again.

@@ -471,3 +471,31 @@ async fn a_runner_that_asks_for_a_handle_gets_no_other_job() {
     }
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nothing_follows_from_an_end_is_written_later() {
+    let wide = job("a", "") + &job("b", "") + "  c: {runs-on: other, steps: [{run: 'true'}]}\n";
+    let chain = job("x", "") + &job("y", "    needs: x\n") + &job("z", "    needs: y\n");
+    let (wide, chain) = [wide, chain].map(|jobs| format!("on: workflow_dispatch\njobs:\n{jobs}")).into();
+    let world = World::with(&[(PATH, &wide), (".gitea/workflows/chain.yml", &chain)]).await;
+    let run = world.dispatch("w.yml").await;
+    let runner = world.runner(&["lab"]).await;
+    let mut played = Vec::new();
+    for _ in 0..2 {
+        played.push(play(&runner, Conclusion::Success).await);
+    }
+    // One worker looks at all runs: once something followed from ends that came later, it has looked at these.
+    world.dispatch("chain.yml").await;
+    for _ in 0..3 {
+        played.push(play(&runner, Conclusion::Success).await);
+    }
+    assert_eq!(played, ["a", "b", "x", "y", "z"]);
+    let seen = world.run(&run).await;
+    assert_eq!((seen.ends, seen.advanced, seen.phase), (2, 0, RunPhase::Waiting));
+
+    let world = world.again().await;
+    let runner = world.runner(&["lab", "other"]).await;
+    assert_eq!(play(&runner, Conclusion::Success).await, "c");
+    assert_eq!(world.finished(&run).await, Conclusion::Success);
+    world.server.stop().await;
+}
