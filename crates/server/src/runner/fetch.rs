@@ -104,7 +104,7 @@ impl Runners {
     async fn tasks(&self, given: Vec<Given>, receiver: Receiver<'_>) -> Vec<Task> {
         let mut tasks = Vec::with_capacity(given.len());
         for given in given {
-            match task::make(&self.plane, &given, receiver).await {
+            match task::make(&self.plane, &self.runs, &given, receiver).await {
                 Ok(task) => {
                     // It speaks of it next.
                     let masks = Masks::of(task.secrets.values().cloned());

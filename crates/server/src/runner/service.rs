@@ -6,6 +6,7 @@ use super::log::LogOwners;
 use super::lookups::Lookups;
 use super::report::Tasks;
 use crate::plane::Plane;
+use crate::task::KnownRuns;
 use protocol::{
     Caller, Code, Declaration, Declared, Fetch, Fetched, PackedRows, Refusal, Registration, Report, Reported, Runner,
     RunnerService,
@@ -25,6 +26,7 @@ pub struct Runners {
     pub(super) lookups: Lookups,
     pub(super) logs: LogOwners,
     pub(super) tasks: Tasks,
+    pub(super) runs: KnownRuns,
     /// Keys and tokens that are not known yet are looked up so many at a time: the database is there for others too.
     pub(super) strangers: Semaphore,
 }
@@ -40,6 +42,7 @@ impl Runners {
             lookups: Lookups::default(),
             logs: LogOwners::default(),
             tasks: Tasks::default(),
+            runs: KnownRuns::default(),
             strangers: Semaphore::new(STRANGERS),
         }
     }

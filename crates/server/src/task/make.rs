@@ -2,12 +2,13 @@
 
 use super::context::context;
 use super::labels::spelled;
+use super::runs::KnownRuns;
 use super::secrets::{held, secrets};
 use super::token::job_token;
 use crate::dispatch::Given;
 use crate::keys::UnsealError;
 use crate::plane::Plane;
-use crate::run::{FactsError, JobFacts, RunFacts};
+use crate::run::{FactsError, JobFacts};
 use domain::{Conclusion, Task, TaskNeed, TaskResult};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -61,12 +62,11 @@ pub struct Receiver<'a> {
 ///
 /// # Errors
 /// When what it needs cannot be read.
-pub async fn make(plane: &Plane, given: &Given, receiver: Receiver<'_>) -> Result<Task, TaskError> {
+pub async fn make(plane: &Plane, runs: &KnownRuns, given: &Given, receiver: Receiver<'_>) -> Result<Task, TaskError> {
     let Given { task, job } = given;
-    let run = plane.store.run(job.run).await?;
-    let (run_facts, facts) = (RunFacts::of(&run)?, JobFacts::of(job)?);
+    let (run_facts, facts) = (runs.of(&plane.store, job).await?, JobFacts::of(job)?);
     let token = job_token(&plane.keys, task.id);
-    let (held, vars) = held(plane, run.project).await?;
+    let (held, vars) = held(plane, job.project).await?;
     let document = match receiver.kind {
         RunnerKind::Ekiden | RunnerKind::Gitea => Cow::Borrowed(job.document.as_str()),
         RunnerKind::Other => workflow::document::without_place(&job.document),
@@ -75,7 +75,7 @@ pub async fn make(plane: &Plane, given: &Given, receiver: Receiver<'_>) -> Resul
         id: task.id,
         workflow: spelled(&document, &job.labels, receiver.labels).into_bytes(),
         context: context(&plane.site, &run_facts, &facts, &token, receiver.kind),
-        secrets: secrets(plane, held, &run, job, (&run_facts, &facts), &token).await?,
+        secrets: secrets(plane, held, job, (&run_facts, &facts), &token).await?,
         vars,
         needs: needs(&facts),
     })

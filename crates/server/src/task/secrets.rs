@@ -8,7 +8,7 @@ use crate::run::{self, JobFacts, RunFacts, SecretsFacts};
 use domain::Secret;
 use domain::control::ProjectId;
 use std::collections::BTreeMap;
-use store::{Holding, HoldingKind, StoreError, StoredJob, StoredRun, StoredTask};
+use store::{Holding, HoldingKind, StoreError, StoredJob, StoredTask};
 
 /// Names under which a job finds its own token.
 const TOKENS: [&str; 3] = ["GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"];
@@ -17,7 +17,6 @@ const TOKENS: [&str; 3] = ["GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"];
 pub(super) async fn secrets(
     plane: &Plane,
     held: Vec<Holding>,
-    run: &StoredRun,
     job: &StoredJob,
     facts: (&RunFacts, &JobFacts),
     token: &Secret,
@@ -31,8 +30,9 @@ pub(super) async fn secrets(
     let seen = match facts.1.secrets {
         SecretsFacts::All => of_run,
         SecretsFacts::Given => {
+            let run = plane.store.run(job.run).await?;
             let ended = plane.store.ended(run.id, run.attempt, 0).await?;
-            let ready = run::ready_job(run, facts.0, ended, &job.id)?;
+            let ready = run::ready_job(&run, facts.0, ended, &job.id)?;
             let ready = ready.ok_or_else(|| TaskError::Forgotten { job: job.id.to_string() })?;
             ready.secrets.resolve(&of_run)?
         }
