@@ -9,6 +9,7 @@
 //! Connections to `127.0.0.0/8` and `::1` are the job's own and stay untouched. All other TCP goes to the relay, all other
 //! UDP to port 53 to the DNS stub, and the rest is refused at once, so that programs fall back from QUIC without waiting.
 
+mod expressions;
 mod netlink;
 mod rules;
 mod set_up;

@@ -2,9 +2,13 @@
 //!
 //! Numbers are those of `linux/rtnetlink.h` and `linux/netfilter/nf_tables.h`; both are stable kernel interfaces.
 
+use super::expressions::{
+    ACCEPT, NFPROTO_IPV4, NFPROTO_IPV6, TCP, UDP, among, answers, family, other_transport, own_v4, own_v6, payload,
+    redirect, refuse, reset, to_network, to_port, transport, verdict,
+};
 use super::netlink::{APPEND, Batch, CREATE, REQUEST};
 use egress::{Network, OpenHost, Policy, REFUSED_V4, REFUSED_V6};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// `lo` is always the first interface of a network namespace.
 const LOOPBACK: u32 = 1;
@@ -40,25 +44,15 @@ pub(super) fn loopback_only() -> Batch {
 }
 
 const TABLE: &str = "ekiden";
+const CHAIN: &str = "out";
 const NFPROTO_INET: u8 = 1;
-const NFPROTO_IPV4: u8 = 2;
-const NFPROTO_IPV6: u8 = 10;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 /// `NFNL_SUBSYS_NFTABLES`, the high byte of each message's kind.
 const NFTABLES: u16 = 10 << 8;
 const NEW_TABLE: u16 = NFTABLES;
 const NEW_CHAIN: u16 = NFTABLES | 3;
 const NEW_RULE: u16 = NFTABLES | 6;
-/// The register that holds a verdict, and the first for data.
-const VERDICT: u32 = 0;
-const REGISTER: u32 = 1;
-const ACCEPT: u32 = 1;
-/// Keys of `meta`, operations of `cmp`.
-const NFPROTO: u32 = 15;
-const L4PROTO: u32 = 16;
-const EQUAL: u32 = 0;
-const NOT_EQUAL: u32 = 1;
+const NEW_SET: u16 = NFTABLES | 9;
+const NEW_ELEMENTS: u16 = NFTABLES | 12;
 
 /// The upper half of the synthetic addresses: names that lead only where no job may go.
 const CLOSED_NAMES: Network = Network { address: IpAddr::V4(Ipv4Addr::new(198, 19, 0, 0)), length: 16 };
@@ -66,55 +60,132 @@ const CLOSED_NAMES: Network = Network { address: IpAddr::V4(Ipv4Addr::new(198, 1
 /// A redirect of outgoing TCP to `tcp_port` and of DNS to `udp_port` on the loopback, and a refusal of all that is neither.
 /// TCP to a refused range is reset here already: a connection that the relay ends was made first, and a program may take
 /// that for success.
+///
+/// All of it is one chain, which sees the first packet of each flow; what follows, and errors about a flow, the kernel lets pass by itself. Nearly
+/// all that this costs a job is for each expression, so ranges are sets: an element is cheaper than a rule.
 pub(super) fn redirects(tcp_port: u16, udp_port: u16, policy: &Policy) -> Batch {
-    let mut batch = Batch::with_capacity(8 << 10);
+    let mut batch = Batch::with_capacity(4 << 10);
     frame(&mut batch, 16);
     batch.message(NEW_TABLE, REQUEST | CREATE, |message| head(message).text(1, TABLE));
-
-    chain(&mut batch, "turn", "nat", -100);
+    for set in [&CLOSED_V4, &CLOSED_V6] {
+        closed(&mut batch, set);
+    }
+    chain(&mut batch, "nat", -100);
+    // A reset of ours comes by here too, under the flow that it ends.
+    rule(&mut batch, |rule| verdict(answers(rule), ACCEPT));
     for port in policy.host_loopback_ports() {
         for own in [own_v4, own_v6] {
-            rule(&mut batch, "turn", |rule| redirect(to_port(transport(own(rule), TCP), port), tcp_port));
+            rule(&mut batch, |rule| redirect(to_port(transport(own(rule), TCP), port), tcp_port));
         }
     }
     for own in [own_v4, own_v6] {
-        rule(&mut batch, "turn", |rule| verdict(own(rule), ACCEPT));
+        rule(&mut batch, |rule| verdict(own(rule), ACCEPT));
     }
     for opening in policy.openings() {
         if let OpenHost::Network(network) = opening.host {
-            rule(&mut batch, "turn", |rule| {
+            rule(&mut batch, |rule| {
                 let rule = transport(to_network(rule, network), TCP);
                 let rule = if let Some(port) = opening.port { to_port(rule, port) } else { rule };
                 redirect(rule, tcp_port)
             });
         }
     }
-    rule(&mut batch, "turn", |rule| redirect(to_port(transport(rule, UDP), 53), udp_port));
-    // What is not turned here is refused below.
-    let connectable = |network: &&Network| !refused_by_the_kernel(network);
-    for network in REFUSED_V4.iter().chain(REFUSED_V6).chain([&CLOSED_NAMES]).filter(connectable) {
-        rule(&mut batch, "turn", |rule| verdict(to_network(rule, *network), ACCEPT));
+    rule(&mut batch, |rule| redirect(to_port(transport(rule, UDP), 53), udp_port));
+    rule(&mut batch, |rule| refuse(other_transport(rule, TCP)));
+    // From here on all is TCP.
+    for set in [&CLOSED_V4, &CLOSED_V6] {
+        rule(&mut batch, |rule| reset(among(payload(family(rule, set.family), 1, set.offset, set.width), set.name)));
     }
-    rule(&mut batch, "turn", |rule| redirect(transport(rule, TCP), tcp_port));
-
-    chain(&mut batch, "keep", "filter", 0);
-    // Also what was just turned: its address is the loopback's by now.
-    for own in [own_v4, own_v6] {
-        rule(&mut batch, "keep", |rule| verdict(own(rule), ACCEPT));
-    }
-    rule(&mut batch, "keep", |rule| verdict(answers(rule), ACCEPT));
-    rule(&mut batch, "keep", |rule| reset(transport(rule, TCP)));
-    rule(&mut batch, "keep", refuse);
+    rule(&mut batch, |rule| redirect(rule, tcp_port));
     frame(&mut batch, 17);
     batch
 }
 
-/// Ranges that no TCP connection is ever tried to, or that are the job's own: a rule less each to make for every job.
+/// The refused ranges of a family, as the kernel looks them up.
+struct Closed {
+    name: &'static str,
+    family: u8,
+    /// Where the destination is in the header.
+    offset: u32,
+    /// How long it is.
+    width: u32,
+    networks: &'static [Network],
+    names: &'static [Network],
+}
+
+const CLOSED_V4: Closed =
+    Closed { name: "4", family: NFPROTO_IPV4, offset: 16, width: 4, networks: REFUSED_V4, names: &[CLOSED_NAMES] };
+const CLOSED_V6: Closed =
+    Closed { name: "6", family: NFPROTO_IPV6, offset: 24, width: 16, networks: REFUSED_V6, names: &[] };
+
+impl Closed {
+    /// First addresses, and those after the last; in order, none next to another. The end of the family's addresses has none after it.
+    fn intervals(&self) -> Vec<(u128, Option<u128>)> {
+        let connectable = |network: &&Network| !refused_by_the_kernel(network);
+        let all = self.networks.iter().chain(self.names).filter(connectable);
+        let mut intervals: Vec<(u128, Option<u128>)> = all.map(|network| bounds(network, self.width * 8)).collect();
+        intervals.sort_unstable();
+        intervals.dedup_by(|next, before| {
+            let touches = before.1.is_none_or(|after| after >= next.0);
+            if touches {
+                before.1 = before.1.zip(next.1).map(|(one, other)| one.max(other));
+            }
+            touches
+        });
+        intervals
+    }
+
+    /// An address as the header has it.
+    fn address<'a>(&self, bytes: &'a [u8; 16]) -> &'a [u8] {
+        &bytes[bytes.len() - self.width as usize..]
+    }
+}
+
+/// A network's first address, and the one after its last.
+fn bounds(network: &Network, width: u32) -> (u128, Option<u128>) {
+    let address = match network.address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let beyond = width - u32::from(network.length);
+    let last = address | 1u128.checked_shl(beyond).map_or(u128::MAX, |size| size - 1);
+    (address, last.checked_add(1).filter(|after| width == 128 || after >> width == 0))
+}
+
+/// IPv4 ranges that no TCP connection is ever tried to, or that are the job's own: elements less to make for every job.
 fn refused_by_the_kernel(network: &Network) -> bool {
-    let address = network.address;
-    address.is_multicast()
-        || address.is_loopback()
-        || matches!(address, IpAddr::V4(v4) if v4.is_broadcast() || v4.octets()[0] == 0)
+    let IpAddr::V4(address) = network.address else { return false };
+    address.is_multicast() || address.is_loopback() || address.is_broadcast() || address.octets()[0] == 0
+}
+
+/// A set of refused ranges: each first address begins one, and the one after its last ends it.
+fn closed(batch: &mut Batch, set: &Closed) {
+    const CONSTANT_INTERVALS: u32 = 2 | 4;
+    const ENDS: u32 = 1;
+    batch.message(NEW_SET, REQUEST | CREATE, |message| {
+        head(message)
+            .text(1, TABLE)
+            .text(2, set.name)
+            .be32(3, CONSTANT_INTERVALS)
+            .be32(5, set.width)
+            .be32(10, set.width)
+    });
+    batch.message(NEW_ELEMENTS, REQUEST | CREATE, |message| {
+        head(message).text(1, TABLE).text(2, set.name).nest(3, |list| {
+            for (first, after) in set.intervals() {
+                list.nest(1, |element| {
+                    element.nest(1, |key| key.bytes_attribute(1, set.address(&first.to_be_bytes())))
+                });
+                if let Some(after) = after {
+                    let after = after.to_be_bytes();
+                    list.nest(1, |element| {
+                        element.nest(1, |key| key.bytes_attribute(1, set.address(&after))).be32(3, ENDS)
+                    });
+                }
+            }
+            list
+        })
+    });
 }
 
 /// `NFNL_MSG_BATCH_BEGIN` or `…_END`.
@@ -126,133 +197,51 @@ fn head(message: &mut Batch) -> &mut Batch {
     message.raw(&[NFPROTO_INET, 0, 0, 0])
 }
 
-fn chain(batch: &mut Batch, name: &str, kind: &str, priority: i32) {
+fn chain(batch: &mut Batch, kind: &str, priority: i32) {
     const LOCAL_OUT: u32 = 3;
     batch.message(NEW_CHAIN, REQUEST | CREATE, |message| {
         head(message)
             .text(1, TABLE)
-            .text(3, name)
+            .text(3, CHAIN)
             .nest(4, |hook| hook.be32(1, LOCAL_OUT).bytes_attribute(2, &priority.to_be_bytes()))
             .be32(5, ACCEPT)
             .text(7, kind)
     });
 }
 
-fn rule(batch: &mut Batch, chain: &str, expressions: impl for<'b> FnOnce(&'b mut Batch) -> &'b mut Batch) {
+fn rule(batch: &mut Batch, expressions: impl for<'b> FnOnce(&'b mut Batch) -> &'b mut Batch) {
     batch.message(NEW_RULE, REQUEST | CREATE | APPEND, |message| {
-        head(message).text(1, TABLE).text(2, chain).nest(4, expressions)
+        head(message).text(1, TABLE).text(2, CHAIN).nest(4, expressions)
     });
 }
 
-fn expression<'a>(
-    rule: &'a mut Batch,
-    name: &str,
-    data: impl for<'b> FnOnce(&'b mut Batch) -> &'b mut Batch,
-) -> &'a mut Batch {
-    rule.nest(1, |element| element.text(1, name).nest(2, data))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv6Addr;
 
-/// Goes on only when the register equals the value.
-fn equals<'a>(rule: &'a mut Batch, value: &[u8]) -> &'a mut Batch {
-    compare(rule, EQUAL, value)
-}
-
-fn compare<'a>(rule: &'a mut Batch, operation: u32, value: &[u8]) -> &'a mut Batch {
-    expression(rule, "cmp", |data| {
-        data.be32(1, REGISTER).be32(2, operation).nest(3, |cell| cell.bytes_attribute(1, value))
-    })
-}
-
-fn meta(rule: &mut Batch, key: u32) -> &mut Batch {
-    expression(rule, "meta", |data| data.be32(2, key).be32(1, REGISTER))
-}
-
-fn family(rule: &mut Batch, family: u8) -> &mut Batch {
-    equals(meta(rule, NFPROTO), &[family])
-}
-
-fn transport(rule: &mut Batch, protocol: u8) -> &mut Batch {
-    equals(meta(rule, L4PROTO), &[protocol])
-}
-
-/// Loads part of the network (1) or transport (2) header.
-fn payload(rule: &mut Batch, base: u32, offset: u32, length: u32) -> &mut Batch {
-    expression(rule, "payload", |data| data.be32(1, REGISTER).be32(2, base).be32(3, offset).be32(4, length))
-}
-
-/// The destination is 127.0.0.0/8: the first byte says so.
-fn own_v4(rule: &mut Batch) -> &mut Batch {
-    equals(payload(family(rule, NFPROTO_IPV4), 1, 16, 1), &[127])
-}
-
-fn own_v6(rule: &mut Batch) -> &mut Batch {
-    equals(payload(family(rule, NFPROTO_IPV6), 1, 24, 16), &Ipv6Addr::LOCALHOST.octets())
-}
-
-/// The destination lies in a network. Only the bytes that the prefix touches are looked at.
-fn to_network(rule: &mut Batch, network: Network) -> &mut Batch {
-    let (version, offset, address) = match network.address {
-        IpAddr::V4(address) => (NFPROTO_IPV4, 16, address.octets().to_vec()),
-        IpAddr::V6(address) => (NFPROTO_IPV6, 24, address.octets().to_vec()),
-    };
-    let rule = family(rule, version);
-    let length = usize::from(network.length.div_ceil(8));
-    if length == 0 {
-        return rule;
+    #[test]
+    fn neighbouring_ranges_are_one_and_the_last_has_no_end() {
+        let shown = |set: &Closed| {
+            let address = |bits: u128| match set.width {
+                4 => Ipv4Addr::from_bits(bits as u32).to_string(),
+                _ => Ipv6Addr::from_bits(bits).to_string(),
+            };
+            let interval = |(first, after): (u128, Option<u128>)| {
+                format!("{} {}", address(first), after.map(address).unwrap_or_default())
+            };
+            set.intervals().into_iter().map(interval).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&CLOSED_V6), [":: ::1:0:0", "64:ff9b:1:: 64:ff9b:2::", "fc00:: fe00::", "fe80:: "]);
+        let v4 = [
+            "10.0.0.0 11.0.0.0",
+            "100.64.0.0 100.128.0.0",
+            "168.63.129.16 168.63.129.17",
+            "169.254.0.0 169.255.0.0",
+            "172.16.0.0 172.32.0.0",
+            "192.168.0.0 192.169.0.0",
+            "198.19.0.0 198.20.0.0",
+        ];
+        assert_eq!(shown(&CLOSED_V4), v4);
     }
-    let mut mask = vec![0xff; length];
-    let beyond = length * 8 - usize::from(network.length);
-    mask[length - 1] = 0xff << beyond;
-    let first: Vec<u8> = address.iter().zip(&mask).map(|(byte, mask)| byte & mask).collect();
-    let width = length as u32;
-    let rule = payload(rule, 1, offset, width);
-    if beyond > 0 {
-        masked(rule, &mask);
-    }
-    equals(rule, &first)
-}
-
-/// Keeps only the bits of the mask in the register.
-fn masked<'a>(rule: &'a mut Batch, mask: &[u8]) -> &'a mut Batch {
-    expression(rule, "bitwise", |data| {
-        data.be32(1, REGISTER).be32(2, REGISTER).be32(3, mask.len() as u32);
-        data.nest(4, |cell| cell.bytes_attribute(1, mask));
-        data.nest(5, |xor| xor.bytes_attribute(1, &vec![0; mask.len()]))
-    })
-}
-
-fn to_port(rule: &mut Batch, port: u16) -> &mut Batch {
-    equals(payload(rule, 2, 2, 2), &port.to_be_bytes())
-}
-
-/// Packets of a known flow and the errors about one.
-fn answers(rule: &mut Batch) -> &mut Batch {
-    const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
-    expression(rule, "ct", |data| data.be32(2, 0).be32(1, REGISTER));
-    masked(rule, &ESTABLISHED_OR_RELATED.to_ne_bytes());
-    compare(rule, NOT_EQUAL, &[0; 4])
-}
-
-fn verdict(rule: &mut Batch, code: u32) -> &mut Batch {
-    expression(rule, "immediate", |data| {
-        data.be32(1, VERDICT).nest(2, |cell| cell.nest(2, |verdict| verdict.be32(1, code)))
-    })
-}
-
-fn redirect(rule: &mut Batch, port: u16) -> &mut Batch {
-    expression(rule, "immediate", |data| {
-        data.be32(1, REGISTER).nest(2, |cell| cell.bytes_attribute(1, &port.to_be_bytes()))
-    });
-    // NF_NAT_RANGE_PROTO_SPECIFIED
-    expression(rule, "redir", |data| data.be32(1, REGISTER).be32(3, 2))
-}
-
-/// `reject with tcp reset`: the connection is refused.
-fn reset(rule: &mut Batch) -> &mut Batch {
-    expression(rule, "reject", |data| data.be32(1, 1).bytes_attribute(2, &[0]))
-}
-
-/// `reject with icmpx port-unreachable`: a UDP socket sees "connection refused" at once.
-fn refuse(rule: &mut Batch) -> &mut Batch {
-    expression(rule, "reject", |data| data.be32(1, 2).bytes_attribute(2, &[1]))
 }
