@@ -3,10 +3,33 @@
 
 use super::Conn;
 use super::moves::Moves;
-use super::{held_run, jobs};
+use super::{held_run, jobs, tasks};
 use crate::error::StoreError;
 use crate::listen;
 use crate::news::{Change, Mark};
+use crate::tasks::Taker;
+use domain::Timestamp;
+use domain::control::JobNumber;
+
+/// Makes the task of a lease, and holds its runner; nothing where there is none.
+pub(super) async fn give(
+    conn: &mut Conn,
+    job: JobNumber,
+    taker: &Taker,
+    now: Timestamp,
+) -> Result<Option<tasks::Fresh>, StoreError> {
+    let fresh = sqlx::query_as(
+        "WITH taker AS (SELECT id, name, phase FROM runners WHERE id = $4 FOR NO KEY UPDATE),
+              task AS (INSERT INTO tasks (job_id, runner_id, runner_name, request_key, steps, given_at, heard_at)
+                       SELECT $1, id, name, $2, '[]', $3, $3 FROM taker RETURNING *)
+         SELECT task.id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at, phase FROM task, taker",
+    )
+    .bind(job.0)
+    .bind(&taker.request)
+    .bind(now.0.cast_signed())
+    .bind(taker.runner.0);
+    Ok(fresh.fetch_optional(conn).await?)
+}
 
 /// Writes all, and tells all servers when the transaction is committed.
 pub(super) async fn write(conn: &mut Conn, moves: &Moves, mark: Mark, news: Vec<Change>) -> Result<(), StoreError> {

@@ -234,9 +234,13 @@ pub(super) async fn changed(
     let held: Option<(String,)> =
         sqlx::query_as(held!("SELECT phase FROM runners WHERE id = $1")).bind(id.0).fetch_optional(conn).await?;
     let (phase,) = held.ok_or_else(|| missing(id))?;
-    let before: RunnerPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("runner", error))?;
+    let before = read(&phase)?;
     let after = before.after(change)?;
     Ok((before, after))
+}
+
+pub(super) fn read(phase: &str) -> Result<RunnerPhase, StoreError> {
+    serde_json::from_str(phase).map_err(|error| StoreError::damaged("runner", error))
 }
 
 pub(super) async fn write(conn: &mut Conn, id: RunnerId, phase: &str) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::jobs::{ChangedJob, StoredJob};
 use crate::news::Mark;
 use crate::tasks::{StoredTask, Taker};
-use domain::control::{JobChange, JobNumber, JobPhase, ProjectId, RunnerChange};
+use domain::control::{JobChange, JobNumber, JobPhase, ProjectId, RunnerChange, RunnerPhase};
 use domain::{RunnerId, TaskId, Timestamp};
 use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
@@ -78,6 +78,20 @@ struct Wanted {
     job: jobs::Row,
 }
 
+/// A task that is new, and the phase of its runner, which is held.
+#[derive(sqlx::FromRow)]
+pub(super) struct Fresh {
+    #[sqlx(flatten)]
+    task: Row,
+    phase: String,
+}
+
+impl Fresh {
+    fn read(self) -> Result<(StoredTask, RunnerPhase), StoreError> {
+        Ok((self.task.task()?, runners::read(&self.phase)?))
+    }
+}
+
 pub(crate) async fn lease(
     conn: &mut Conn,
     number: JobNumber,
@@ -96,26 +110,15 @@ pub(crate) async fn lease(
     let (mut run, mut job) = (run.run()?, job.job()?);
     let JobPhase::Queued { .. } = job.phase else { return Ok(None) };
     groups::take(&mut *conn, run.project, &taker.groups).await?;
-    let row: Option<Row> = sqlx::query_as(
-        "INSERT INTO tasks (job_id, runner_id, runner_name, request_key, steps, given_at, heard_at)
-         SELECT $1, id, name, $2, '[]', $3, $3 FROM runners WHERE id = $4
-         RETURNING id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at",
-    )
-    .bind(number.0)
-    .bind(&taker.request)
-    .bind(now.0.cast_signed())
-    .bind(taker.runner.0)
-    .fetch_optional(&mut *conn)
-    .await?;
+    let task = at_once::give(&mut *conn, number, taker, now).await?;
     let missing = || StoreError::Missing { what: "runner", name: taker.runner.0.to_string() };
-    let task = row.ok_or_else(missing)?.task()?;
+    let (task, held) = task.ok_or_else(missing)?.read()?;
     let change = JobChange::Leased { task: task.id, runner: taker.runner, at: now, until: taker.until };
     let leased = job.phase.after(change)?;
     let moved = (&job.phase, &leased);
     let moved = jobs::moved(&mut run, number, job.tolerance, moved, &BTreeMap::new(), now)?;
     let kept = run.kept(now)?;
-    let (_, phase) = runners::changed(&mut *conn, taker.runner, RunnerChange::Given(task.id)).await?;
-    let runner = Some((taker.runner, runners::written(&phase)?));
+    let runner = Some((taker.runner, runners::written(&held.after(RunnerChange::Given(task.id))?)?));
     job.phase = leased;
     let given = (task, job);
     let moves = Moves { job: moved, run: kept, said: None, runner };
