@@ -492,7 +492,6 @@ async fn that_nothing_follows_from_an_end_is_written_later() {
     assert_eq!(played, ["a", "b", "x", "y", "z"]);
     let seen = world.run(&run).await;
     assert_eq!((seen.ends, seen.advanced, seen.phase), (2, 0, RunPhase::Waiting));
-
     let world = world.again().await;
     let runner = world.runner(&["lab", "other"]).await;
     assert_eq!(play(&runner, Conclusion::Success).await, "c");
