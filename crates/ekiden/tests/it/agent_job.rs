@@ -11,6 +11,8 @@ use sandbox::{Limits, Network, Profile, Root};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::{GitHttp, TempRepository};
@@ -96,13 +98,8 @@ impl Play {
 
     /// The same with variables of the agent's.
     pub(crate) fn start_with(&self, variables: &[(&str, &str)], before: &[ToJob]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ekiden"))
-            .args(["agent", "job"])
-            .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            job().envs(variables.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let order = ToJob::Order(Box::new(self.order.clone()));
         for message in before.iter().chain([&order]) {
@@ -111,9 +108,19 @@ impl Play {
         Running { child, input: Some(input), output: BufReader::new(output), said: Said::default() }
     }
 
+    fn line(&self) -> Vec<u8> {
+        wire::line(&ToJob::Order(Box::new(self.order.clone()))).unwrap()
+    }
+
     pub(crate) fn run(&self) -> Said {
         self.start().read_out()
     }
+}
+
+fn job() -> Command {
+    let mut job = Command::new(env!("CARGO_BIN_EXE_ekiden"));
+    job.args(["agent", "job"]);
+    job
 }
 
 /// A job's process.
@@ -454,4 +461,44 @@ fn what_a_killed_job_left_goes_with_the_next() {
     again.order.task.workflow = b"jobs:\n  a:\n    steps: [{uses: actions/checkout@v4}]\n".to_vec();
     again.run().ends(Conclusion::Success);
     assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0);
+}
+
+/// What came in one piece with the order is heard too.
+#[test]
+fn a_cancellation_right_behind_the_order_is_heard() {
+    let play = Play::new("      - run: sleep 60\n      - if: always()\n        run: echo cleaned-up\n");
+    let lines = [play.line(), wire::line(&ToJob::Cancel).unwrap()].concat();
+    let mut child = job().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let asked = Instant::now();
+    input.write_all(&lines).unwrap();
+    let running = Running { child, input: Some(input), output: BufReader::new(output), said: Said::default() };
+    running.read_out().ends(Conclusion::Cancelled);
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_long_log_comes_whole_and_in_order() {
+    let said = Play::new("      - run: echo first\n      - run: seq 1 300000\n      - run: echo last\n").run();
+    let numbers = said.log.lines().filter_map(|line| line.parse::<u32>().ok());
+    assert!(numbers.eq(1..=300_000));
+    let at = |text: &str| said.log.find(text).unwrap();
+    assert!(at("first\n") < at("\n300000\n") && at("\n300000\n") < at("last\n"));
+    assert_eq!(said.steps.len(), 3);
+    said.ends(Conclusion::Success);
+}
+
+/// Somebody who runs it by hand may give it anything.
+#[test]
+fn what_is_no_pipe_does_too() {
+    let play = Play::new("      - run: seq 1 100000\n      - run: echo last\n");
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let output = tempfile::NamedTempFile::new().unwrap();
+    let mut child = job().stdin(OwnedFd::from(theirs)).stdout(output.reopen().unwrap()).spawn().unwrap();
+    ours.write_all(&play.line()).unwrap();
+    assert!(child.wait().unwrap().success());
+    drop(ours);
+    let said = std::fs::read_to_string(output.path()).unwrap();
+    assert!(said.contains("\n99999\n100000\n") && said.contains("last\n"));
+    assert!(said.trim_end().ends_with(r#"{"ended":{"conclusion":"success"}}"#), "{:?}", said.lines().last());
 }

@@ -6,6 +6,7 @@ mod call;
 mod certificates;
 mod contexts;
 mod decide;
+mod pipes;
 mod place;
 mod process;
 mod request;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use agent::job::child::{self, MakeBackend, ServeError, Where};
 use sandbox::Backend;
 use sandbox_local::{Host, HostVariables, Namespaces, Options, Ready, Zygote, ZygoteError};
-use std::io::BufReader;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +13,12 @@ use std::sync::Arc;
 pub(crate) fn run(zygote: Option<Result<Zygote, ZygoteError>>, ready: Option<Ready>) -> Result<Exit, Failure> {
     let (mut zygote, mut ready) = (zygote, ready);
     let make: MakeBackend = Box::new(move |place, state| backend(place, state, (&mut zygote, &mut ready)));
-    match child::serve(BufReader::new(std::io::stdin()), std::io::stdout(), make) {
+    let of_its_own = |stdio: BorrowedFd<'_>| stdio.try_clone_to_owned();
+    let (input, output) = (of_its_own(std::io::stdin().as_fd()), of_its_own(std::io::stdout().as_fd()));
+    let (Ok(input), Ok(output)) = (input, output) else {
+        return Err(Failure::platform("the job's process has no room for its pipes"));
+    };
+    match child::serve(input, output, make) {
         Ok(()) => Ok(Exit::Ok),
         Err(error @ (ServeError::NoOrder(_) | ServeError::NotAnOrder(_) | ServeError::CancelledFirst)) => {
             Err(Failure::usage(error.to_string()))
