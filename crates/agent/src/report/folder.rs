@@ -99,14 +99,14 @@ impl TaskFolder {
 
     /// The task is over, and nothing of it is needed. What cannot be removed harms nobody.
     pub(super) fn let_go(&self) {
-        let is_kept = || {
+        let is_kept = || -> io::Result<bool> {
             empty(&self.path)?;
             let Some(spare) = self.spares.name() else { return Ok(false) };
             fs_err::rename(&self.path, &spare)?;
             self.spares.put(spare);
             Ok(true)
         };
-        if !is_kept().unwrap_or_else(|_: io::Error| false) {
+        if !is_kept().unwrap_or(false) {
             let _unused = fs_err::remove_dir_all(&self.path);
         }
     }
@@ -163,7 +163,8 @@ mod tests {
         let third = TaskFolder::new(spares.clone(), "3");
         third.make().unwrap();
         TaskFolder::new(spares.clone(), "4").let_go();
-        (second.let_go(), third.let_go());
+        second.let_go();
+        third.let_go();
         assert_eq!(names(&all).len(), 2);
         drop((first, second, third, spares));
         assert!(names(&all).is_empty(), "nothing is left at the end");
