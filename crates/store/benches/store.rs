@@ -91,7 +91,7 @@ async fn measure(name: &str, url: &str) {
 
 /// A job from its lease to its end: how long each verb took.
 async fn whole(store: &Store, runner: RunnerId, job: JobNumber) -> [Duration; VERBS.len()] {
-    let taker = Taker { runner, request: Some(format!("key {job}")), until: at(1000), groups: Vec::new() };
+    let taker = Taker { runner, run: None, request: Some(format!("key {job}")), until: at(1000), groups: Vec::new() };
     let began = Instant::now();
     let task = store.lease(job, &taker, at(20)).await.unwrap().unwrap().0.id;
     let mut times = [began.elapsed(); VERBS.len()];
@@ -102,7 +102,8 @@ async fn whole(store: &Store, runner: RunnerId, job: JobNumber) -> [Duration; VE
     let reports = [(&some, Some(&start)), (&more, Some(&start)), (&more, Some(&start)), (&more, Some(&end))];
     for (time, (steps, change)) in times[1..].iter_mut().zip(reports) {
         let began = Instant::now();
-        let said = store.report(&Report { runner, task, steps, change, outputs: &outputs }, at(25)).await.unwrap();
+        let said =
+            store.report(&Report { runner, task, run: None, steps, change, outputs: &outputs }, at(25)).await.unwrap();
         assert_eq!(said.refused, None);
         *time = began.elapsed();
     }

@@ -48,6 +48,15 @@ pub struct EndedJob {
     pub outputs: BTreeMap<String, String>,
 }
 
+/// An end that was just written, with where it left its run: what drawing what follows needs, unread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FreshEnd {
+    /// The run as it was written with the end: its newest place is the end's.
+    pub run: RunHead,
+    /// The end.
+    pub job: EndedJob,
+}
+
 /// A job of a run, without what it is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRow {

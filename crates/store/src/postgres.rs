@@ -1,6 +1,7 @@
 //! PostgreSQL. Called by `database`.
 
 use crate::error::StoreError;
+use crate::turns::Turns;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
@@ -94,6 +95,7 @@ pub(crate) struct Database {
     pub(crate) listening: Arc<OnceCell<()>>,
     /// When a connection was last found dead: those that rest since before are asked.
     cut: Cut,
+    pub(crate) turns: Turns,
 }
 
 type Cut = Arc<Mutex<Option<Instant>>>;
@@ -124,7 +126,7 @@ impl Database {
             .await
             .map_err(failed)?;
         MIGRATIONS.run(&pool).await.map_err(StoreError::migration)?;
-        Ok(Self { pool, listening: Arc::default(), cut })
+        Ok(Self { pool, listening: Arc::default(), cut, turns: Turns::default() })
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {

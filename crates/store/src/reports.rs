@@ -1,9 +1,10 @@
 //! What a runner says of its task, and what becomes of it. Called by `tasks` and by the server's runner service.
 
+use crate::following::FreshEnd;
 use crate::news::{By, Change};
 use crate::tasks::StoredTask;
 use domain::control::{JobChange, JobNumber, JobPhase, JobRefusal, RunId, Tolerance};
-use domain::{RunnerId, TaskId, Timestamp};
+use domain::{JobId, RunnerId, TaskId, Timestamp};
 use std::collections::BTreeMap;
 
 /// A runner that says nothing new is noted as heard of so often, milliseconds.
@@ -16,6 +17,8 @@ pub struct Report<'a> {
     pub runner: RunnerId,
     /// Of which task.
     pub task: TaskId,
+    /// Its run, where it is known, as of a [`Taker`](crate::Taker).
+    pub run: Option<RunId>,
     /// How its steps stand, in the server's words.
     pub steps: &'a serde_json::Value,
     /// What happens to its job.
@@ -33,6 +36,8 @@ pub struct Reported {
     pub job: JobNumber,
     /// Its run.
     pub run: RunId,
+    /// Its id within the run.
+    pub id: JobId,
     /// What its failure means to the run.
     pub tolerance: Tolerance,
     /// Where the job was.
@@ -43,6 +48,8 @@ pub struct Reported {
     pub outputs: BTreeMap<String, String>,
     /// Why the change had no place: nothing of the report was kept.
     pub refused: Option<JobRefusal>,
+    /// The end that the report made.
+    pub ended: Option<FreshEnd>,
 }
 
 /// What is to be done with a report.

@@ -306,6 +306,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Followed>, StoreError> {
         let seen = seen.into();
+        let _turn = self.turn(Some(seen.run)).await;
         Ok(change!(self, held_run::advance(seen, advance, now), |done| {
             done.iter().flat_map(|done| done.news(seen.run, advance)).collect()
         }))

@@ -6,7 +6,7 @@ use crate::jobs::{ChangedJob, StoredJob};
 use crate::news::{By, Change};
 use crate::reports::{Report, Reported, Step};
 use crate::{Store, StoreError};
-use domain::control::{JobChange, JobNumber, ProjectId};
+use domain::control::{JobChange, JobNumber, ProjectId, RunId};
 use domain::{RunnerId, TaskId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -36,6 +36,8 @@ pub struct StoredTask {
 pub struct Taker {
     /// Who.
     pub runner: RunnerId,
+    /// The job's run, where it is known: those who write one wait for each other in this server before they do in the database.
+    pub run: Option<RunId>,
     /// The request, of a runner that asks again under the same key when an answer was lost.
     pub request: Option<String>,
     /// Until when.
@@ -63,6 +65,7 @@ impl Store {
         taker: &Taker,
         now: Timestamp,
     ) -> Result<Option<(StoredTask, StoredJob)>, StoreError> {
+        let _turn = self.turn(taker.run).await;
         let mark = self.news.mark();
         Ok(change!(self, tasks::lease(job, taker, now, mark); told |given| {
             given.iter().flat_map(StoredTask::news).collect()
@@ -124,6 +127,7 @@ impl Store {
         let mark = self.news.mark();
         // Most say little that is to be written; an end always does.
         if let Some(JobChange::Ended { .. }) = report.change {
+            let _turn = self.turn(report.run).await;
             return Ok(change!(self, reports::change(report, now, mark); told Reported::news));
         }
         let mut known = read!(self, reports::look(report));
@@ -134,7 +138,10 @@ impl Store {
                 known.task.steps.clone_from(report.steps);
                 known.task.heard = now;
             }
-            Step::Change => known = change!(self, reports::change(report, now, mark); told Reported::news),
+            Step::Change => {
+                let _turn = self.turn(Some(known.run)).await;
+                known = change!(self, reports::change(report, now, mark); told Reported::news);
+            }
         }
         Ok(known)
     }

@@ -375,14 +375,14 @@ impl Dispatcher {
             self.queue.ask(runner, 0);
             return;
         };
-        let groups = self.book.get(job).and_then(|entry| entry.groups);
+        let (run, groups) = self.book.get(job).map_or((None, None), |entry| (Some(entry.run), entry.groups));
         self.book.lease(job, runner);
         self.count(None, Some(runner));
         let (store, now) = (self.store.clone(), self.clock.now());
         self.writing.spawn(async move {
             let until = now.after(START);
             let groups = groups.map(|groups| groups.to_vec()).unwrap_or_default();
-            let taker = Taker { runner, request: request.clone(), until, groups };
+            let taker = Taker { runner, run, request: request.clone(), until, groups };
             let result = store.lease(job, &taker, now).await;
             let result = result.map(|taken| taken.map(|(task, job)| Given { task, job }));
             if result.as_ref().is_err_and(StoreError::is_passing) {

@@ -5,15 +5,16 @@
 use super::difference;
 use super::facts::{FactsError, RunFacts};
 use super::follow::Follow;
+use super::heard::Heard;
 use super::live::{Cancelled, Live, Told, Undecided, told};
 use crate::dispatch::QueueHandle;
 use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, RunId, RunPhase};
 use domain::{Clock, JobId, Timestamp};
 use scheduler::{Cancellation, CancellationCause, Member};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{Advance, Content, Followed, GroupMember, RunHead, Store, StoreError, StoredRun};
+use store::{Advance, Content, Followed, FreshEnd, GroupMember, RunHead, Store, StoreError, StoredRun};
 use tokio::sync::{mpsc, watch};
 
 /// So many machines are kept in memory.
@@ -35,6 +36,7 @@ pub struct Advancer {
 #[derive(Debug)]
 enum Message {
     Look(RunId),
+    Ended(Box<FreshEnd>),
     Cancel(Box<Cancellation>),
 }
 
@@ -90,6 +92,11 @@ impl Advancer {
         let _ = self.mailbox.send(Message::Look(run));
     }
 
+    /// A job of a run has ended, and nobody wrote the run since.
+    pub fn ended(&self, end: FreshEnd) {
+        let _ = self.mailbox.send(Message::Ended(Box::new(end)));
+    }
+
     /// Something is to be cancelled for its concurrency group.
     pub fn cancel(&self, cancellation: Cancellation) {
         let _ = self.mailbox.send(Message::Cancel(Box::new(cancellation)));
@@ -111,6 +118,11 @@ impl LiveRuns {
                 self.runs.remove(&oldest);
             }
         }
+    }
+
+    /// The last place of which the machine has heard that an end is told to.
+    fn heard(&self, end: &FreshEnd) -> Option<i64> {
+        self.runs.get(&(end.run.id, end.run.attempt)).map(Live::heard)
     }
 
     fn take(&mut self, key: (RunId, AttemptNumber)) -> Option<Live> {
@@ -140,21 +152,22 @@ impl Worker {
     }
 
     async fn hear(&mut self, message: Message) {
-        let mut runs = HashSet::new();
+        let mut runs: HashMap<RunId, Heard> = HashMap::new();
         let mut next = Some(message);
         while let Some(message) = next {
             match message {
-                Message::Look(run) => drop(runs.insert(run)),
+                Message::Look(run) => drop(runs.insert(run, Heard::Look)),
+                Message::Ended(end) => runs.entry(end.run.id).or_default().take(*end),
                 Message::Cancel(cancellation) => {
                     if let Some(run) = self.cancel(*cancellation).await {
-                        runs.insert(run);
+                        runs.insert(run, Heard::Look);
                     }
                 }
             }
             next = self.mailbox.try_recv().ok();
         }
-        for run in runs {
-            self.all_of(run).await;
+        for (run, heard) in runs {
+            self.all_of(run, heard).await;
         }
     }
 
@@ -165,7 +178,7 @@ impl Worker {
     pub async fn tick(&self) -> Result<Advanced, StoreError> {
         let mut report = Advanced::default();
         for run in self.store.runs_behind(BEHIND).await? {
-            if self.all_of(run).await {
+            if self.all_of(run, Heard::Look).await {
                 report.runs += 1;
             } else {
                 report.faults += 1;
@@ -175,9 +188,9 @@ impl Worker {
     }
 
     /// Draws all that follows for a run; false when something was at fault.
-    async fn all_of(&self, run: RunId) -> bool {
+    async fn all_of(&self, run: RunId, mut heard: Heard) -> bool {
         loop {
-            match self.advance(run).await {
+            match self.advance(run, std::mem::take(&mut heard)).await {
                 Ok(Next::More) => {}
                 Ok(Next::Done) => return true,
                 Err(AdvanceError::Facts(error)) => {
@@ -207,8 +220,12 @@ impl Worker {
         done.is_ok()
     }
 
-    async fn advance(&self, id: RunId) -> Result<Next, AdvanceError> {
-        let run = self.store.run_head(id).await?;
+    async fn advance(&self, id: RunId, heard: Heard) -> Result<Next, AdvanceError> {
+        let last = |run: &FreshEnd| self.live.lock().unwrap_or_else(PoisonError::into_inner).heard(run);
+        let (run, heard) = match heard.next(last) {
+            Some((run, ended)) => (run, Some(ended)),
+            None => (self.store.run_head(id).await?, None),
+        };
         if run.ends <= run.advanced {
             if let RunPhase::Finished(_) = run.phase {
                 self.queue.run_left(run.id);
@@ -222,7 +239,10 @@ impl Worker {
         let (mut live, follow) = match kept {
             Some(live) if live.heard() == run.ends => (live, Follow::default()),
             Some(live) => {
-                let ended = self.store.ended(run.id, run.attempt, live.heard()).await?;
+                let ended = match heard {
+                    Some(ended) => ended,
+                    None => self.store.ended(run.id, run.attempt, live.heard()).await?,
+                };
                 hear(live, &run, &told(&run, ended), now)
             }
             None => self.again(&run, now).await?,

@@ -9,6 +9,7 @@ mod difference;
 mod facts;
 mod first;
 mod follow;
+mod heard;
 mod live;
 mod verbs;
 

@@ -109,7 +109,7 @@ impl Runners {
                     // It speaks of it next.
                     let masks = Masks::of(task.secrets.values().cloned());
                     self.logs.put(given.task.id, given.task.runner, masks);
-                    self.tasks.put(given.task.id, given.task.runner, Progress::of(&given.task));
+                    self.tasks.put(given.task.id, given.task.runner, given.job.run, Progress::of(&given.task));
                     tasks.push(task);
                 }
                 Err(error) => {

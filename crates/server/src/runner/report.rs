@@ -2,7 +2,7 @@
 
 use super::service::{Runners, refused};
 use crate::task::Progress;
-use domain::control::{JobChange, JobPhase};
+use domain::control::{JobChange, JobPhase, RunId};
 use domain::{Conclusion, RunnerCapability, RunnerId, TaskId, TaskPhase, TaskResult, Timestamp};
 use protocol::{Caller, Code, Refusal, Report, Reported, quirks};
 use std::collections::HashMap;
@@ -12,22 +12,30 @@ use store::{StoreError, StoredJob, StoredRunner, StoredTask};
 /// So many are remembered.
 const MOST: usize = 20_000;
 
+/// A task: whose, and of which run.
+#[derive(Debug, Clone)]
+struct Known {
+    runner: RunnerId,
+    run: RunId,
+    progress: Progress,
+}
+
 /// How the tasks stand that runners report of: what the store has, kept at hand.
 #[derive(Debug, Default)]
-pub(super) struct Tasks(Mutex<HashMap<TaskId, (RunnerId, Progress)>>);
+pub(super) struct Tasks(Mutex<HashMap<TaskId, Known>>);
 
 impl Tasks {
-    fn get(&self, task: TaskId, runner: RunnerId) -> Option<Progress> {
+    fn get(&self, task: TaskId, runner: RunnerId) -> Option<(RunId, Progress)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&task).filter(|(owner, _)| *owner == runner).map(|(_, progress)| progress.clone())
+        all.get(&task).filter(|known| known.runner == runner).map(|known| (known.run, known.progress.clone()))
     }
 
-    pub(super) fn put(&self, task: TaskId, runner: RunnerId, progress: Progress) {
+    pub(super) fn put(&self, task: TaskId, runner: RunnerId, run: RunId, progress: Progress) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
-        all.insert(task, (runner, progress));
+        all.insert(task, Known { runner, run, progress });
     }
 
     fn forget(&self, task: TaskId) {
@@ -40,9 +48,12 @@ impl Runners {
         let runner = self.caller(&caller).await?;
         let Report { state, outputs } = report;
         let id = state.id;
-        let mut progress = match self.tasks.get(id, runner.id) {
-            Some(progress) => progress,
-            None => Progress::of(&self.own_task(&runner, id).await?.0),
+        let (run, mut progress) = match self.tasks.get(id, runner.id) {
+            Some(known) => known,
+            None => {
+                let (task, job) = self.own_task(&runner, id).await?;
+                (job.run, Progress::of(&task))
+            }
         };
         let (outputs, left_out) = quirks::storable_outputs(outputs);
         if !left_out.is_empty() {
@@ -62,8 +73,14 @@ impl Runners {
             }
         };
         let steps = serde_json::to_value(&progress).unwrap_or_default();
-        let told =
-            store::Report { runner: runner.id, task: id, steps: &steps, change: change.as_ref(), outputs: &outputs };
+        let told = store::Report {
+            runner: runner.id,
+            task: id,
+            run: Some(run),
+            steps: &steps,
+            change: change.as_ref(),
+            outputs: &outputs,
+        };
         let mut known = self.write(&told, now).await?;
         if let JobPhase::Cancelling { .. } = known.after
             && !runner.capabilities.contains(&RunnerCapability::Cancelling)
@@ -83,9 +100,12 @@ impl Runners {
             }
             // Also of one that comes twice: the first may have been written by a call that nobody waited for.
             self.plane.queue.gone(vec![known.job]);
-            self.plane.runs.look(known.run);
+            match known.ended.take() {
+                Some(end) => self.plane.runs.ended(end),
+                None => self.plane.runs.look(known.run),
+            }
         } else {
-            self.tasks.put(id, runner.id, progress);
+            self.tasks.put(id, runner.id, run, progress);
         }
         let phase = match &known.after {
             JobPhase::Finished { end, at, .. } => ended(end.conclusion(), *at),

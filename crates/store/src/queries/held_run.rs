@@ -5,7 +5,7 @@
 use super::{Conn, Query, audit, jobs, new_jobs, runs};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
-use crate::following::Seen;
+use crate::following::{RunHead, Seen};
 use crate::jobs::ChangedJob;
 use crate::runs::{Advance, Followed, StoredRun};
 use domain::control::{
@@ -23,6 +23,7 @@ pub(crate) struct HeldRun {
     pub(super) fault: Option<String>,
     pub(super) ends: i64,
     pub(super) advanced: i64,
+    pub(super) cancelled: Option<(i64, CancelCause)>,
     /// When the first job that is written with it was given to a runner.
     pub(super) begun: Option<Timestamp>,
 }
@@ -37,12 +38,15 @@ pub(super) struct Row {
     fault: Option<String>,
     ends: i64,
     advanced: i64,
+    cancel_order: Option<i64>,
+    cancel_cause: Option<String>,
 }
 
 macro_rules! columns {
     ($after:literal) => {
         concat!(
-            "SELECT runs.id AS held_id, runs.project_id AS held_project, attempt, tally, fault, ends, advanced",
+            "SELECT runs.id AS held_id, runs.project_id AS held_project, attempt, tally, fault, ends, advanced, \
+             cancel_order, cancel_cause",
             $after
         )
     };
@@ -71,16 +75,18 @@ pub(super) async fn hold_of(conn: &mut Conn, job: JobNumber) -> Result<HeldRun, 
 
 impl Row {
     pub(super) fn run(self) -> Result<HeldRun, StoreError> {
-        let Self { held_id, held_project, attempt, tally, fault, ends, advanced } = self;
+        let Self { held_id, held_project, attempt, tally, fault, ends, advanced, cancel_order, cancel_cause } = self;
+        let cancelled = runs::cancelled(cancel_order, cancel_cause)?;
         let tally = serde_json::from_str(&tally).map_err(|error| StoreError::damaged("run", error))?;
         let (id, project, attempt) = (RunId(held_id), ProjectId(held_project), runs::attempt(attempt)?);
-        Ok(HeldRun { id, project, attempt, tally, fault, ends, advanced, begun: None })
+        Ok(HeldRun { id, project, attempt, tally, fault, ends, advanced, cancelled, begun: None })
     }
 }
 
 impl HeldRun {
     pub(super) const fn new(id: RunId, project: ProjectId, tally: RunTally) -> Self {
-        Self { id, project, attempt: AttemptNumber::FIRST, tally, fault: None, ends: 0, advanced: 0, begun: None }
+        let attempt = AttemptNumber::FIRST;
+        Self { id, project, attempt, tally, fault: None, ends: 0, advanced: 0, cancelled: None, begun: None }
     }
 
     /// A job of it is elsewhere now; gives the place of its end among all, if it ended.
@@ -101,6 +107,12 @@ impl HeldRun {
             }
             phase => phase,
         }
+    }
+
+    /// Where it is, for who draws what follows.
+    pub(super) fn head(&self) -> RunHead {
+        let Self { id, project, attempt, ends, advanced, .. } = *self;
+        RunHead { id, project, attempt, phase: self.phase(), ends, advanced, cancelled: self.cancelled.clone() }
     }
 
     pub(super) fn is_over(&self) -> bool {

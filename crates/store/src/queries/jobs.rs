@@ -292,6 +292,11 @@ macro_rules! update {
 pub(super) use update;
 
 impl Move {
+    /// The place of the job's end among those of its run, if it ended.
+    pub(super) const fn end_order(&self) -> Option<i64> {
+        self.end_order
+    }
+
     /// Gives a query its first values.
     pub(super) fn bind(&self, query: Query) -> Query {
         let time = |at: Option<Timestamp>| at.map(|at| at.0.cast_signed());

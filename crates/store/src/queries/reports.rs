@@ -1,18 +1,21 @@
 //! Queries of what runners say of their tasks, compiled for both databases.
 
+use super::held_run::HeldRun;
 use super::moves::{Moves, Said};
 use super::{Conn, at_once, held_run, jobs, tasks};
 use crate::error::StoreError;
+use crate::following::{EndedJob, FreshEnd};
 use crate::news::Mark;
 use crate::reports::{Report, Reported, Step};
-use domain::Timestamp;
 use domain::control::{JobPhase, RunId};
+use domain::{JobId, Timestamp};
 
 #[derive(sqlx::FromRow)]
 struct Row {
     #[sqlx(flatten)]
     task: tasks::Row,
     run_id: i64,
+    job_key: String,
     phase: String,
     tolerance: String,
     outputs: String,
@@ -31,7 +34,7 @@ macro_rules! columns {
     ($before:expr, $after:literal) => {
         concat!(
             $before,
-            "tasks.id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at, run_id, jobs.phase, tolerance, \
+            "tasks.id, job_id, runner_id, runner_name, request_key, steps, given_at, heard_at, run_id, job_key, jobs.phase, tolerance, \
              outputs",
             $after
         )
@@ -47,11 +50,13 @@ impl Row {
             job: task.job,
             task,
             run: RunId(self.run_id),
+            id: JobId::new(self.job_key),
             after: before.clone(),
             before,
             tolerance: serde_json::from_str(&self.tolerance).map_err(damaged)?,
             outputs: serde_json::from_str(&self.outputs).map_err(damaged)?,
             refused: None,
+            ended: None,
         })
     }
 }
@@ -116,6 +121,7 @@ pub(crate) async fn change(
     }
     let moved = (&known.before, &known.after);
     let job = jobs::moved(&mut run, known.job, known.tolerance, moved, &known.outputs, now)?;
+    known.ended = fresh_end(&run, &known, job.end_order());
     let (run, said) = (run.kept(now)?, Some(Said::of(report, now)));
     let runner = match known.after.lease() {
         Some(_) => None,
@@ -125,4 +131,11 @@ pub(crate) async fn change(
     known.task.steps.clone_from(report.steps);
     known.task.heard = now;
     Ok(known)
+}
+
+/// The end of a job that has just ended, for who draws what follows.
+fn fresh_end(run: &HeldRun, known: &Reported, order: Option<i64>) -> Option<FreshEnd> {
+    let (order, conclusion) = (order?, known.after.end()?.conclusion());
+    let job = EndedJob { id: known.id.clone(), order, conclusion, outputs: known.outputs.clone() };
+    Some(FreshEnd { run: run.head(), job })
 }

@@ -181,7 +181,7 @@ async fn work(store: &Store, project: ProjectId, runner: RunnerId) {
                 JobChange::Ended { task, conclusion: Conclusion::Success, at: at(30) },
             ];
             for change in &changes {
-                let report = Report { runner, task, steps: &steps, change: Some(change), outputs: &outputs };
+                let report = Report { runner, task, run: None, steps: &steps, change: Some(change), outputs: &outputs };
                 tolerant(store.report(&report, at(25)).await);
             }
         }

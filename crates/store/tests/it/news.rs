@@ -36,7 +36,7 @@ async fn each_change_is_told_when_it_is_there(Setting { store, .. }: Setting) {
     assert_eq!(next(&mut news).await, Change::Job { job: jobs[0], run: run.id });
     let ended = JobChange::Ended { task, conclusion: Conclusion::Success, at: at(40) };
     let (steps, outputs) = (serde_json::json!([1]), BTreeMap::new());
-    let report = Report { runner, task, steps: &steps, change: None, outputs: &outputs };
+    let report = Report { runner, task, run: None, steps: &steps, change: None, outputs: &outputs };
     store.report(&report, at(30)).await.unwrap();
     assert_eq!(next(&mut news).await, of_task(None));
     // Nothing new, and what is refused.

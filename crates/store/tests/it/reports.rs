@@ -35,7 +35,8 @@ impl Scene {
     async fn say(&self, steps: u8, change: Option<&JobChange>, outputs: &[(&str, &str)], now: u64) -> Reported {
         let outputs = outputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let steps = serde_json::json!([steps]);
-        let report = Report { runner: self.runner, task: self.task, steps: &steps, change, outputs: &outputs };
+        let report =
+            Report { runner: self.runner, task: self.task, run: None, steps: &steps, change, outputs: &outputs };
         self.store.report(&report, at(now)).await.unwrap()
     }
 
@@ -96,7 +97,7 @@ async fn who_has_not_the_lease_has_no_say(Setting { store, .. }: Setting) {
     let other = new_runner(&store, 2, Some(2)).await;
     let (steps, outputs) = (serde_json::json!([]), BTreeMap::new());
     for (runner, task) in [(other, scene.task), (scene.runner, TaskId(scene.task.0 + 99))] {
-        let report = Report { runner, task, steps: &steps, change: Some(&scene.ended()), outputs: &outputs };
+        let report = Report { runner, task, run: None, steps: &steps, change: Some(&scene.ended()), outputs: &outputs };
         let refused = store.report(&report, at(30)).await;
         assert!(matches!(refused, Err(StoreError::Missing { what: "task", .. })), "{refused:?}");
     }

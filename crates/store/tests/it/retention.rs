@@ -72,7 +72,7 @@ async fn what_stands_still_is_found(Setting { store, .. }: Setting) {
     store.change_job(jobs[1], asked, at(30)).await.unwrap();
     let (steps, outputs) = (serde_json::json!([]), BTreeMap::new());
     let begun = JobChange::Started { task: tasks[2], at: at(40) };
-    let report = Report { runner, task: tasks[2], steps: &steps, change: Some(&begun), outputs: &outputs };
+    let report = Report { runner, task: tasks[2], run: None, steps: &steps, change: Some(&begun), outputs: &outputs };
     store.report(&report, at(40)).await.unwrap();
 
     let unsaid = async |now| -> Vec<_> {

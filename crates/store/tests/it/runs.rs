@@ -72,7 +72,7 @@ pub(crate) async fn new_runner(store: &Store, number: u8, capacity: Option<u32>)
 }
 
 pub(crate) fn taker(runner: RunnerId, request: Option<&str>) -> Taker {
-    Taker { runner, request: request.map(str::to_owned), until: at(1000), groups: Vec::new() }
+    Taker { runner, run: None, request: request.map(str::to_owned), until: at(1000), groups: Vec::new() }
 }
 
 pub(crate) async fn started(store: &Store, job: JobNumber, runner: RunnerId) -> TaskId {
@@ -118,7 +118,7 @@ async fn a_run_goes_its_way(Setting { store, .. }: Setting) {
     assert_eq!(store.given_for(runner, "key").await.unwrap(), [(task.clone(), given)]);
 
     let (steps, none) = (serde_json::json!([{"index": 0}]), BTreeMap::new());
-    let report = Report { runner, task: task.id, steps: &steps, change: None, outputs: &none };
+    let report = Report { runner, task: task.id, run: None, steps: &steps, change: None, outputs: &none };
     store.report(&report, at(22)).await.unwrap();
     let change = JobChange::Started { task: task.id, at: at(21) };
     store.change_by_task(task.id, change, &BTreeMap::new(), at(21)).await.unwrap();
@@ -277,7 +277,7 @@ async fn the_silent_are_found(Setting { store, .. }: Setting) {
         started(&store, jobs[2], runner).await,
     ];
     let (steps, outputs) = (serde_json::json!([1]), BTreeMap::new());
-    let report = Report { runner, task: tasks[1], steps: &steps, change: None, outputs: &outputs };
+    let report = Report { runner, task: tasks[1], run: None, steps: &steps, change: None, outputs: &outputs };
     store.report(&report, at(500)).await.unwrap();
     let end = JobChange::Ended { task: tasks[2], conclusion: Conclusion::Success, at: at(30) };
     store.change_by_task(tasks[2], end, &BTreeMap::new(), at(30)).await.unwrap();
