@@ -33,7 +33,6 @@ pub(super) async fn give(
 
 /// Writes all, and tells all servers when the transaction is committed.
 pub(super) async fn write(conn: &mut Conn, moves: &Moves, mark: Mark, news: Vec<Change>) -> Result<(), StoreError> {
-    let Moves { job, run, said, runner } = moves;
     let query = sqlx::query(concat!(
         "WITH job AS (",
         jobs::update!(),
@@ -42,15 +41,6 @@ pub(super) async fn write(conn: &mut Conn, moves: &Moves, mark: Mark, news: Vec<
         held_run::update!(10 11 12 13 14 15 16 17 18),
         " RETURNING pg_notify($24, $25)"
     ));
-    run.bind(job.bind(query))
-        .bind(said.as_ref().map(|said| &said.steps))
-        .bind(said.as_ref().map(|said| said.at.0.cast_signed()))
-        .bind(said.as_ref().map(|said| said.task.0))
-        .bind(runner.as_ref().map(|(_, phase)| phase))
-        .bind(runner.as_ref().map(|(runner, _)| runner.0))
-        .bind(listen::CHANNEL)
-        .bind(listen::text(mark, news))
-        .execute(conn)
-        .await?;
+    moves.bind(query).bind(listen::CHANNEL).bind(listen::text(mark, news)).execute(conn).await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What is written when the job of a lease goes elsewhere: its row, its run's, its task's, its runner's. It is known whole before the first of it is
-//! written, so that a database to which every word takes a while is told all in one (`at_once`). Compiled for both databases.
+//! written, so that the database is told all in one (`at_once`). Compiled for both databases.
 
-use super::{held_run, jobs};
+use super::{Query, held_run, jobs};
 use domain::{RunnerId, TaskId, Timestamp};
 
 /// All of it.
@@ -18,4 +18,17 @@ pub(super) struct Said {
     pub(super) task: TaskId,
     pub(super) steps: String,
     pub(super) at: Timestamp,
+}
+
+impl Moves {
+    /// Gives a query its first 23 values: the job's nine, the run's nine, the task's and the runner's, which name no row where nothing is written.
+    pub(super) fn bind(&self, query: Query) -> Query {
+        let Self { job, run, said, runner } = self;
+        run.bind(job.bind(query))
+            .bind(said.as_ref().map(|said| &said.steps))
+            .bind(said.as_ref().map(|said| said.at.0.cast_signed()))
+            .bind(said.as_ref().map(|said| said.task.0))
+            .bind(runner.as_ref().map(|(_, phase)| phase))
+            .bind(runner.as_ref().map(|(runner, _)| runner.0))
+    }
 }

@@ -1,7 +1,7 @@
-//! The rows of a moved job, one after the other: no way is long here. Called by the queries of tasks and reports.
+//! The rows of a moved job, each in a statement of its own. Called by the queries of tasks and reports.
 
 use super::moves::Moves;
-use super::{Conn, held_run, jobs, runners, tasks};
+use super::{Conn, held_run, jobs, tasks};
 use crate::error::StoreError;
 use crate::news::{Change, Mark};
 use crate::tasks::Taker;
@@ -28,16 +28,13 @@ pub(super) async fn give(
     Ok(fresh.fetch_optional(conn).await?)
 }
 
-/// Writes all. The news are told to this process by whoever commits.
+/// Writes all: its statements go to the thread of the database together. The news are told to this process by whoever commits.
 pub(super) async fn write(conn: &mut Conn, moves: &Moves, _: Mark, _: Vec<Change>) -> Result<(), StoreError> {
-    let Moves { job, run, said, runner } = moves;
-    if let Some(said) = said {
-        said.write(&mut *conn).await?;
-    }
-    job.bind(sqlx::query(jobs::update!())).execute(&mut *conn).await?;
-    run.bind(sqlx::query(held_run::update!(1 2 3 4 5 6 7 8 9))).execute(&mut *conn).await?;
-    if let Some((runner, phase)) = runner {
-        runners::write(conn, *runner, phase).await?;
-    }
+    let query = sqlx::query(concat!(
+        jobs::update!(),
+        "; UPDATE tasks SET steps = $19, heard_at = $20 WHERE id = $21; UPDATE runners SET phase = $22 WHERE id = $23; ",
+        held_run::update!(10 11 12 13 14 15 16 17 18)
+    ));
+    moves.bind(query).execute(conn).await?;
     Ok(())
 }
