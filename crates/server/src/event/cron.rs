@@ -1,17 +1,31 @@
-//! When a `cron` is due: five fields, with names of months and days, lists, ranges and steps (`execution-semantics` 2.3), `?` for `*`, or a word such as `@daily`, which Gitea
-//! and Forgejo take too. Called by `schedule`.
+//! When a `cron` is due: five fields, with names of months and days, lists, ranges and steps (`execution-semantics` 2.3), `?` for `*`, a word such as `@daily`,
+//! or `@every 1h30m`, which Gitea and Forgejo take too. Called by `schedule`.
 
 use domain::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Span, Zoned};
+use jiff::{SignedDuration, Span, Zoned};
+use std::time::Duration;
 
 /// A cron that comes never within so many days (a 31st of February) is never due.
 const DAYS: usize = 366 * 9;
+/// As long for a time between two.
+const LONGEST: Duration = Duration::from_hours(24 * 366 * 9);
+/// What is to come more often comes as often as five fields can say.
+const MOST_OFTEN: Duration = Duration::from_mins(1);
+
+/// When something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cron {
+    /// By the clocks.
+    At(Fields),
+    /// So long after it was due before, or after it was written.
+    Every(Duration),
+}
 
 /// The fields, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cron {
+pub(super) struct Fields {
     minutes: u64,
     hours: u64,
     days: u64,
@@ -42,9 +56,34 @@ const WORDS: [(&str, &str); 7] = [
 ];
 
 impl Cron {
-    /// Reads five fields, or a word for them; `None` for what is none.
+    /// Reads five fields, a word for them, or `@every` and how long; `None` for what is none.
     pub(super) fn read(text: &str) -> Option<Self> {
         let text = text.trim();
+        match text.strip_prefix("@every ") {
+            Some(time) => every(time.trim()).map(Self::Every),
+            None => Fields::read(text).map(Self::At),
+        }
+    }
+
+    /// The first time after a moment, by the clocks of a zone.
+    pub(super) fn after(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        match self {
+            Self::At(fields) => fields.after(now, zone),
+            Self::Every(time) => Some(now.after(*time)),
+        }
+    }
+}
+
+/// A time as Go writes one (`1h30m`, `1.5h`), in whole seconds.
+fn every(text: &str) -> Option<Duration> {
+    let is_go = text.chars().all(|letter| letter.is_ascii_digit() || ".hmsun".contains(letter));
+    let time: SignedDuration = if is_go { text.parse().ok()? } else { return None };
+    let time = Duration::from_secs(u64::try_from(time.as_secs()).ok()?);
+    (!time.is_zero() && time <= LONGEST).then(|| time.max(MOST_OFTEN))
+}
+
+impl Fields {
+    fn read(text: &str) -> Option<Self> {
         let text = WORDS.iter().find(|(word, _)| *word == text).map_or(text, |(_, fields)| fields);
         let mut fields = text.split_whitespace();
         let mut next = |low, high, names: &[&str]| field(fields.next()?, low, high, names);
@@ -62,9 +101,9 @@ impl Cron {
         Some(Self { minutes, hours, days, months, weekdays, either })
     }
 
-    /// The first time after a moment, by the clocks of a zone. A time that a change of clocks leaves out is due when they have changed; one that comes
+    /// As of [`Cron`]. A time that a change of clocks leaves out is due when they have changed; one that comes
     /// twice is due the first time.
-    pub(super) fn after(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    fn after(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let millis = i64::try_from(now.0).ok()?;
         let start = Zoned::new(jiff::Timestamp::from_millisecond(millis).ok()?, zone.clone());
         let mut date = start.date();
@@ -178,6 +217,11 @@ mod tests {
             ("@monthly", "2026-12-01T00:00:00Z"),
             ("@yearly", "2027-01-01T00:00:00Z"),
             ("@annually", "2027-01-01T00:00:00Z"),
+            ("@every 1h30m", "2026-11-22T10:00:00Z"),
+            ("@every 1.5h", "2026-11-22T10:00:00Z"),
+            ("@every  72h", "2026-11-25T08:30:00Z"),
+            ("@every 90s", "2026-11-22T08:31:30Z"),
+            ("@every 5s", "2026-11-22T08:31:00Z"),
         ];
         for (cron, expected) in cases {
             assert_eq!(after(cron, now, "UTC"), expected, "{cron}");
@@ -206,6 +250,15 @@ mod tests {
             "* * * foo *",
             "@often",
             "@daily 1",
+            "@every",
+            "@every day",
+            "@every 0s",
+            "@every -5m",
+            "@every 5",
+            "@every 1d",
+            "@every PT1H",
+            "@every 99999999999999999999h",
+            "@every 2000000h",
         ] {
             assert_eq!(Cron::read(wrong), None, "{wrong}");
         }

@@ -14,6 +14,9 @@ pub(crate) enum CronError {
         /// The fields that it stands for.
         fields: &'static str,
     },
+    /// A time between two runs, which forges of one kind take.
+    #[error("'{0}' is taken by Gitea, Forgejo and ekiden's server, not by GitHub, which wants five fields")]
+    Every(String),
     /// `?`, which forges of one kind take.
     #[error("'?' is taken by Gitea, Forgejo and ekiden's server, not by GitHub; '*' is the same for all")]
     Question,
@@ -65,6 +68,11 @@ pub(crate) fn shortest_interval(line: &str) -> Result<u32, CronError> {
         return Err(CronError::Word { word: (*word).to_owned(), fields });
     }
     let texts: Vec<&str> = line.split_whitespace().collect();
+    if let ["@every", time] = texts.as_slice()
+        && time.starts_with(|first: char| first.is_ascii_digit())
+    {
+        return Err(CronError::Every(texts.join(" ")));
+    }
     let [minute, hour, ..] = texts.as_slice() else { return Err(CronError::Fields(texts.len())) };
     if texts.len() != FIELDS.len() {
         return Err(CronError::Fields(texts.len()));
@@ -176,7 +184,13 @@ mod tests {
 
     #[test]
     fn what_github_alone_does_not_take_is_said_so() {
-        for (line, same) in [("@daily", "'0 0 * * *' is"), ("@annually", "'0 0 1 1 *' is"), ("0 0 ? * MON", "'*' is")] {
+        let cases = [
+            ("@daily", "'0 0 * * *' is"),
+            ("@annually", "'0 0 1 1 *' is"),
+            ("0 0 ? * MON", "'*' is"),
+            ("@every  2h", "'@every 2h' is"),
+        ];
+        for (line, same) in cases {
             let told = shortest_interval(line).unwrap_err().to_string();
             assert!(told.contains("not by GitHub") && told.contains(same), "{told}");
         }
