@@ -92,7 +92,7 @@ impl Advancer {
         let _ = self.mailbox.send(Message::Look(run));
     }
 
-    /// A job of a run has ended, and nobody wrote the run since.
+    /// A job of a run has ended. Where that is all that happened to the run since it was looked at last, nothing of it is read.
     pub fn ended(&self, end: FreshEnd) {
         let _ = self.mailbox.send(Message::Ended(Box::new(end)));
     }
@@ -120,7 +120,7 @@ impl LiveRuns {
         }
     }
 
-    /// The last place of which the machine has heard that an end is told to.
+    /// The last place that the machine of an end's run has heard of.
     fn heard(&self, end: &FreshEnd) -> Option<i64> {
         self.runs.get(&(end.run.id, end.run.attempt)).map(Live::heard)
     }
@@ -221,7 +221,7 @@ impl Worker {
     }
 
     async fn advance(&self, id: RunId, heard: Heard) -> Result<Next, AdvanceError> {
-        let last = |run: &FreshEnd| self.live.lock().unwrap_or_else(PoisonError::into_inner).heard(run);
+        let last = |end: &FreshEnd| self.live.lock().unwrap_or_else(PoisonError::into_inner).heard(end);
         let (run, heard) = match heard.next(last) {
             Some((run, ended)) => (run, Some(ended)),
             None => (self.store.run_head(id).await?, None),
