@@ -116,7 +116,10 @@ impl TaskFolder {
 fn empty(folder: &Path) -> io::Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
-        if [record::FILE, MEMORY_FILE].iter().any(|name| entry.file_name() == *name) {
+        let name = entry.file_name();
+        if name == record::FILE {
+            record::clear(&entry.path())?;
+        } else if name == MEMORY_FILE {
             fs_err::OpenOptions::new().write(true).open(entry.path())?.set_len(0)?;
         } else {
             fs_err::remove_file(entry.path())?;
@@ -155,9 +158,8 @@ mod tests {
         second.make().unwrap();
         assert_eq!(names(&all), ["2"]);
         assert_eq!(names(second.path()), [MEMORY_FILE, record::FILE]);
-        for name in [record::FILE, MEMORY_FILE] {
-            assert_eq!(std::fs::read(second.path().join(name)).unwrap(), b"");
-        }
+        assert_eq!(std::fs::read(second.path().join(record::FILE)).unwrap(), b"\n");
+        assert_eq!(std::fs::read(second.path().join(MEMORY_FILE)).unwrap(), b"");
         assert_eq!(std::fs::metadata(second.path().join(record::FILE)).unwrap().ino(), inode);
         // Two at once have each their own; a task that never wrote has none to give.
         let third = TaskFolder::new(spares.clone(), "3");

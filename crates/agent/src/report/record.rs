@@ -6,11 +6,13 @@ use domain::{Conclusion, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 pub(super) const FILE: &str = "state.json";
 const NEW_FILE: &str = "state.new";
+/// What a file without records holds.
+const CLEARED: &[u8] = b"\n";
 /// So long a file may get before another takes its place.
 const LONG: usize = 64 * 1024;
 
@@ -100,7 +102,7 @@ impl Records {
         Ok(())
     }
 
-    /// A file with one line: that of the folder while nothing is in it, else one in its place.
+    /// A file with one record: that of the folder while it has none, else one in its place.
     fn begin(&self, line: &[u8]) -> io::Result<fs_err::File> {
         let place = self.folder.path().join(FILE);
         let mut file = match open(&place) {
@@ -110,17 +112,29 @@ impl Records {
                 open(&place)?
             }
         };
-        if file.metadata()?.len() == 0 {
-            file.write_all(line)?;
-            return Ok(file);
+        match file.metadata()?.len() {
+            0 => file.write_all(line)?,
+            1 => file.write_all(&[CLEARED, line].concat())?,
+            _ => return self.replace(line),
         }
+        Ok(file)
+    }
+
+    fn replace(&self, line: &[u8]) -> io::Result<fs_err::File> {
         let new = self.folder.path().join(NEW_FILE);
         let mut file = open(&new)?;
         file.set_len(0)?;
         file.write_all(line)?;
-        fs_err::rename(new, place)?;
+        fs_err::rename(new, self.folder.path().join(FILE))?;
         Ok(file)
     }
+}
+
+/// Leaves nothing of a task in a file of records but an empty line. ext4 writes a file that had no length to the disk when it is closed next.
+pub(super) fn clear(place: &Path) -> io::Result<()> {
+    let file = fs_err::OpenOptions::new().write(true).open(place)?;
+    file.file().write_all_at(CLEARED, 0)?;
+    file.set_len(CLEARED.len() as u64)
 }
 
 /// A file as it is, made where there is none.
@@ -142,7 +156,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::super::folder::Spares;
-    use super::{BTreeMap, FILE, JobEnd, LONG, Record, Records, TaskFolder, Timestamp};
+    use super::{BTreeMap, FILE, JobEnd, LONG, Record, Records, TaskFolder, Timestamp, clear};
     use domain::Conclusion;
     use std::io::Write as _;
 
@@ -167,6 +181,25 @@ mod tests {
         // Whoever comes after a crash begins a file of its own.
         Records::new(task.clone()).write(&record(3)).unwrap();
         assert_eq!(Record::read(&folder), Some(record(3)));
+    }
+
+    #[test]
+    fn a_cleared_file_says_nothing_and_takes_the_next_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = TaskFolder::new(Spares::of(dir.path().to_owned()), "task");
+        let place = task.path().join(FILE);
+        for rows in 0..3 {
+            let mut records = Records::new(task.clone());
+            records.write(&record(rows)).unwrap();
+            records.write(&record(rows + 10)).unwrap();
+            assert_eq!(Record::read(task.path()), Some(record(rows + 10)));
+            assert!(!task.path().join(super::NEW_FILE).exists());
+            clear(&place).unwrap();
+            assert_eq!(Record::read(task.path()), None);
+        }
+        fs_err::write(&place, "{").unwrap();
+        Records::new(task.clone()).write(&record(4)).unwrap();
+        assert_eq!(Record::read(task.path()), Some(record(4)), "behind a record that was cut off at once");
     }
 
     #[test]
