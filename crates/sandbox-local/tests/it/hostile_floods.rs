@@ -26,9 +26,18 @@ pub(crate) fn trials(machine: &Arc<Machine>) -> Vec<Trial> {
 
 /// How many processes of the machine have the mark among their arguments.
 fn marked(mark: &str) -> usize {
+    lines(|line| line.contains(mark))
+}
+
+/// How many are the `sleep` that they are to become. On the way there a process has no arguments for a moment.
+fn asleep(mark: &str) -> usize {
+    lines(|line| line.trim_end() == format!("sleep {mark}"))
+}
+
+fn lines(is_meant: impl Fn(&str) -> bool) -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    lines.filter(|line| String::from_utf8_lossy(line).replace('\0', " ").contains(mark)).count()
+    lines.filter(|line| is_meant(&String::from_utf8_lossy(line).replace('\0', " "))).count()
 }
 
 fn mark() -> String {
@@ -190,7 +199,7 @@ async fn daemons(job: &dyn Sandbox, mark: &str) {
          (setsid sh -c '(setsid sleep {mark} >/dev/null 2>&1 &)') & echo started"
     );
     assert_eq!(sh(job, &line).await.text, "started\n");
-    until(|| marked(mark) == 3).await;
+    until(|| asleep(mark) == 3).await;
 }
 
 /// Waits for something that must come.
@@ -210,7 +219,7 @@ async fn a_step_that_ignores_signals_ends(machine: Arc<Machine>) {
     // A kill of the step's own group alone leaves what went to a session of its own.
     let (mark, job) = (self::mark(), machine.prepare_weak(machine.spec(), &[Protection::Descendants]).await);
     stubborn(&*job, &mark).await;
-    until(|| marked(&mark) == 1).await;
+    until(|| marked(&mark) == 1 && asleep(&mark) == 1).await;
     assert_eq!(sh(&*job, "echo later").await.text, "later\n");
     assert_eq!(marked(&mark), 1);
     job.destroy(false).await.unwrap();
