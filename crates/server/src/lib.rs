@@ -7,6 +7,7 @@ pub mod backup;
 pub mod count;
 pub mod dispatch;
 pub mod event;
+pub mod folder;
 pub mod git;
 pub mod keys;
 mod lead;

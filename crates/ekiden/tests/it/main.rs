@@ -5,6 +5,7 @@
 mod act_suite;
 mod agent_ahead;
 mod agent_call;
+mod agent_fetched;
 mod agent_gitea;
 mod agent_import;
 mod agent_job;

@@ -1,5 +1,6 @@
 //! The form of a backup. Called by `make`, which writes it, and `restore`, which reads it.
 
+use crate::folder::{DATABASE, FIRST_TOKEN, KEYS, LOGS, MIRRORS, OBJECTS};
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path};
 
@@ -9,20 +10,10 @@ pub(super) const FORM: u32 = 1;
 pub(super) const HEAD: &str = "backup.json";
 /// The last file: this was all.
 pub(super) const END: &str = "end.json";
-/// The database of a server that has its own.
-pub(super) const SQLITE: &str = "ekiden.db";
 /// The dump of a PostgreSQL.
 pub(super) const DUMP: &str = "database.pgdump";
-/// The master keys.
-pub(super) const KEYS: &str = "master-keys";
-/// Single files beside them.
-pub(super) const FILES: [&str; 3] = [KEYS, "admin-token", "ekiden.toml"];
-/// Open parts of logs; it says to others that a server uses it by the lock within.
-pub(super) const LOGS: &str = "logs";
-/// Sealed logs.
-pub(super) const OBJECTS: &str = "objects";
-/// Mirrors of repositories.
-pub(super) const MIRRORS: &str = "repositories";
+/// Single files.
+pub(super) const FILES: [&str; 3] = [KEYS, FIRST_TOKEN, "ekiden.toml"];
 
 /// What the first file says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,7 +57,7 @@ pub(super) fn is_known(path: &Path) -> bool {
         return false;
     };
     let is_file = parts.next().is_none();
-    let files = FILES.into_iter().chain([SQLITE, DUMP]);
+    let files = FILES.into_iter().chain([DATABASE, DUMP]);
     let folders = [LOGS, OBJECTS, MIRRORS];
     (is_file && files.into_iter().any(|name| first == name))
         || (!is_file && folders.into_iter().any(|name| first == name))

@@ -1,10 +1,11 @@
 //! Writes a backup.
 
-use super::archive::{DUMP, Database, END, End, FILES, FORM, HEAD, Head, KEYS, LOGS, MIRRORS, OBJECTS, SQLITE};
+use super::archive::{DUMP, Database, END, End, FILES, FORM, HEAD, Head};
 use super::error::{BackupError, ToolError};
 use super::postgres;
 use super::room::Room;
 use super::stop::Stop;
+use crate::folder::{DATABASE, KEYS, LOGS, MIRRORS, OBJECTS};
 use domain::{TaskId, Timestamp};
 use std::fs::File;
 use std::io::{self, Read as _, Write};
@@ -71,7 +72,7 @@ pub async fn make_backup(order: BackupOrder) -> Result<Made, BackupError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
-    let own = order.data.join(SQLITE);
+    let own = order.data.join(DATABASE);
     if order.database.is_none() && !own.is_file() {
         return Err(BackupError::NoDatabase { path: order.data });
     }
@@ -80,7 +81,7 @@ pub async fn make_backup(order: BackupOrder) -> Result<Made, BackupError> {
     let room = room.map_err(|source| BackupError::Io { verb: "write to", path: parent.clone(), source })?;
     let (database, held) = match &order.database {
         None => {
-            let (into, stop) = (room.path().join(SQLITE), order.stop.clone());
+            let (into, stop) = (room.path().join(DATABASE), order.stop.clone());
             match store::copy_sqlite(&own, &into, move || stop.goes_on()).await {
                 Ok(held) => (Database::Sqlite, held),
                 Err(_) if !order.stop.goes_on() => return Err(BackupError::Ending),
@@ -116,7 +117,7 @@ fn write(order: &BackupOrder, parent: &Path, room: &Path, database: Database, he
     let head = Head { form: FORM, ekiden: order.version.to_owned(), made: order.now.0, database, schema: held.schema };
     archive.text(HEAD, &serde_json::to_vec(&head).map_err(|error| failed(error.into()))?)?;
     let name = match database {
-        Database::Sqlite => SQLITE,
+        Database::Sqlite => DATABASE,
         Database::Postgres => DUMP,
     };
     archive.file(&room.join(name), name)?;

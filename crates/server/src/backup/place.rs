@@ -3,9 +3,10 @@
 //! All is unpacked within the folder itself, under a hidden name: it may be a mount point or a link. What is whole is moved up, the keys last: a folder without keys
 //! that has such a name in it is half restored, and no server starts on it.
 
-use super::archive::{FILES, KEYS, LOGS, MIRRORS, OBJECTS, SQLITE};
+use super::archive::FILES;
 use super::error::RestoreError;
 use super::room::{Other, Room, others, take_away};
+use crate::folder::{DATABASE, KEYS, LOGS, MIRRORS, OBJECTS};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -124,7 +125,7 @@ fn free(data: &Path) -> Result<Vec<PathBuf>, RestoreError> {
         for other in others(data, PREFIX).map_err(failed)? {
             let Other::Left(room) = other else { return Err(RestoreError::Restoring { path: data.to_owned() }) };
             let moving = room.join(MOVING);
-            let known = FILES.into_iter().chain([SQLITE, LOGS, OBJECTS, MIRRORS]);
+            let known = FILES.into_iter().chain([DATABASE, LOGS, OBJECTS, MIRRORS]);
             came.extend(known.filter(|name| moving.is_dir() && !moving.join(name).exists()));
         }
     }

@@ -1,10 +1,11 @@
 //! Reads a backup: all of it, under a hidden name in the place where it will be, before anything is in that place.
 
-use super::archive::{DUMP, Database, END, End, FORM, HEAD, Head, KEYS, SQLITE, is_known};
+use super::archive::{DUMP, Database, END, End, FORM, HEAD, Head, is_known};
 use super::error::{RestoreError, ToolError};
 use super::place::Place;
 use super::postgres;
 use super::stop::Stop;
+use crate::folder::{DATABASE, KEYS};
 use crate::keys::{KeyRing, Start};
 use domain::Timestamp;
 use std::fs::File;
@@ -68,7 +69,7 @@ pub async fn restore_backup(order: RestoreOrder) -> Result<Restored, RestoreErro
     // After this all is quickly done, and nobody is heard any more.
     match &order.database {
         None => {
-            store::ready_sqlite(&inner.join(SQLITE)).await?;
+            store::ready_sqlite(&inner.join(DATABASE)).await?;
             if !order.stop.goes_on() {
                 return Err(RestoreError::Ending);
             }

@@ -8,6 +8,7 @@ use crate::backup::is_half_restored;
 use crate::count::Counts;
 use crate::dispatch::{Dispatcher, Follower, dispatcher};
 use crate::event;
+use crate::folder::{DATABASE, FIRST_TOKEN, KEYS, LOGS, MIRRORS, OBJECTS};
 use crate::keys::{KeyRing, Start};
 use crate::logs::{LogObjects, LogSettings, LogStore, Sharing};
 use crate::plane::{Parts, Plane, Site};
@@ -66,7 +67,7 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     let listener = listener.map_err(|source| ServeError::Listen { address: settings.listen, source })?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: settings.listen, source })?;
     let (plane, mut dispatcher, worker, turn) = open(&settings, address).await?;
-    let first_token = first_admin(&plane, &settings.data.join("admin-token")).await?;
+    let first_token = first_admin(&plane, &settings.data.join(FIRST_TOKEN)).await?;
     turn.release().await;
     // The news first: what changes while the queue is filled is heard.
     let changes = plane.store.changes().await?;
@@ -149,7 +150,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
         fs_err::create_dir_all(path).map_err(|source| ServeError::Folder { path: path.to_owned(), source })
     };
     folder(data)?;
-    let own = data.join("ekiden.db");
+    let own = data.join(DATABASE);
     let first = settings.database.is_none() && !own.exists();
     let database = settings.database.clone().unwrap_or_else(|| format!("sqlite:{}", own.display()));
     if first {
@@ -159,13 +160,13 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
     let turn = turn(&store).await?;
     // Its first start made tokens; without any, nothing needs keys of before.
     let is_first = first || store.tokens(TokenKind::User).await?.is_empty();
-    let keys = KeyRing::open(&data.join("master-keys"), if is_first { Start::First } else { Start::Again })?;
-    let objects = data.join("objects");
+    let keys = KeyRing::open(&data.join(KEYS), if is_first { Start::First } else { Start::Again })?;
+    let objects = data.join(OBJECTS);
     folder(&objects)?;
     let objects = LogObjects::folder(&objects)?;
     let sharing = sharing(settings);
-    let logs = LogStore::open(LogSettings { folder: data.join("logs"), sharing, objects })?;
-    let projects = Arc::new(Projects::open(ProjectOptions::new(data.join("repositories")))?);
+    let logs = LogStore::open(LogSettings { folder: data.join(LOGS), sharing, objects })?;
+    let projects = Arc::new(Projects::open(ProjectOptions::new(data.join(MIRRORS)))?);
     let counts = Arc::new(Counts::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (queue, dispatcher) = dispatcher(store.clone(), Arc::clone(&clock), Arc::clone(&counts), Settings::default());

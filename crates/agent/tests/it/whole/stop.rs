@@ -12,7 +12,7 @@ async fn a_drain_lets_jobs_end_and_takes_no_more() {
     let stand = Stand::new(Dialect::Gitea).await;
     stand.register(RunnerLife::Lasting).await;
     stand.add([1]);
-    let agent = Running::start(stand.settings(2, &waits()));
+    let agent = Running::start(stand.settings(1, &waits()));
     stand.running(1).await;
     let data = stand.data.path().to_owned();
     let draining = tokio::task::spawn_blocking(move || agent::drain(&data)).await.unwrap().unwrap();

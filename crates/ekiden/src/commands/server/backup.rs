@@ -94,8 +94,10 @@ fn backup_failure(error: &BackupError) -> Failure {
         }
         _ => Failure::platform("there is no backup").cause(error),
     };
-    let up =
-        place::state_folder().ok().map(|state| state.join("up/server")).filter(|up| up.join("master-keys").exists());
+    let up = place::state_folder()
+        .ok()
+        .map(|state| state.join("up/server"))
+        .filter(|up| up.join(server::folder::KEYS).exists());
     match (error, up) {
         (BackupError::NoServer { .. }, Some(up)) => {
             failure.fix(format!("--data {} is that of `ekiden up`", up.display()))

@@ -2,14 +2,16 @@
 
 use crate::failure::Failure;
 use crate::style::note;
+use server::folder::{DATABASE, LOGS, MIRRORS, OBJECTS};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// What may lie in a folder that no server used yet: its settings, and what a file system makes by itself.
 const BEFORE: [&str; 2] = ["ekiden.toml", "lost+found"];
 /// What is the server's in a folder that holds more: folders, and files that are not made for the owner alone anyway.
-const FOLDERS: [&str; 3] = ["logs", "objects", "repositories"];
-const FILES: [&str; 3] = ["ekiden.db", "ekiden.db-wal", "ekiden.db-shm"];
+const FOLDERS: [&str; 3] = [LOGS, OBJECTS, MIRRORS];
+/// SQLite names two files after the database.
+const FILES: [&str; 3] = [DATABASE, "ekiden.db-wal", "ekiden.db-shm"];
 /// Rights under which others read, or a group writes. A group may read where the owner lets it, as with PostgreSQL.
 const TOO_OPEN: u32 = 0o027;
 

@@ -209,7 +209,7 @@ pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
 
 /// The file of the first admin token.
 pub(crate) fn token_file(data: &Path) -> PathBuf {
-    data.join("admin-token")
+    data.join(server::folder::FIRST_TOKEN)
 }
 
 #[cfg(test)]
