@@ -5,9 +5,13 @@ use crate::plane::Plane;
 use std::time::Duration;
 use store::{Logs, StoreError, StoredJob};
 
-/// Whether the log of a job was removed after its time; else one that is empty is that of a job that said nothing.
+/// Whether the log of a job that a runner had was removed after its time; else one that is empty is that of a job that said nothing. A job that is kept for a later
+/// try has the log of the try before, which may have gone before the later try began, and with it what the run says of its logs.
 pub(crate) async fn is_removed(plane: &Plane, job: &StoredJob, facts: LogFacts) -> Result<bool, StoreError> {
-    Ok(facts.rows == 0 && job.phase.end().is_some() && plane.store.run(job.run).await?.logs == Logs::Gone)
+    if facts.rows > 0 || job.phase.end().is_none() {
+        return Ok(false);
+    }
+    Ok(job.kept_from.is_some() || plane.store.run(job.run).await?.logs == Logs::Gone)
 }
 
 /// `The log was removed after 30 days.`

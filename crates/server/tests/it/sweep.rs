@@ -6,6 +6,7 @@ use crate::plane::{Hand, World};
 use crate::rest::{client, refused};
 use domain::control::{CancelCause, JobEnd, JobPhase, NeverRan, RunPhase, RunnerChange, RunnerStanding};
 use domain::{Conclusion, LogEnd, RunnerLife, TaskResult, Timestamp};
+use server::run::{Rerun, rerun};
 use server::sweep::{SweepSettings, Sweeper, Swept};
 use std::time::Duration;
 use store::{StoredJob, StoredRun};
@@ -328,5 +329,31 @@ async fn logs_and_runs_go_after_their_time() {
     plane.store.remove_project(world.project.id, plane.now(), &crate::plane::audit()).await.unwrap();
     hours.pass(1).await;
     assert!(plane.logs.read(task.id, 0, 9).await.unwrap().rows.is_empty());
+    world.server.stop().await;
+}
+
+/// Its log is that of the try before, and went with the others of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_kept_for_a_later_try_says_that_its_log_was_removed() {
+    let world = world(&(job("a", "") + &job("b", "    needs: a\n"))).await;
+    let run = world.dispatch(PATH).await;
+    let runner = world.runner(&["lab"]).await;
+    for end in [Conclusion::Success, Conclusion::Failure] {
+        let task = runner.take().await;
+        runner.log(task.id, 0, &["said"], LogEnd::Last).await.unwrap();
+        runner.end(task.id, end, &[]).await;
+    }
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    let logs = Some(Duration::from_secs(300));
+    let mut hours = Hours::new(&world, SweepSettings { logs, ..SweepSettings::default() }).await;
+    let token = admin(&world);
+    let browser = Browser::with(&world, &token).await;
+    let said = async || browser.get(&job_path(&world, &run).await).await.text;
+    let gone = "The log was removed after";
+    assert_eq!(hours.pass(6).await.logs, 1);
+    assert!(said().await.contains(gone));
+    rerun(&world.server.plane, run.id, Rerun::Failed, "again", None).await.unwrap();
+    let page = said().await;
+    assert!(page.contains(gone), "{page}");
     world.server.stop().await;
 }
