@@ -1,7 +1,7 @@
 //! `schedule`: workflows that run at times. The times of a project are read from its default branch when that moves (`runner-protocol` 5.3); a loop takes
 //! what is due. What was missed while no server ran comes once, not as often as it was missed.
 
-use super::cron::Cron;
+use super::cron::after;
 use super::files::{head, workflow_texts};
 use super::make::{Started, make};
 use super::occasion::repository;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::{NewSchedule, Project, RunCause, Schedule, StoreError, StoredRun};
 use tokio::sync::watch;
+use workflow::cron::{Cron, CronError, split_zone};
 use workflow::expr::Value;
 use workflow::model::TriggerKind;
 use workflow::plan::{FileReference, Files, Parses};
@@ -175,10 +176,8 @@ impl Written {
 /// Why a time cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum WrittenError {
-    #[error(
-        "the schedule '{0}' cannot be read: a cron has five fields (minute hour day-of-month month day-of-week) or is @hourly, @daily, @weekly, @monthly or @yearly; `ekiden lint` shows what is wrong"
-    )]
-    Cron(String),
+    #[error("the schedule '{cron}' cannot be read: {why}; `ekiden lint` shows where it is")]
+    Cron { cron: String, why: CronError },
     #[error("the schedule '{cron}' is in no time zone: '{zone}' is none of the IANA database, such as 'Europe/Berlin'")]
     Zone { cron: String, zone: String },
 }
@@ -213,20 +212,15 @@ struct When {
 impl When {
     fn read(written: &Written) -> Result<Self, WrittenError> {
         let Written { cron, zone } = written;
-        // Gitea and Forgejo take the zone before the fields too.
-        let (zone, fields) = match cron.trim().split_once(char::is_whitespace) {
-            Some((first, rest)) if first.starts_with("TZ=") || first.starts_with("CRON_TZ=") => {
-                (first.split_once('=').map_or(zone.as_str(), |(_, zone)| zone), rest)
-            }
-            _ => (zone.as_str(), cron.as_str()),
-        };
-        let read = Cron::read(fields).ok_or_else(|| WrittenError::Cron(cron.clone()))?;
+        let (first, fields) = split_zone(cron);
+        let zone = first.unwrap_or(zone);
+        let read = Cron::parse(fields).map_err(|why| WrittenError::Cron { cron: cron.clone(), why })?;
         let no_zone = |_| WrittenError::Zone { cron: cron.clone(), zone: zone.to_owned() };
         Ok(Self { cron: read, zone: TimeZone::get(zone).map_err(no_zone)? })
     }
 
     /// When it is due next; nothing for one that never is.
     fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        self.cron.after(now, &self.zone)
+        after(&self.cron, now, &self.zone)
     }
 }

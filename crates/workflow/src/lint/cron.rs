@@ -1,11 +1,13 @@
-//! Five-field POSIX cron: is it valid, and how often does it fire at most?
+//! Whether GitHub takes a `cron` too, and how often it fires at most.
 
-/// Why a cron line is wrong.
+use crate::cron::{Cron, CronError, fields_of, split_zone};
+
+/// What is to be said of a cron.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CronError {
-    /// Not five fields.
-    #[error("a cron line has five fields (minute hour day-of-month month day-of-week), this one has {0}")]
-    Fields(usize),
+pub(crate) enum CronFinding {
+    /// It is none.
+    #[error(transparent)]
+    Wrong(#[from] CronError),
     /// A word that forges of one kind take.
     #[error("'{word}' is taken by Gitea, Forgejo and ekiden's server, not by GitHub; '{fields}' is the same for all")]
     Word {
@@ -17,130 +19,48 @@ pub(crate) enum CronError {
     /// A time between two runs, which forges of one kind take.
     #[error("'{0}' is taken by Gitea, Forgejo and ekiden's server, not by GitHub, which wants five fields")]
     Every(String),
+    /// A zone before the fields, which forges of one kind take.
+    #[error(
+        "a zone before the fields is taken by Gitea, Forgejo and ekiden's server, not by GitHub; 'timezone: {0}' beside 'cron' is GitHub's"
+    )]
+    Zone(String),
     /// `?`, which forges of one kind take.
     #[error("'?' is taken by Gitea, Forgejo and ekiden's server, not by GitHub; '*' is the same for all")]
     Question,
-    /// One field is wrong.
-    #[error("'{text}' is not a valid {field}: {reason}")]
-    Field {
-        /// The field's name.
-        field: &'static str,
-        /// As written.
-        text: String,
-        /// What is wrong.
-        reason: &'static str,
-    },
 }
-
-struct Field {
-    name: &'static str,
-    low: u8,
-    high: u8,
-    names: &'static [&'static str],
-}
-
-const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-const FIELDS: [Field; 5] = [
-    Field { name: "minute", low: 0, high: 59, names: &[] },
-    Field { name: "hour", low: 0, high: 23, names: &[] },
-    Field { name: "day of month", low: 1, high: 31, names: &[] },
-    Field { name: "month", low: 1, high: 12, names: MONTHS },
-    Field { name: "day of week", low: 0, high: 7, names: DAYS },
-];
-
-const WORDS: [(&str, &str); 7] = [
-    ("@hourly", "0 * * * *"),
-    ("@daily", "0 0 * * *"),
-    ("@midnight", "0 0 * * *"),
-    ("@weekly", "0 0 * * 0"),
-    ("@monthly", "0 0 1 * *"),
-    ("@yearly", "0 0 1 1 *"),
-    ("@annually", "0 0 1 1 *"),
-];
 
 /// Checks a line and gives the shortest time in minutes between two firings on one day.
 ///
 /// # Errors
-/// When the line is not valid.
-pub(crate) fn shortest_interval(line: &str) -> Result<u32, CronError> {
-    if let Some((word, fields)) = WORDS.iter().find(|(word, _)| *word == line.trim()) {
-        return Err(CronError::Word { word: (*word).to_owned(), fields });
+/// When there is something to be said of the line.
+pub(crate) fn shortest_interval(line: &str) -> Result<u32, CronFinding> {
+    let (zone, line) = split_zone(line);
+    let line = line.trim();
+    let fields = match Cron::parse(line)? {
+        Cron::At(fields) => fields,
+        Cron::Every(_) => {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            return Err(CronFinding::Every(words.join(" ")));
+        }
+    };
+    if let Some(zone) = zone {
+        return Err(CronFinding::Zone(zone.to_owned()));
     }
-    let texts: Vec<&str> = line.split_whitespace().collect();
-    if let ["@every", time] = texts.as_slice()
-        && time.starts_with(|first: char| first.is_ascii_digit())
-    {
-        return Err(CronError::Every(texts.join(" ")));
-    }
-    let [minute, hour, ..] = texts.as_slice() else { return Err(CronError::Fields(texts.len())) };
-    if texts.len() != FIELDS.len() {
-        return Err(CronError::Fields(texts.len()));
-    }
-    for (field, text) in FIELDS.iter().zip(&texts) {
-        field.parse(text)?;
+    if let Some(fields) = fields_of(line) {
+        return Err(CronFinding::Word { word: line.to_owned(), fields });
     }
     if line.contains('?') {
-        return Err(CronError::Question);
+        return Err(CronFinding::Question);
     }
-    let (minutes, hours) = (FIELDS[0].parse(minute)?, FIELDS[1].parse(hour)?);
-    let firings: Vec<u32> =
-        hours.iter().flat_map(|h| minutes.iter().map(move |m| u32::from(*h) * 60 + u32::from(*m))).collect();
+    let firings: Vec<u32> = fields
+        .times()
+        .map(|(hour, minute)| u32::from(hour.unsigned_abs()) * 60 + u32::from(minute.unsigned_abs()))
+        .collect();
     let across_midnight = match (firings.first(), firings.last()) {
         (Some(first), Some(last)) => first + 24 * 60 - last,
         _ => u32::MAX,
     };
     Ok(firings.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(u32::MAX).min(across_midnight))
-}
-
-impl Field {
-    /// The values that a field names, in order, each once.
-    fn parse(&self, text: &str) -> Result<Vec<u8>, CronError> {
-        let mut values = Vec::new();
-        for part in text.split(',') {
-            let (range, step) = match part.split_once('/') {
-                Some((range, step)) => (range, step.parse::<u8>().map_err(|_| self.wrong(text, "a step is a number"))?),
-                None => (part, 1),
-            };
-            if step == 0 {
-                return Err(self.wrong(text, "a step cannot be 0"));
-            }
-            let (low, high) = match (range, range.split_once('-')) {
-                ("*" | "?", _) => (self.low, self.high),
-                (_, Some((low, high))) => (self.value(low, text)?, self.value(high, text)?),
-                (one, None) => {
-                    let low = self.value(one, text)?;
-                    (low, if part.contains('/') { self.high } else { low })
-                }
-            };
-            if low > high {
-                return Err(self.wrong(text, "a range must not run backwards"));
-            }
-            values.extend((low..=high).step_by(usize::from(step)));
-        }
-        values.sort_unstable();
-        values.dedup();
-        Ok(values)
-    }
-
-    fn value(&self, word: &str, text: &str) -> Result<u8, CronError> {
-        let named = self.names.iter().position(|name| name.eq_ignore_ascii_case(word));
-        let value = match named.and_then(|at| u8::try_from(at).ok()) {
-            Some(at) => at + self.low,
-            None if word.is_empty() || !word.bytes().all(|b| b.is_ascii_digit()) => {
-                return Err(self.wrong(text, "only numbers, names, '*', ',', '-' and '/' are allowed"));
-            }
-            None => word.parse().map_err(|_| self.wrong(text, "the number is out of range"))?,
-        };
-        if value < self.low || value > self.high {
-            return Err(self.wrong(text, "the number is out of range"));
-        }
-        Ok(value)
-    }
-
-    fn wrong(&self, text: &str, reason: &'static str) -> CronError {
-        CronError::Field { field: self.name, text: text.to_owned(), reason }
-    }
 }
 
 #[cfg(test)]
@@ -163,22 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lines() {
-        for line in [
-            "",
-            "* * * *",
-            "* * * * * *",
-            "60 * * * *",
-            "*/0 * * * *",
-            "5-1 * * * *",
-            "a * * * *",
-            "@often",
-            "0 0 ? * ?/0",
-            "* * 0 * *",
-            "* * * 13 *",
-            "* * * * 8",
-        ] {
-            assert!(shortest_interval(line).is_err(), "{line}");
+    fn what_is_wrong_for_all_comes_first() {
+        for line in ["", "* * * *", "0 0 ? * ?/0", "TZ=UTC 60 * * * *", "@every day", "@often"] {
+            let told = shortest_interval(line).unwrap_err();
+            assert!(matches!(told, CronFinding::Wrong(_)), "{line}: {told}");
         }
     }
 
@@ -189,6 +97,7 @@ mod tests {
             ("@annually", "'0 0 1 1 *' is"),
             ("0 0 ? * MON", "'*' is"),
             ("@every  2h", "'@every 2h' is"),
+            ("TZ=Asia/Tokyo 0 9 * * *", "'timezone: Asia/Tokyo'"),
         ];
         for (line, same) in cases {
             let told = shortest_interval(line).unwrap_err().to_string();
