@@ -13,6 +13,7 @@ pub mod keys;
 mod lead;
 pub mod logs;
 pub mod page;
+mod place;
 pub mod plane;
 pub mod rest;
 pub mod run;

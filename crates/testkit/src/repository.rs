@@ -37,6 +37,16 @@ impl TempRepository {
         repository
     }
 
+    /// The same with ids of SHA-256.
+    #[must_use]
+    pub fn sha256(files: &[(&str, &str)]) -> Self {
+        let repository = Self::empty();
+        unwrap(std::fs::remove_dir_all(repository.path.join(".git")), "folder");
+        repository.git(["init", "-q", "-b", "main", "--object-format=sha256"]);
+        repository.commit("first", files);
+        repository
+    }
+
     /// The top of the working tree.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -3,7 +3,6 @@
 use super::facts::Facts;
 use crate::failure::Failure;
 use serde_json::{Map, Value, json};
-use source::Repository;
 use std::path::Path;
 
 /// What happened, or is taken to have happened.
@@ -45,6 +44,7 @@ impl Occasion {
     pub(crate) fn new(name: &str, given: Option<Map<String, Value>>, facts: &Facts) -> Result<Self, Failure> {
         let mut payload = match name {
             "push" => push(facts)?,
+            "workflow_dispatch" => Map::from_iter([("ref".to_owned(), json!(facts.reference()))]),
             _ if is_pull_request(name) => pull_request(facts),
             _ => Map::new(),
         };
@@ -107,7 +107,10 @@ fn push(facts: &Facts) -> Result<Map<String, Value>, Failure> {
     })?;
     let payload = pushed.map(|push| push.payload(&facts.name, facts.remote.as_ref(), &facts.actor));
     match payload {
-        Some(Value::Object(payload)) => Ok(payload),
+        Some(Value::Object(mut payload)) => {
+            payload.insert("repository".to_owned(), facts.repository_json());
+            Ok(payload)
+        }
         // A branch without commits.
         _ => {
             Ok(Map::from_iter([("ref".to_owned(), json!(facts.reference())), ("after".to_owned(), json!(facts.sha()))]))
@@ -116,7 +119,7 @@ fn push(facts: &Facts) -> Result<Map<String, Value>, Failure> {
 }
 
 fn pull_request(facts: &Facts) -> Map<String, Value> {
-    let base = default_branch(&facts.repository, facts);
+    let base = facts.default_branch();
     let base_sha = ["refs/remotes/origin/", "refs/heads/"]
         .iter()
         .find_map(|prefix| facts.repository.resolve(&format!("{prefix}{base}")))
@@ -149,24 +152,6 @@ fn pull_request(facts: &Facts) -> Map<String, Value> {
         Value::Object(payload) => payload,
         _ => Map::new(),
     }
-}
-
-/// The branch that pull requests go into: what the remote's HEAD is, else `main` or `master`, else the current one.
-fn default_branch(repository: &Repository, facts: &Facts) -> String {
-    let remote = facts.remote.as_ref().map_or("origin", |remote| remote.name.as_str());
-    let pointer = repository.common_dir.join(format!("refs/remotes/{remote}/HEAD"));
-    let named = std::fs::read_to_string(pointer).ok().and_then(|text| {
-        let text = text.trim().strip_prefix("ref: ")?;
-        Some(text.strip_prefix(&format!("refs/remotes/{remote}/"))?.to_owned())
-    });
-    named
-        .or_else(|| {
-            ["main", "master"]
-                .into_iter()
-                .find(|name| repository.resolve(&format!("refs/heads/{name}")).is_some())
-                .map(str::to_owned)
-        })
-        .unwrap_or_else(|| facts.branch())
 }
 
 #[cfg(test)]

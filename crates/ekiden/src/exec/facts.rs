@@ -79,6 +79,16 @@ impl Facts {
         self.name.split_once('/').unwrap_or(("local", &self.name))
     }
 
+    /// The branch that pull requests go into; the current one where nothing says which.
+    pub(crate) fn default_branch(&self) -> String {
+        let remote = self.remote.as_ref().map_or("origin", |remote| remote.name.as_str());
+        let is_here = |name: &String| {
+            let places = [format!("refs/heads/{name}"), format!("refs/remotes/{remote}/{name}")];
+            places.iter().any(|place| self.repository.resolve(place).is_some())
+        };
+        self.repository.main_branches(remote).find(is_here).unwrap_or_else(|| self.branch())
+    }
+
     /// The repository as payloads show it.
     pub(crate) fn repository_json(&self) -> Value {
         let (owner, name) = self.owner_and_name();
@@ -89,6 +99,7 @@ impl Facts {
             "html_url": url,
             "url": url,
             "clone_url": format!("{url}.git"),
+            "default_branch": self.default_branch(),
             "owner": { "login": owner, "name": owner },
         })
     }

@@ -1,6 +1,6 @@
 //! What a job's process fetches from its forge: the repository, actions. Through the real process, over HTTP.
 
-use super::agent_job::{Play, TOKEN, with_repository};
+use super::agent_job::{Play, TOKEN, at_forge, with_repository};
 use domain::Conclusion;
 use serde_json::json;
 use std::process::Command;
@@ -34,6 +34,15 @@ fn the_repository_is_checked_out_with_the_token_and_nothing_of_it_stays() {
     assert!(left.is_empty(), "{left:?}");
     let token = Command::new("grep").args(["-rl", "-e", "eC1hY2Nlc3M", "-e", TOKEN]).arg(play.folder.path()).output();
     assert!(token.unwrap().stdout.is_empty(), "the token was left behind");
+}
+
+#[test]
+fn a_repository_with_long_ids_is_checked_out() {
+    let repository = TempRepository::sha256(&[("data.txt", "first\n")]);
+    let commit = repository.commit("second", &[("data.txt", "second\n")]);
+    let steps = "      - uses: actions/checkout@v4\n      - run: |\n          cat data.txt; git log --oneline | wc -l; git status --porcelain\n          git fetch --quiet --unshallow && git log --oneline | wc -l\n";
+    let (play, _server) = at_forge(steps, &repository, &commit);
+    play.run().ends(Conclusion::Success).says("second\n1\n2\n");
 }
 
 #[test]

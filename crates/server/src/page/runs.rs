@@ -7,6 +7,7 @@ use super::text::line;
 use super::view::{Choice, Filter, Heading, Here, RunRow, RunsPage, WorkflowRow};
 use super::visit::Visit;
 use crate::event;
+use crate::place::without_password;
 use axum::extract::Path;
 use axum::response::Response;
 use domain::Conclusion;
@@ -81,7 +82,7 @@ async fn of_project(visit: &Visit, owner: &str, name: &str, asked: &Pairs) -> Re
         heading: Some(Heading {
             owner: line(&project.owner),
             name: line(&project.name),
-            git: line(&project.git),
+            git: line(&without_password(&project.git)),
             workflows: workflows(visit, &project, &action).await,
         }),
         filter: filter(asked, &action, Vec::new()),

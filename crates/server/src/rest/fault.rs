@@ -73,6 +73,17 @@ impl RestFault {
     }
 }
 
+/// An error and what caused it, in one line.
+pub(super) fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
+}
+
 /// A refusal in the shape of REST, for rooms with routes of their own below its path.
 pub(crate) fn refusal(status: StatusCode, message: &str, fix: Option<&str>) -> Response {
     let fault = Fault { message: message.to_owned(), url: DESCRIBED.to_owned(), fix: fix.map(str::to_owned) };
@@ -135,7 +146,8 @@ impl From<StoreError> for RestFault {
     fn from(error: StoreError) -> Self {
         let status = match &error {
             error if error.is_passing() => return Self::passing(error),
-            StoreError::Missing { .. } => StatusCode::NOT_FOUND,
+            // As of what is there and out of reach: who may not see it does not hear whether it is there.
+            StoreError::Missing { what, name } => return Self::missing(what, name),
             StoreError::Present { .. } | StoreError::Token(_) | StoreError::Job(_) | StoreError::Run(_) => {
                 StatusCode::CONFLICT
             }
@@ -166,9 +178,10 @@ impl From<EventError> for RestFault {
         let status = match error {
             EventError::Store(error) => return error.into(),
             EventError::Project(_) => {
-                // Its message names the repository and what git said of it, which whoever may start runs may know.
+                // What git said of it, whoever may start runs may know.
                 tracing::warn!(error = &error as &dyn Error, "a repository could not be read");
-                StatusCode::BAD_GATEWAY
+                let fault = Self::new(StatusCode::BAD_GATEWAY, told(&error));
+                return fault.fix("see on the server's machine whether git reaches it: git ls-remote");
             }
             EventError::Reference { .. } | EventError::Workflow { .. } => StatusCode::NOT_FOUND,
             EventError::Disabled(_) => StatusCode::FORBIDDEN,

@@ -98,6 +98,10 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
                 let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).build();
                 response.content("text/plain", ContentBuilder::new().schema(Some(text)).build())
             }
+            Gives::Document => {
+                let object = ObjectBuilder::new().schema_type(SchemaType::new(Type::Object)).build();
+                response.content("application/json", ContentBuilder::new().schema(Some(object)).build())
+            }
             Gives::Shape(schema) => response
                 .content("application/json", ContentBuilder::new().schema(Some(schema.as_ref().clone())).build()),
         };

@@ -17,7 +17,7 @@ use domain::control::Scope;
 pub(super) fn routes() -> Vec<Route> {
     vec![
         get("/version", Need::Nothing, "Which server this is; needs no token").gives::<Version>(200).by(version),
-        get("/openapi.json", Need::Nothing, "This description; needs no token").gives_text(200).by(described),
+        get("/openapi.json", Need::Nothing, "This description; needs no token").gives_document(200).by(described),
         get("/user", Need::Token, "Who the token is").gives::<User>(200).by(me),
         get("/user/keys", Need::Token, "Keys of a person, whom a server does not know: there are none")
             .gives::<Vec<String>>(200)
@@ -48,5 +48,7 @@ async fn me(State(plane): State<Plane>, caller: Caller) -> Result<Response, Rest
     };
     let is_admin = person.scope == Scope::Instance && person.rights.hold(Right::Admin);
     let scope = shape::scope(&plane, person.scope).await?;
-    Ok(reply::ok(&User { id, full_name: format!("{person} of {scope}"), is_admin, ..User::named(&person.name) }))
+    // The number is the owner's, and so is the word; the token's own is in the full name.
+    let login = if let Scope::Owner(_) = person.scope { &scope } else { &person.name };
+    Ok(reply::ok(&User { id, full_name: format!("{person} of {scope}"), is_admin, ..User::named(login) }))
 }

@@ -2,28 +2,27 @@
 
 use super::body::Body;
 use super::caller::Caller;
-use super::fault::RestFault;
+use super::fault::{RestFault, told};
 use super::guard::Need;
 use super::query::Query;
 use super::reply;
 use super::route::{Route, delete, get, post};
 use super::shape;
 use crate::access::Reach;
+use crate::place::{GitPlace, without_password};
 use crate::plane::Plane;
 use crate::serve::is_reserved;
 use api::{PageQuery, ProjectName, Right};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use domain::control::Scope;
 use store::{NewProject, StoreError};
-
-/// A path or URL longer than this is none.
-const GIT: usize = 4096;
 
 pub(super) fn routes() -> Vec<Route> {
     let write = Right::WriteProjects;
     vec![
-        get("/projects", Need::Token, "List the projects that the token reaches (ours)")
+        get("/projects", Need::Own(Right::ReadRuns), "List the projects that the token reaches (ours)")
             .query::<PageQuery>()
             .gives::<api::ProjectList>(200)
             .by(list),
@@ -70,7 +69,13 @@ async fn add(
     // An owner that is new is nobody's: only the instance makes it.
     let reach = match plane.store.owner(&owner).await {
         Ok(id) => Reach::Owner(id),
-        Err(StoreError::Missing { .. }) => Reach::Instance,
+        Err(StoreError::Missing { .. }) => {
+            // To others it is as one that is there and not theirs.
+            if caller.person.scope != Scope::Instance {
+                return Err(RestFault::missing("owner", &owner));
+            }
+            Reach::Instance
+        }
         Err(error) => return Err(error.into()),
     };
     // A path of the machine may be any of the server's files that git reads: who reaches the instance may name one.
@@ -82,7 +87,7 @@ async fn add(
     let (projects, place) = (plane.projects.clone(), git.clone());
     // What cannot be read now would be a project of which nothing is ever heard.
     if let Ok(Err(error)) = tokio::task::spawn_blocking(move || projects.refs(&place)).await {
-        return Err(RestFault::invalid(format!("its repository cannot be read: {}", told(&error))));
+        return Err(RestFault::invalid(format!("no project was made: {}", told(&error))));
     }
     let object = format!("{owner}/{name}");
     let audit = caller.actor.did("project.add", object, serde_json::json!({"git": without_password(&git)}));
@@ -97,61 +102,6 @@ async fn add(
         );
     }
     Ok(reply::created(&shape::project(&plane.site.url, &project)))
-}
-
-/// Where a repository is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum GitPlace {
-    /// Elsewhere, behind a protocol of git's that runs nothing here.
-    Network,
-    /// On the server's machine, or where its user's own ssh settings lead.
-    Machine,
-}
-
-impl GitPlace {
-    /// Nothing where a text is none; git has ways to name a program, which are none either.
-    fn of(git: &str) -> Option<Self> {
-        if git.is_empty() || git.len() > GIT || git.starts_with('-') || git.chars().any(char::is_control) {
-            return None;
-        }
-        if git.starts_with('/') {
-            return Some(Self::Machine);
-        }
-        if let Some((scheme, rest)) = git.split_once("://") {
-            return match scheme {
-                "https" | "http" | "ssh" | "git" if !rest.starts_with(['-', '/']) && !rest.is_empty() => {
-                    Some(Self::Network)
-                }
-                "file" => Some(Self::Machine),
-                _ => None,
-            };
-        }
-        let (who, path) = git.split_once(':')?;
-        let is_who = who.contains('@') && !who.contains('/') && !path.is_empty() && !path.starts_with(':');
-        is_who.then_some(Self::Machine)
-    }
-}
-
-/// An error and what caused it, in one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
-}
-
-/// A URL as it may be written down.
-fn without_password(git: &str) -> String {
-    match git.split_once("://") {
-        Some((scheme, rest)) => match rest.split_once('@') {
-            Some((_, host)) => format!("{scheme}://…@{host}"),
-            None => git.to_owned(),
-        },
-        None => git.to_owned(),
-    }
 }
 
 async fn show(State(plane): State<Plane>, caller: Caller) -> Result<Response, RestFault> {
@@ -174,47 +124,4 @@ async fn repository(State(plane): State<Plane>, caller: Caller) -> Result<Respon
     let branch = refs.ok().and_then(Result::ok).and_then(|refs| refs.default_branch.clone()).unwrap_or_default();
     let branch = branch.trim_start_matches("refs/heads/");
     Ok(reply::ok(&shape::repository(&plane.site.url, project, branch)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{GitPlace, without_password};
-
-    #[test]
-    fn a_place_is_known_by_its_form_and_names_no_program() {
-        for network in ["https://h/a.git", "http://h:3000/a", "ssh://git@h/a", "git://h/a"] {
-            assert_eq!(GitPlace::of(network), Some(GitPlace::Network), "{network}");
-        }
-        for machine in ["/srv/a.git", "file:///srv/a.git", "git@h:a.git"] {
-            assert_eq!(GitPlace::of(machine), Some(GitPlace::Machine), "{machine}");
-        }
-        let long = format!("/{}", "a".repeat(5000));
-        for none in [
-            "",
-            "a",
-            "./a",
-            "a/b",
-            "--upload-pack=x",
-            "ext::sh -c x",
-            "ext::sh -c 'x http://h/'",
-            "FILE:///etc",
-            "ftp://h/a",
-            "https://",
-            "https://-x/a",
-            "ssh://-oProxyCommand=x/a",
-            "fd::7",
-            "x@h::y",
-            "/a\nb",
-            long.as_str(),
-        ] {
-            assert_eq!(GitPlace::of(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn a_password_of_a_url_is_not_written_down() {
-        assert_eq!(without_password("https://me:pw@host/a.git"), "https://…@host/a.git");
-        assert_eq!(without_password("https://host/a.git"), "https://host/a.git");
-        assert_eq!(without_password("git@host:a.git"), "git@host:a.git");
-    }
 }

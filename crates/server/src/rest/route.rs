@@ -33,6 +33,8 @@ pub(super) enum Gives {
     Nothing,
     /// Text.
     Text,
+    /// A document of JSON, which describes itself.
+    Document,
     /// A shape.
     Shape(Box<RefOr<Schema>>),
 }
@@ -111,6 +113,12 @@ impl Draft {
     /// An answer of text.
     pub(super) fn gives_text(mut self, status: u16) -> Self {
         self.0.gives.push((status, Gives::Text));
+        self
+    }
+
+    /// A document of JSON.
+    pub(super) fn gives_document(mut self, status: u16) -> Self {
+        self.0.gives.push((status, Gives::Document));
         self
     }
 

@@ -42,7 +42,9 @@ impl Follow {
                 Decision::Ready(ready) => match document::write(&ready) {
                     Ok(document) => self.jobs.push(ready_job(look, &ready, document)),
                     Err(error) => {
-                        self.jobs.push(never(look, ready.id.clone(), ready.name, NeverRan::Invalid(error.to_string())));
+                        let why = NeverRan::Invalid(error.to_string());
+                        self.jobs
+                            .push(NewJob { labels: ready.labels, ..never(look, ready.id.clone(), ready.name, why) });
                         decisions.extend(machine.apply(RunChange::Ended {
                             job: ready.id,
                             conclusion: Conclusion::Failure,
@@ -51,12 +53,14 @@ impl Follow {
                     }
                 },
                 Decision::Skipped { job, name, reason } => {
-                    let mut job = never(look, job, name, NeverRan::Skipped);
+                    let labels = machine.labels_of(&job);
+                    let mut job = NewJob { labels, ..never(look, job, name, NeverRan::Skipped) };
                     job.facts = written(&JobFacts { reason: Some(reason), ..JobFacts::default() });
                     self.jobs.push(job);
                 }
                 Decision::Failed { job, name, message } => {
-                    self.jobs.push(never(look, job, name, NeverRan::Invalid(message)));
+                    let labels = machine.labels_of(&job);
+                    self.jobs.push(NewJob { labels, ..never(look, job, name, NeverRan::Invalid(message)) });
                 }
                 Decision::Cancelled { job, name, .. } => {
                     self.jobs.push(never(look, job, name, NeverRan::Cancelled(cause())));

@@ -2,7 +2,7 @@
 
 use super::ForgeOptions;
 use super::resolve::Target;
-use crate::git::{Git, GitError};
+use crate::git::{Git, GitError, has_format, make_bare, set_bare};
 use crate::repository::CommitId;
 use domain::Secret;
 use std::fs::{File, TryLockError};
@@ -99,7 +99,7 @@ impl Mirror<'_> {
         if wanted.depth > 0 && wanted.tags == Tags::None && self.has(&wanted.target.commit, wanted.depth) {
             return Ok((From::Mirror, held));
         }
-        self.make().map_err(|error| self.failed(error))?;
+        self.make(&wanted.target.commit).map_err(|error| self.failed(error))?;
         self.fetch(wanted)?;
         self.remember(&wanted.target.commit, wanted.depth).map_err(|error| self.failed(error))?;
         self.tidy();
@@ -123,18 +123,14 @@ impl Mirror<'_> {
         fs_err::write(folder.join(commit.as_str()), depth.to_string())
     }
 
-    /// A bare git folder without templates, made by hand.
-    fn make(&self) -> io::Result<()> {
-        if self.git_dir.join("config").is_file() {
-            return Ok(());
-        }
-        for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
-            fs_err::create_dir_all(self.git_dir.join(folder))?;
-        }
-        fs_err::write(self.git_dir.join("HEAD"), "ref: refs/heads/ekiden\n")?;
+    /// Makes the mirror where it is not there, for what its forge keeps.
+    fn make(&self, like: &CommitId) -> io::Result<()> {
         // Packs are linked into jobs; loose objects would have to be found one by one.
-        let settings = "[core]\n\tbare = true\n\trepositoryformatversion = 0\n[fetch]\n\tunpackLimit = 1\n";
-        fs_err::write(self.git_dir.join("config"), settings)
+        let more = "[fetch]\n\tunpackLimit = 1\n";
+        if !self.git_dir.join("config").is_file() {
+            return make_bare(&self.git_dir, "refs/heads/ekiden", Some(like), more);
+        }
+        if has_format(&self.git_dir, like) { Ok(()) } else { set_bare(&self.git_dir, Some(like), more) }
     }
 
     fn fetch(&self, wanted: Wanted<'_>) -> Result<(), MirrorError> {

@@ -2,9 +2,11 @@
 //!
 //! Everything in this crate that needs git goes through [`Git`]. What is fetched is never run: no checkout happens outside a sandbox.
 
+mod bare;
 mod error;
 mod process;
 
+pub(crate) use bare::{has_format, make_bare, set_bare};
 pub use error::{CancelFlag, GitError};
 pub(crate) use process::size_below;
 

@@ -21,7 +21,7 @@ pub enum ProjectError {
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     /// Git did not do it.
-    #[error("the repository {git}")]
+    #[error("the repository {git} cannot be read")]
     Git {
         /// Which, without credentials.
         git: String,

@@ -1,7 +1,7 @@
 //! All branches and tags of a repository of this machine, read by hand; a look that finds nothing moved costs a few `stat` calls.
 
 use super::ProjectError;
-use crate::repository::{CommitId, PackedRef, Repository, is_plain_reference, packed_refs};
+use crate::repository::{CommitId, PackedRef, Repository, RepositoryKind, is_plain_reference, packed_refs};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+/// The remote that a working tree was cloned from.
+const REMOTE: &str = "origin";
 /// The largest `packed-refs` that is read: about a million refs.
 const MOST_PACKED: u64 = 64 << 20;
 /// A change this young may be followed by another one with the same time on it (the kernel's clock for files ticks every 4 ms or so).
@@ -57,7 +59,7 @@ pub(super) struct Known {
 struct Seen {
     /// Git replaces a loose ref by a rename, so that its folder shows it.
     folders: Vec<(PathBuf, Look)>,
-    files: [Option<Look>; 2],
+    files: [Option<Look>; 3],
     /// When they were looked at.
     at: SystemTime,
 }
@@ -93,8 +95,8 @@ impl Look {
     }
 }
 
-fn files_of(repository: &Repository) -> [PathBuf; 2] {
-    [repository.git_dir.join("HEAD"), repository.common_dir.join("packed-refs")]
+fn files_of(repository: &Repository) -> [PathBuf; 3] {
+    [repository.git_dir.join("HEAD"), repository.common_dir.join("packed-refs"), repository.remote_head(REMOTE)]
 }
 
 impl Known {
@@ -185,7 +187,14 @@ fn is_wanted(name: &str) -> bool {
     (name.starts_with("refs/heads/") || name.starts_with("refs/tags/")) && is_plain_reference(name)
 }
 
+/// What is checked out says of a bare repository what its default branch is; of a working tree only what somebody works on.
 fn default_branch(repository: &Repository) -> Result<Option<String>, ProjectError> {
+    if repository.kind != RepositoryKind::Bare {
+        let mut likely = repository.main_branches(REMOTE).map(|name| format!("refs/heads/{name}"));
+        if let Some(branch) = likely.find(|name| repository.resolve(name).is_some()) {
+            return Ok(Some(branch));
+        }
+    }
     let file = repository.git_dir.join("HEAD");
     let text = match std::fs::read_link(&file) {
         Ok(target) => format!("ref: {}", target.display()),

@@ -2,7 +2,7 @@
 
 use super::location::RemoteUrl;
 use super::{ProjectError, ProjectOptions, Refs};
-use crate::git::{Git, GitError};
+use crate::git::{Git, GitError, has_format, make_bare, set_bare};
 use crate::repository::{CommitId, Repository, RepositoryKind, is_plain_reference};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 /// All branches and tags.
 const ALL: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+
+/// What a mirror's settings hold: one pack for each fetch.
+const SETTINGS: &str = "[fetch]\n\tunpackLimit = 1\n";
 
 /// A mirror and where it comes from.
 #[derive(Debug)]
@@ -25,7 +28,10 @@ impl Remote<'_> {
     /// The mirror, made when it is not there.
     pub(super) fn mirror(&self) -> Result<Repository, ProjectError> {
         let git_dir = self.git_dir();
-        make(&git_dir).map_err(|source| ProjectError::Folder { path: git_dir.clone(), source })?;
+        if !git_dir.join("config").is_file() {
+            make_bare(&git_dir, "refs/heads/ekiden", None, SETTINGS)
+                .map_err(|source| ProjectError::Folder { path: git_dir.clone(), source })?;
+        }
         Ok(Repository { top: git_dir.clone(), common_dir: git_dir.clone(), git_dir, kind: RepositoryKind::Bare })
     }
 
@@ -65,6 +71,7 @@ impl Remote<'_> {
         if mirror.commit_is_here(commit) {
             return Ok(());
         }
+        self.fit(mirror, commit)?;
         self.run_fetch(mirror, &ALL.map(str::to_owned), true)?;
         if !mirror.commit_is_here(commit) {
             match self.run_fetch(mirror, &[format!("+{commit}:refs/ekiden/commits/{commit}")], false) {
@@ -96,12 +103,24 @@ impl Remote<'_> {
         }
         let _held = self.lock(&mirror.git_dir)?;
         if here()?.all != told.all {
+            if let Some((_, commit)) = told.all.first() {
+                self.fit(mirror, commit)?;
+            }
             self.run_fetch(mirror, &ALL.map(str::to_owned), true)?;
         }
         // Who clones it gets the other side's default branch.
         let head = told.default_branch.as_deref().unwrap_or("refs/heads/main");
         let file = mirror.git_dir.join("HEAD");
         fs_err::write(&file, format!("ref: {head}\n")).map_err(|source| ProjectError::Folder { path: file, source })
+    }
+
+    /// It is made before anything is known of its objects' ids.
+    fn fit(&self, mirror: &Repository, like: &CommitId) -> Result<(), ProjectError> {
+        if has_format(&mirror.git_dir, like) {
+            return Ok(());
+        }
+        set_bare(&mirror.git_dir, Some(like), SETTINGS)
+            .map_err(|source| ProjectError::Folder { path: mirror.git_dir.clone(), source })
     }
 
     fn run_fetch(&self, mirror: &Repository, specs: &[String], prune: bool) -> Result<(), ProjectError> {
@@ -133,22 +152,6 @@ impl Remote<'_> {
             }
         }
     }
-}
-
-/// A bare git folder without templates, made by hand.
-fn make(git_dir: &Path) -> io::Result<()> {
-    if git_dir.join("config").is_file() {
-        return Ok(());
-    }
-    for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
-        fs_err::create_dir_all(git_dir.join(folder))?;
-    }
-    fs_err::write(git_dir.join("HEAD"), "ref: refs/heads/ekiden\n")?;
-    let settings = "[core]\n\tbare = true\n\trepositoryformatversion = 0\n[fetch]\n\tunpackLimit = 1\n";
-    // Whole or not at all, for whoever makes it at the same time.
-    let made = git_dir.join(format!("config.{}.{:?}", std::process::id(), std::thread::current().id()));
-    fs_err::write(&made, settings)?;
-    fs_err::rename(&made, git_dir.join("config"))
 }
 
 fn packs(git_dir: &Path) -> usize {

@@ -48,6 +48,20 @@ impl Repository {
         format!("local/{}", if name.trim_matches('.').is_empty() { "repository" } else { &name })
     }
 
+    /// The branches that others may go into, the likeliest first: what the HEAD of a remote is, `main`, `master`. None of them need be here.
+    pub fn main_branches(&self, remote: &str) -> impl Iterator<Item = String> + use<> {
+        let pointer = std::fs::read_to_string(self.remote_head(remote)).ok();
+        let named = pointer.as_deref().and_then(|text| {
+            text.trim().strip_prefix("ref: ")?.strip_prefix(&format!("refs/remotes/{remote}/")).map(str::to_owned)
+        });
+        named.into_iter().chain(["main", "master"].map(str::to_owned))
+    }
+
+    /// Where git notes what a remote's default branch is.
+    pub(crate) fn remote_head(&self, remote: &str) -> std::path::PathBuf {
+        self.common_dir.join(format!("refs/remotes/{remote}/HEAD"))
+    }
+
     /// The commit that the remote is known to have for a branch, as of the last fetch or push.
     #[must_use]
     pub fn remote_commit(&self, remote: &Remote, branch: &str) -> Option<super::CommitId> {

@@ -5,7 +5,7 @@ use super::place::{Place, RepositoryName};
 use super::resolve::{Resolved, Tried};
 use super::unpack::unpack;
 use super::{Access, Store};
-use crate::git::{Git, GitError};
+use crate::git::{Git, GitError, make_bare};
 use crate::repository::CommitId;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,7 @@ impl Store {
         git_dir: &Path,
         depth: Option<u32>,
     ) -> Result<(), GitError> {
-        make_bare(git_dir, resolved.commit.as_str().len())
+        make_bare(git_dir, "refs/heads/main", Some(&resolved.commit), "")
             .map_err(|source| GitError::Io { command: "fetch".to_owned(), source })?;
         let fetch = |wanted: &[&str], depth: Option<u32>| {
             let git =
@@ -178,20 +178,6 @@ fn has_commit(git_dir: &Path, commit: &str) -> bool {
         .timeout(Duration::from_secs(20))
         .output()
         .is_ok()
-}
-
-/// A bare git folder without templates, made by hand.
-fn make_bare(git_dir: &Path, id_length: usize) -> std::io::Result<()> {
-    for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
-        fs_err::create_dir_all(git_dir.join(folder))?;
-    }
-    fs_err::write(git_dir.join("HEAD"), "ref: refs/heads/main\n")?;
-    let format = if id_length == 64 {
-        "repositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
-    } else {
-        "repositoryformatversion = 0\n"
-    };
-    fs_err::write(git_dir.join("config"), format!("[core]\n\tbare = true\n\t{format}"))
 }
 
 /// An error with what caused it, in one line.

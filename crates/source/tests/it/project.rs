@@ -3,7 +3,7 @@
 use source::CommitId;
 use source::project::{ProjectError, ProjectOptions, Projects};
 use std::sync::Arc;
-use testkit::TempRepository;
+use testkit::{GitHttp, TempRepository};
 
 pub(crate) fn id(text: &str) -> CommitId {
     CommitId::parse(text).unwrap()
@@ -48,7 +48,15 @@ fn refs_are_those_that_git_sees_loose_packed_and_mixed() {
     temp.git(["tag", "-d", "light", "after"]);
     assert_eq!(names(&look()), as_git_says(&temp));
     temp.git(["checkout", "-q", "-b", "other"]);
+    assert_eq!(look().default_branch.as_deref(), Some("refs/heads/main"), "what somebody works on says nothing");
+    temp.git(["branch", "-m", "main", "trunk"]);
     assert_eq!(look().default_branch.as_deref(), Some("refs/heads/other"));
+    let remote = temp.path().join(".git/refs/remotes/origin");
+    std::fs::create_dir_all(&remote).unwrap();
+    std::fs::write(remote.join("HEAD"), "ref: refs/remotes/origin/trunk\n").unwrap();
+    assert_eq!(look().default_branch.as_deref(), Some("refs/heads/trunk"), "as where it was cloned from");
+    temp.git(["branch", "main"]);
+    assert_eq!(look().default_branch.as_deref(), Some("refs/heads/trunk"));
     assert_eq!(names(&look()), as_git_says(&temp));
 }
 
@@ -102,7 +110,9 @@ fn bare_repositories_worktrees_and_folders_without_one() {
     let tree = temp.around().join("tree").to_str().unwrap().to_owned();
     temp.git(["worktree", "add", "-q", "-b", "side", &tree]);
     let refs = projects.refs(&tree).unwrap();
-    assert_eq!((names(&refs), refs.default_branch.as_deref()), (as_git_says(&temp), Some("refs/heads/side")));
+    assert_eq!((names(&refs), refs.default_branch.as_deref()), (as_git_says(&temp), Some("refs/heads/main")));
+    temp.git(["-C", &bare, "symbolic-ref", "HEAD", "refs/heads/other"]);
+    assert_eq!(projects.refs(&bare).unwrap().default_branch.as_deref(), Some("refs/heads/other"), "a bare one says it");
     let none = temp.around().to_str().unwrap();
     assert!(projects.refs(none).unwrap_err().to_string().contains("no git repository"));
     std::fs::remove_dir_all(&bare).unwrap();
@@ -145,4 +155,19 @@ fn commits_and_what_a_push_brought() {
     let commit = projects.commit(&git, &second).unwrap();
     assert_eq!((commit.message.as_str(), commit.parents.as_slice()), ("second\n\nbody", &[first][..]));
     assert!(matches!(projects.commit(&git, &id(&"1".repeat(40))), Err(ProjectError::NoCommit { .. })));
+}
+
+#[test]
+fn repositories_with_long_ids_are_mirrored() {
+    let temp = TempRepository::sha256(&[("a", "1")]);
+    let _url = temp.mirror("owner/repo");
+    let server = GitHttp::start(temp.around(), None);
+    let (projects, git) = (projects(&temp), format!("{}/owner/repo", server.url()));
+    let (_, first) = projects.resolve(&git, "main").unwrap().unwrap();
+    projects.bring(&git, &first).unwrap();
+    assert_eq!(&*projects.read(&git, &first, "a", 9).unwrap(), "1");
+    let second = id(&temp.commit("second", &[("a", "2")]));
+    temp.git(["push", "-q", &format!("{}/owner/repo", temp.around().display()), "main"]);
+    projects.bring(&git, &second).unwrap();
+    assert_eq!(&*projects.read(&git, &second, "a", 9).unwrap(), "2");
 }

@@ -133,10 +133,8 @@ fn the_remote_of_the_branch_without_its_credentials() {
 
 #[test]
 fn sha256_repositories_are_read() {
-    let temp = TempRepository::empty();
-    std::fs::remove_dir_all(temp.path().join(".git")).unwrap();
-    temp.git(["init", "-q", "-b", "main", "--object-format=sha256"]);
-    let id = temp.commit("first", &[("a", "1")]);
+    let temp = TempRepository::sha256(&[("a", "1")]);
+    let id = temp.git(["rev-parse", "HEAD"]);
     let repository = open(temp.path());
     let head = repository.head().unwrap().commit.unwrap();
     assert_eq!((head.as_str(), head.as_str().len()), (id.as_str(), 64));

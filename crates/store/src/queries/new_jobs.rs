@@ -107,12 +107,13 @@ pub(super) async fn replace(
         return Err(StoreError::Present { what: "job", name: job.id.to_string() });
     }
     sqlx::query(
-        "UPDATE jobs SET job_key = $1, name = $2, labels = $3, priority = $4, tolerance = $5, document = $6, facts = $7,
+        "UPDATE jobs SET job_key = $1, name = $2, labels = COALESCE($3, labels), priority = $4, tolerance = $5, document = $6, facts = $7,
              phase = $8, word = $9, finished_at = $10 WHERE id = $11",
     )
     .bind(job.id.as_str())
     .bind(&job.name)
-    .bind(runs::written(&job.labels)?)
+    // Of a configuration that never came to its turn only the held row knows them.
+    .bind(if job.labels.is_empty() { None } else { Some(runs::written(&job.labels)?) })
     .bind(i64::from(job.priority))
     .bind(runs::written(&job.tolerance)?)
     .bind(&job.document)

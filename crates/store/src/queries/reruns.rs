@@ -81,8 +81,8 @@ pub(crate) async fn rerun(
         .await?;
     }
 
-    // Its phase is written once the first jobs are known; until then it only must not look finished.
-    let blocked = domain::control::RunPhase::Blocked;
+    // Its phase is written once the first jobs are known; until then it waits, as they most likely will.
+    let begins = domain::control::RunPhase::Waiting;
     sqlx::query(
         "UPDATE runs SET attempt = $1, tally = $2, phase = $3, word = $4, fault = NULL, ends = $5, advanced = -1,
              cancel_order = NULL, cancel_cause = NULL, facts = COALESCE($6, facts), attempt_at = $7, started_at = NULL,
@@ -90,8 +90,8 @@ pub(crate) async fn rerun(
     )
     .bind(i64::from(attempt.get()))
     .bind(runs::written(&tally)?)
-    .bind(runs::written(&blocked)?)
-    .bind(blocked.word())
+    .bind(runs::written(&begins)?)
+    .bind(begins.word())
     .bind(ends)
     .bind(facts.map(ToString::to_string))
     .bind(now.0.cast_signed())

@@ -28,6 +28,16 @@ impl Run {
     pub fn waiting(&self) -> Vec<WaitingJob> {
         self.graphs.iter().flat_map(waiting_in).collect()
     }
+
+    /// The labels of `runs-on` of a job that is not expanded, by its id in the run; none where some are not known before its needs have ended.
+    #[must_use]
+    pub fn labels_of(&self, id: &JobId) -> Vec<String> {
+        let job = self.graphs.iter().find_map(|graph| {
+            let own = id.as_str().strip_prefix(&*graph.id_prefix)?;
+            graph.handle.workflow.jobs.iter().find(|job| job.id.value == own)
+        });
+        job.and_then(plain_labels).unwrap_or_default()
+    }
 }
 
 fn waiting_in(graph: &GraphState) -> Vec<WaitingJob> {

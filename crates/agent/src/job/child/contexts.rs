@@ -6,6 +6,7 @@ use domain::{Secret, Task};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use workflow::action_source::ActionRef;
+use workflow::expr::parse_number;
 use workflow::model::{InputType, Trigger, TriggerKind, Workflow};
 use workflow::plan::FileReference;
 
@@ -145,7 +146,7 @@ fn typed(value: &Value, kind: Option<&InputType>) -> Value {
     let Value::String(text) = value else { return value.clone() };
     match kind {
         Some(InputType::Boolean) => Value::Bool(text == "true"),
-        Some(InputType::Number) => match text.trim().parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
+        Some(InputType::Number) if !text.trim().is_empty() => match serde_json::Number::from_f64(parse_number(text)) {
             Some(number) => Value::Number(number),
             None => value.clone(),
         },

@@ -59,7 +59,6 @@ pub(super) fn of(order: &JobOrder, token: Option<&Secret>) -> Services {
         all.set("ACTIONS_ID_TOKEN_REQUEST_URL", url);
         all.secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN", token);
     }
-    all.set("ACT", "true");
     all.set("GITEA_ACTIONS", "true");
     match forge.dialect {
         Dialect::Gitea => {

@@ -10,6 +10,8 @@ use api::Client;
 use domain::{Clock as _, SystemClock};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use std::io::IsTerminal as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -98,7 +100,7 @@ fn show(terminal: &mut DefaultTerminal, mut look: Look, news: &Receiver<News>) -
             terminal.draw(|frame| draw(frame, &look, cursor, SystemClock.now()))?;
             drawn = Some(Instant::now());
         }
-        if !event::poll(KEYS)? {
+        if !is_key_or_size(KEYS)? {
             continue;
         }
         drawn = None;
@@ -122,4 +124,19 @@ fn show(terminal: &mut DefaultTerminal, mut look: Look, news: &Receiver<News>) -
             _ => cursor,
         };
     }
+}
+
+/// Waits a little for a key or a new size. Of a terminal that is gone the reader of keys would read the end for ever.
+fn is_key_or_size(wait: Duration) -> std::io::Result<bool> {
+    let stdin = std::io::stdin();
+    let mut look = [PollFd::new(&stdin, PollFlags::IN)];
+    let wait = Timespec::try_from(wait).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+    match rustix::event::poll(&mut look, Some(&wait)) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if look[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    event::poll(Duration::ZERO)
 }

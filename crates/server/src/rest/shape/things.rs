@@ -4,6 +4,7 @@ use super::super::fault::RestFault;
 use super::file;
 use crate::access::{Registration, TokenView, UserOpens};
 use crate::event;
+use crate::place::without_password;
 use crate::plane::Plane;
 use crate::told::{ToldForge, readers};
 use api::User;
@@ -33,7 +34,7 @@ pub(in crate::rest) fn project(site: &str, project: &Project) -> api::Project {
         owner: project.owner.clone(),
         name: project.name.clone(),
         full_name: project.full_name(),
-        git: project.git.clone(),
+        git: without_password(&project.git).into_owned(),
         html_url: format!("{site}/{}", project.full_name()),
         created_at: Some(project.created),
         forge: ToldForge::of(project)

@@ -118,7 +118,9 @@ async fn a_token_does_what_it_may_where_it_may() {
     let there = refused(foreign.run(project, id).await);
     let nowhere = refused(foreign.run(&"lab/none".parse().unwrap(), id).await);
     assert_eq!((there.0, there.1.replace("lab/p", "X")), (nowhere.0, nowhere.1.replace("lab/none", "X")));
-    assert_eq!(refused(foreign.run_by_id(id).await).0, 404);
+    // What is there and out of reach is as what is not.
+    let (there, nowhere) = (refused(foreign.run_by_id(id).await), refused(foreign.run_by_id(987_654).await));
+    assert_eq!((there.0, there.1.replace(&id.to_string(), "X")), (404, nowhere.1.replace("987654", "X")));
     assert_eq!(refused(foreign.run(&shop, id).await).0, 404, "another project's run");
     assert_eq!(refused(foreign.job(&shop, 1).await).0, 404);
     assert_eq!(refused(foreign.runners(&Place::Instance, on).await).0, 403);
@@ -141,7 +143,18 @@ async fn a_token_does_what_it_may_where_it_may() {
     assert_eq!(refused(foreign.add_project(&path).await).0, 403);
     let url = NewProject { git: "https://host.invalid/x.git".to_owned(), ..path };
     let (code, text) = refused(foreign.add_project(&url).await);
-    assert!(code == 422 && text.starts_with("its repository cannot be read"), "{text}");
-    assert_eq!(refused(foreign.add_project(&NewProject { owner: "new".to_owned(), ..url }).await).0, 403);
+    assert!(code == 422 && text.starts_with("no project was made"), "{text}");
+    let of_other = async |owner: &str| {
+        let url = NewProject { owner: owner.to_owned(), ..url.clone() };
+        let (code, text) = refused(foreign.add_project(&url).await);
+        (code, text.replace(owner, "X"))
+    };
+    assert_eq!(
+        (of_other("new").await.0, of_other("new").await),
+        (404, of_other("lab").await),
+        "an owner that is there"
+    );
+    let ssh = NewProject { git: "ssh://git@host.invalid/x.git".to_owned(), ..url.clone() };
+    assert_eq!(refused(foreign.add_project(&ssh).await).0, 403, "the keys of the server's user");
     rest.end().await;
 }
