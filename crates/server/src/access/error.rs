@@ -76,7 +76,7 @@ pub enum IssueError {
     #[error("a token that {0} is not rotated here")]
     Kind(&'static str),
     /// Nobody could do everything any more.
-    #[error("this is the last token that may do everything; make another one first")]
+    #[error("this is the last token that may do everything and does not expire; make another such one first")]
     Last,
     /// Its life does not allow it.
     #[error(transparent)]
@@ -93,6 +93,7 @@ impl From<StoreError> for IssueError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Token(refusal) => Self::Life(refusal),
+            StoreError::Last => Self::Last,
             other => Self::Store(other),
         }
     }

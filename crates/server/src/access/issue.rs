@@ -1,7 +1,7 @@
 //! Tokens made, rotated, revoked. Called by REST and the pages.
 
 use super::error::IssueError;
-use super::last::keeps_one;
+use super::last::may_go;
 use super::opens::{Registration, UserOpens, kind_words};
 use super::person::{Actor, Person, Reach, Rights};
 use crate::keys;
@@ -10,7 +10,7 @@ use api::Right;
 use domain::control::{Expiry, Scope, TokenChange, TokenId, TokenPhase, TokenUse, Uses};
 use domain::{Secret, Timestamp};
 use std::time::Duration;
-use store::{AuditEntry, NewToken, StoredToken, TokenKind};
+use store::{AuditEntry, NewToken, RotationAudit, StoredToken, TokenKind};
 
 /// How long a token that registers lives where nothing is said (`security` R3), and at most.
 const REGISTRATION: Duration = Duration::from_mins(15);
@@ -145,11 +145,6 @@ pub async fn rotate(
         TokenKind::Registration => TokenUse::Registration,
         TokenKind::Runner | TokenKind::Session => return Err(IssueError::Kind(kind_words(kind))),
     };
-    let TokenPhase::Live { uses, expires } = old.phase.at(plane.now()) else {
-        // It refuses, and says why.
-        old.phase.after(TokenChange::Rotated { grace }, plane.now())?;
-        return Err(IssueError::Missing(id.0));
-    };
     let text = draw(usage).ok_or(IssueError::Random)?;
     let mut opens = old.opens.clone();
     // The new one's text is its own.
@@ -162,7 +157,7 @@ pub async fn rotate(
         name: old.name.clone(),
         opens,
         scope: old.scope,
-        phase: TokenPhase::live(uses, expires),
+        phase: old.phase,
         by: actor.name.clone(),
     };
     let object = format!("token {id} ({})", old.name);
@@ -172,17 +167,11 @@ pub async fn rotate(
         format!("token {} ({})", AuditEntry::NEW, old.name),
         serde_json::json!({"in_place_of": id.0}),
     );
-    // The new one first: whoever is cut off between the two has one too many, not one too few.
-    let made = plane.store.add_token(&new, plane.now(), &made).await?;
-    let rotated = actor.did("token.rotate", object, detail);
-    let change = TokenChange::Rotated { grace };
-    if let Err(error) = plane.store.change_token(id, change, plane.now(), &rotated).await {
-        let undo = actor.did("token.revoke", format!("token {made} ({})", old.name), serde_json::Value::Null);
-        plane.store.change_token(made, TokenChange::Revoked, plane.now(), &undo).await?;
-        return Err(error.into());
-    }
+    let audit = RotationAudit { made, rotated: actor.did("token.rotate", object, detail) };
+    let now = plane.now();
+    let (made, phase) = plane.store.rotate_token(id, grace, &new, now, &audit).await?;
     plane.access.forget(id);
-    Ok(MadeToken { text, stored: stored(made, &new, plane.now()) })
+    Ok(MadeToken { text, stored: stored(made, &NewToken { phase, ..new }, now) })
 }
 
 /// Revokes a token: from now on here, and within five seconds everywhere, it opens nothing.
@@ -196,11 +185,16 @@ pub async fn revoke(
     id: TokenId,
 ) -> Result<(TokenKind, StoredToken), IssueError> {
     let (kind, mut token) = visible(plane, caller, id).await?;
-    keeps_one(plane, kind, &token).await?;
     let object = format!("token {id} ({})", token.name);
     let detail = serde_json::json!({"kind": kind_words(kind)});
     let audit = actor.did("token.revoke", object, detail);
-    token.phase = plane.store.change_token(id, TokenChange::Revoked, plane.now(), &audit).await?;
+    let (store, now) = (&plane.store, plane.now());
+    token.phase = match kind {
+        TokenKind::User => store.revoke_token(id, may_go, now, &audit).await?,
+        TokenKind::Registration | TokenKind::Runner | TokenKind::Session => {
+            store.change_token(id, TokenChange::Revoked, now, &audit).await?
+        }
+    };
     plane.access.forget(id);
     Ok((kind, token))
 }

@@ -136,9 +136,11 @@ impl From<StoreError> for RestFault {
         let status = match &error {
             error if error.is_passing() => return Self::passing(error),
             StoreError::Missing { .. } => StatusCode::NOT_FOUND,
-            StoreError::Present { .. } | StoreError::Token(_) | StoreError::Job(_) | StoreError::Run(_) => {
-                StatusCode::CONFLICT
-            }
+            StoreError::Present { .. }
+            | StoreError::Last
+            | StoreError::Token(_)
+            | StoreError::Job(_)
+            | StoreError::Run(_) => StatusCode::CONFLICT,
             StoreError::Runner(RunnerRefusal::Removed) => StatusCode::NOT_FOUND,
             StoreError::Runner(_) => StatusCode::CONFLICT,
             _ => return Self::inner(&error),

@@ -145,3 +145,35 @@ async fn a_token_does_what_it_may_where_it_may() {
     assert_eq!(refused(foreign.add_project(&NewProject { owner: "new".to_owned(), ..url }).await).0, 403);
     rest.end().await;
 }
+
+#[tokio::test]
+async fn one_token_that_may_do_everything_and_lasts_stays() {
+    let rest = Rest::new().await;
+    let Rest { admin, .. } = &rest;
+    let all = |name: &str| NewToken { rights: vec![Right::Admin], ..user(name) };
+    // One whose time ends by itself is no other one.
+    let short = NewToken { expires_in_s: Some(3600), ..all("short") };
+    let short = admin.make_token(&short).await.unwrap();
+    let last = refused(client(&rest.world, Some(&short.token)).revoke_token(1).await);
+    assert!(last.0 == 409 && last.1.contains("last token that may do everything and does not expire"), "{last:?}");
+    assert_eq!(admin.revoke_token(short.facts.id).await.unwrap().state, TokenState::Dead);
+    // Nor is one that another took the place of: it goes, the other stays.
+    let rotated = admin.rotate_token(1, RotateToken { grace_s: Some(600) }).await.unwrap();
+    let last = refused(admin.revoke_token(rotated.facts.id).await);
+    assert!(last.0 == 409, "{last:?}");
+    let mut winner = client(&rest.world, Some(&rotated.token));
+    winner.revoke_token(1).await.unwrap();
+    let mut id = rotated.facts.id;
+    // Two that revoke each other at the same time.
+    for round in 0..10 {
+        let other = winner.make_token(&all("other")).await.unwrap();
+        let client = client(&rest.world, Some(&other.token));
+        client.me().await.unwrap();
+        let (one, two) = tokio::join!(winner.revoke_token(other.facts.id), client.revoke_token(id));
+        assert!(one.is_ok() != two.is_ok(), "round {round}: {one:?}, {two:?}");
+        if two.is_ok() {
+            (winner, id) = (client, other.facts.id);
+        }
+    }
+    rest.end().await;
+}
