@@ -69,6 +69,16 @@ pub enum IssueError {
         /// Who makes it.
         maker: String,
     },
+    /// Its maker ends before.
+    #[error(
+        "the token cannot live longer than {maker}, which ends at {end}; ask for less, or make it with one that lives longer"
+    )]
+    Outlives {
+        /// Who makes it.
+        maker: String,
+        /// When that one ends.
+        end: String,
+    },
     /// There is no such token, or none that the caller may see.
     #[error("there is no token {0} that yours may change")]
     Missing(i64),

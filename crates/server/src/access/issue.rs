@@ -1,5 +1,6 @@
 //! Tokens made, rotated, revoked. Called by REST and the pages.
 
+use super::bounds::{no_later, within};
 use super::error::IssueError;
 use super::last::may_go;
 use super::opens::{Registration, UserOpens, kind_words};
@@ -77,7 +78,7 @@ pub(crate) fn draw(usage: TokenUse) -> Option<Secret> {
 /// Makes a token of a person, which may do no more than who asks for it.
 ///
 /// # Errors
-/// When it could do more, has no name or no right, or the database fails.
+/// When it could do more or live longer, has no name or no right, or the database fails.
 pub async fn issue_user(
     plane: &Plane,
     maker: &Person,
@@ -94,8 +95,8 @@ pub async fn issue_user(
     }
     within(maker, order.reach)?;
     let expires = match order.life {
-        Lifetime::Usual => Expiry::Never,
-        Lifetime::For(time) => Expiry::At(plane.now().after(time)),
+        Lifetime::Usual => maker.ends,
+        Lifetime::For(time) => no_later(maker, Expiry::At(plane.now().after(time)))?,
     };
     let opens = UserOpens { rights: Rights::of(rights).list(), session: None };
     let phase = TokenPhase::live(Uses::Unlimited, expires);
@@ -105,7 +106,7 @@ pub async fn issue_user(
 /// Makes a token that registers runners.
 ///
 /// # Errors
-/// When it would reach further than who asks for it, lives too long, has no name, or the database fails.
+/// When it would reach further or live longer than who asks for it, lives too long, has no name, or the database fails.
 pub async fn issue_registration(
     plane: &Plane,
     maker: &Person,
@@ -114,16 +115,16 @@ pub async fn issue_registration(
 ) -> Result<MadeToken, IssueError> {
     let RegistrationOrder { order, uses, pool, labels } = order;
     within(maker, order.reach)?;
-    let time = match order.life {
-        Lifetime::Usual => REGISTRATION,
+    let expires = match order.life {
+        Lifetime::Usual => Expiry::At(plane.now().after(REGISTRATION)).or_before(maker.ends),
         Lifetime::For(time) if time > REGISTRATION_MOST => {
             return Err(IssueError::Order(
                 "a token that registers runners lives a year at most; ask for less".to_owned(),
             ));
         }
-        Lifetime::For(time) => time,
+        Lifetime::For(time) => no_later(maker, Expiry::At(plane.now().after(time)))?,
     };
-    let phase = TokenPhase::live(uses, Expiry::At(plane.now().after(time)));
+    let phase = TokenPhase::live(uses, expires);
     let opens = Registration { pool, labels, seed: None };
     make(plane, actor, TokenKind::Registration, &order, phase, &opens).await
 }
@@ -131,7 +132,7 @@ pub async fn issue_registration(
 /// Puts another token in the place of one; that one opens for a grace still.
 ///
 /// # Errors
-/// When there is none that the caller may change, it is dead or rotated already, or signs a runner's calls.
+/// When there is none that the caller may change, it lives longer than the caller, is dead or rotated already, or signs a runner's calls.
 pub async fn rotate(
     plane: &Plane,
     caller: &Person,
@@ -145,6 +146,10 @@ pub async fn rotate(
         TokenKind::Registration => TokenUse::Registration,
         TokenKind::Runner | TokenKind::Session => return Err(IssueError::Kind(kind_words(kind))),
     };
+    if let TokenPhase::Live { expires, .. } = old.phase {
+        // Its text would be the caller's, for longer than the caller's own.
+        no_later(caller, expires)?;
+    }
     let text = draw(usage).ok_or(IssueError::Random)?;
     let mut opens = old.opens.clone();
     // The new one's text is its own.
@@ -284,13 +289,6 @@ fn stored(id: TokenId, new: &NewToken, now: Timestamp) -> StoredToken {
         created: now,
         used: None,
     }
-}
-
-fn within(maker: &Person, reach: Reach) -> Result<(), IssueError> {
-    if reach.is_within(maker.scope) {
-        return Ok(());
-    }
-    Err(IssueError::TooMuch { what: "a scope that reaches further".to_owned(), maker: maker.to_string() })
 }
 
 fn all_rights() -> String {

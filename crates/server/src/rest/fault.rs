@@ -155,7 +155,7 @@ impl From<IssueError> for RestFault {
             IssueError::Store(error) => return error.into(),
             IssueError::Random => return Self::inner(&error),
             IssueError::Order(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            IssueError::TooMuch { .. } => StatusCode::FORBIDDEN,
+            IssueError::TooMuch { .. } | IssueError::Outlives { .. } => StatusCode::FORBIDDEN,
             IssueError::Missing(_) => StatusCode::NOT_FOUND,
             IssueError::Kind(_) | IssueError::Life(_) | IssueError::Last => StatusCode::CONFLICT,
         };
