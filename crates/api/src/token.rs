@@ -206,7 +206,7 @@ pub struct NewToken {
     /// What a user's may do; no more than its maker may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rights: Vec<Right>,
-    /// So many seconds it lives. Where it is not said: 15 minutes for one that registers, for ever for a user's; one that registers lives a year at most.
+    /// So many seconds it lives. Where it is not said: 15 minutes for one that registers, for ever for a user's; one that registers lives a year at most, none longer than the token that makes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub expires_in_s: Option<u64>,

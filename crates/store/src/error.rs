@@ -40,6 +40,9 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
+    /// It may not go: what nobody can do without would be gone with it.
+    #[error("it is the last of its kind, and one must stay")]
+    Last,
     /// The token opens nothing, or the change has no place in its life.
     #[error(transparent)]
     Token(#[from] TokenRefusal),

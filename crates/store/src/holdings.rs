@@ -86,6 +86,35 @@ impl Store {
         Ok(change!(self, holdings::set(holding, now, audit)))
     }
 
+    /// Keeps one of a name that there is none of yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Present`] when there is one, or when the scope is a project that does not exist.
+    pub async fn add_holding(
+        &self,
+        holding: &NewHolding,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        change!(self, holdings::add(holding, now, audit));
+        Ok(())
+    }
+
+    /// Changes the one of a name, which may get another name by it.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is none of the old name, [`StoreError::Present`] when there is another one of the new name.
+    pub async fn change_holding(
+        &self,
+        old: &str,
+        holding: &NewHolding,
+        now: Timestamp,
+        audit: &[AuditEntry],
+    ) -> Result<(), StoreError> {
+        change!(self, holdings::change(old, holding, now, audit));
+        Ok(())
+    }
+
     /// Forgets one.
     ///
     /// # Errors

@@ -48,5 +48,5 @@ pub use retention::StartedTask;
 pub use runners::{KeyStanding, NewRunner, RunnerFacts, StoredRunner};
 pub use runs::{Advance, Followed, Logs, NewRun, ReservedRun, RunCause, RunFilter, StoredAttempt, StoredRun};
 pub use tasks::{StoredTask, Taker};
-pub use tokens::{NewToken, StoredToken, TokenHash, TokenKind};
+pub use tokens::{MayGo, NewToken, RotationAudit, StoredToken, TokenHash, TokenKind};
 pub use workflows::{DisabledWorkflow, NewSchedule, Schedule, WorkflowState};

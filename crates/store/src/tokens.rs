@@ -6,6 +6,7 @@ use crate::news::Change;
 use crate::{Store, StoreError};
 use domain::control::{Scope, TokenChange, TokenId, TokenPhase};
 use domain::{RunnerId, Timestamp};
+use std::time::Duration;
 
 /// What is left of a token after hashing with the server's pepper.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,6 +90,18 @@ pub struct StoredToken {
     pub used: Option<Timestamp>,
 }
 
+/// What is noted of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationAudit {
+    /// That the new token was made.
+    pub made: AuditEntry,
+    /// That the old one was rotated.
+    pub rotated: AuditEntry,
+}
+
+/// Whether a token of a person may go, of those that other persons have and the time: the caller knows what they open.
+pub type MayGo = fn(&StoredToken, &[StoredToken], Timestamp) -> bool;
+
 impl Store {
     /// Keeps a new token.
     ///
@@ -134,6 +147,36 @@ impl Store {
         audit: &AuditEntry,
     ) -> Result<TokenPhase, StoreError> {
         Ok(change!(self, tokens::change_audited(id, change, now, audit), |_| vec![Change::Token(id)]))
+    }
+
+    /// Puts a new token in the place of one, which opens for a grace still: both or neither. The new one's life is what the old one had left.
+    ///
+    /// # Errors
+    /// When there is no such token, it is dead or in its grace, or there is one of the new one's hash.
+    pub async fn rotate_token(
+        &self,
+        id: TokenId,
+        grace: Duration,
+        new: &NewToken,
+        now: Timestamp,
+        audit: &RotationAudit,
+    ) -> Result<(TokenId, TokenPhase), StoreError> {
+        let news = |made: &(TokenId, TokenPhase)| vec![Change::Token(made.0), Change::Token(id)];
+        Ok(change!(self, tokens::rotate(id, grace, new, now, audit), news))
+    }
+
+    /// Revokes a token of a person that may go. Of many that go at the same time, each is asked about with those that are left then.
+    ///
+    /// # Errors
+    /// [`StoreError::Last`] when it may not go, or when there is no such token.
+    pub async fn revoke_token(
+        &self,
+        id: TokenId,
+        may_go: MayGo,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<TokenPhase, StoreError> {
+        Ok(change!(self, tokens::revoke(id, may_go, now, audit), |_| vec![Change::Token(id)]))
     }
 
     /// Notes that a token opened something. For people to see; it counts no use.

@@ -104,6 +104,23 @@ pub enum TokenRefusal {
     InGrace,
 }
 
+impl Expiry {
+    /// The one that comes first.
+    #[must_use]
+    pub fn or_before(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::At(one), Self::At(other)) => Self::At(one.min(other)),
+            (Self::Never, end) | (end, Self::Never) => end,
+        }
+    }
+
+    /// Whether this one comes after another.
+    #[must_use]
+    pub fn is_after(self, other: Self) -> bool {
+        self.or_before(other) != self
+    }
+}
+
 impl TokenPhase {
     /// A token that was just made.
     #[must_use]
@@ -150,6 +167,16 @@ impl TokenPhase {
             }
             (Self::Grace { .. }, TokenChange::Rotated { .. }) => return Err(TokenRefusal::InGrace),
         })
+    }
+
+    /// When it ends by itself.
+    #[must_use]
+    pub const fn ends(self) -> Expiry {
+        match self {
+            Self::Live { expires, .. } => expires,
+            Self::Grace { until } => Expiry::At(until),
+            Self::Dead { at, .. } => Expiry::At(at),
+        }
     }
 
     /// Whether it opens at this moment.
@@ -210,6 +237,17 @@ mod tests {
             }
             prop_assert!(uses.is_none_or(|uses| used <= uses));
         }
+    }
+
+    #[test]
+    fn never_comes_after_every_moment() {
+        let [never, one, two] = [Expiry::Never, Expiry::At(Timestamp(1)), Expiry::At(Timestamp(2))];
+        for (this, other, first) in [(never, never, never), (never, one, one), (two, never, two), (two, one, one)] {
+            assert_eq!((this.or_before(other), other.or_before(this)), (first, first));
+            assert_eq!(this.is_after(other), this != first, "{this:?} {other:?}");
+        }
+        assert_eq!(TokenPhase::Grace { until: Timestamp(2) }.ends(), two);
+        assert_eq!(TokenPhase::live(Uses::Unlimited, never).ends(), never);
     }
 
     #[test]

@@ -69,6 +69,16 @@ pub enum IssueError {
         /// Who makes it.
         maker: String,
     },
+    /// Its maker ends before.
+    #[error(
+        "the token cannot live longer than {maker}, which ends at {end}; ask for less, or make it with one that lives longer"
+    )]
+    Outlives {
+        /// Who makes it.
+        maker: String,
+        /// When that one ends.
+        end: String,
+    },
     /// There is no such token, or none that the caller may see.
     #[error("there is no token {0} that yours may change")]
     Missing(i64),
@@ -76,7 +86,7 @@ pub enum IssueError {
     #[error("a token that {0} is not rotated here")]
     Kind(&'static str),
     /// Nobody could do everything any more.
-    #[error("this is the last token that may do everything; make another one first")]
+    #[error("this is the last token that may do everything and does not expire; make another such one first")]
     Last,
     /// Its life does not allow it.
     #[error(transparent)]
@@ -93,6 +103,7 @@ impl From<StoreError> for IssueError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Token(refusal) => Self::Life(refusal),
+            StoreError::Last => Self::Last,
             other => Self::Store(other),
         }
     }

@@ -1,7 +1,8 @@
 //! Tokens made, rotated, revoked. Called by REST and the pages.
 
+use super::bounds::{no_later, within};
 use super::error::IssueError;
-use super::last::keeps_one;
+use super::last::may_go;
 use super::opens::{Registration, UserOpens, kind_words};
 use super::person::{Actor, Person, Reach, Rights};
 use crate::keys;
@@ -10,7 +11,7 @@ use api::Right;
 use domain::control::{Expiry, Scope, TokenChange, TokenId, TokenPhase, TokenUse, Uses};
 use domain::{Secret, Timestamp};
 use std::time::Duration;
-use store::{AuditEntry, NewToken, StoredToken, TokenKind};
+use store::{AuditEntry, NewToken, RotationAudit, StoredToken, TokenKind};
 
 /// How long a token that registers lives where nothing is said (`security` R3), and at most.
 const REGISTRATION: Duration = Duration::from_mins(15);
@@ -77,7 +78,7 @@ pub(crate) fn draw(usage: TokenUse) -> Option<Secret> {
 /// Makes a token of a person, which may do no more than who asks for it.
 ///
 /// # Errors
-/// When it could do more, has no name or no right, or the database fails.
+/// When it could do more or live longer, has no name or no right, or the database fails.
 pub async fn issue_user(
     plane: &Plane,
     maker: &Person,
@@ -94,8 +95,8 @@ pub async fn issue_user(
     }
     within(maker, order.reach)?;
     let expires = match order.life {
-        Lifetime::Usual => Expiry::Never,
-        Lifetime::For(time) => Expiry::At(plane.now().after(time)),
+        Lifetime::Usual => maker.ends,
+        Lifetime::For(time) => no_later(maker, Expiry::At(plane.now().after(time)))?,
     };
     let opens = UserOpens { rights: Rights::of(rights).list(), session: None };
     let phase = TokenPhase::live(Uses::Unlimited, expires);
@@ -105,7 +106,7 @@ pub async fn issue_user(
 /// Makes a token that registers runners.
 ///
 /// # Errors
-/// When it would reach further than who asks for it, lives too long, has no name, or the database fails.
+/// When it would reach further or live longer than who asks for it, lives too long, has no name, or the database fails.
 pub async fn issue_registration(
     plane: &Plane,
     maker: &Person,
@@ -114,16 +115,16 @@ pub async fn issue_registration(
 ) -> Result<MadeToken, IssueError> {
     let RegistrationOrder { order, uses, pool, labels } = order;
     within(maker, order.reach)?;
-    let time = match order.life {
-        Lifetime::Usual => REGISTRATION,
+    let expires = match order.life {
+        Lifetime::Usual => Expiry::At(plane.now().after(REGISTRATION)).or_before(maker.ends),
         Lifetime::For(time) if time > REGISTRATION_MOST => {
             return Err(IssueError::Order(
                 "a token that registers runners lives a year at most; ask for less".to_owned(),
             ));
         }
-        Lifetime::For(time) => time,
+        Lifetime::For(time) => no_later(maker, Expiry::At(plane.now().after(time)))?,
     };
-    let phase = TokenPhase::live(uses, Expiry::At(plane.now().after(time)));
+    let phase = TokenPhase::live(uses, expires);
     let opens = Registration { pool, labels, seed: None };
     make(plane, actor, TokenKind::Registration, &order, phase, &opens).await
 }
@@ -131,7 +132,7 @@ pub async fn issue_registration(
 /// Puts another token in the place of one; that one opens for a grace still.
 ///
 /// # Errors
-/// When there is none that the caller may change, it is dead or rotated already, or signs a runner's calls.
+/// When there is none that the caller may change, it lives longer than the caller, is dead or rotated already, or signs a runner's calls.
 pub async fn rotate(
     plane: &Plane,
     caller: &Person,
@@ -145,11 +146,10 @@ pub async fn rotate(
         TokenKind::Registration => TokenUse::Registration,
         TokenKind::Runner | TokenKind::Session => return Err(IssueError::Kind(kind_words(kind))),
     };
-    let TokenPhase::Live { uses, expires } = old.phase.at(plane.now()) else {
-        // It refuses, and says why.
-        old.phase.after(TokenChange::Rotated { grace }, plane.now())?;
-        return Err(IssueError::Missing(id.0));
-    };
+    if let TokenPhase::Live { expires, .. } = old.phase {
+        // Its text would be the caller's, for longer than the caller's own.
+        no_later(caller, expires)?;
+    }
     let text = draw(usage).ok_or(IssueError::Random)?;
     let mut opens = old.opens.clone();
     // The new one's text is its own.
@@ -162,7 +162,7 @@ pub async fn rotate(
         name: old.name.clone(),
         opens,
         scope: old.scope,
-        phase: TokenPhase::live(uses, expires),
+        phase: old.phase,
         by: actor.name.clone(),
     };
     let object = format!("token {id} ({})", old.name);
@@ -172,17 +172,11 @@ pub async fn rotate(
         format!("token {} ({})", AuditEntry::NEW, old.name),
         serde_json::json!({"in_place_of": id.0}),
     );
-    // The new one first: whoever is cut off between the two has one too many, not one too few.
-    let made = plane.store.add_token(&new, plane.now(), &made).await?;
-    let rotated = actor.did("token.rotate", object, detail);
-    let change = TokenChange::Rotated { grace };
-    if let Err(error) = plane.store.change_token(id, change, plane.now(), &rotated).await {
-        let undo = actor.did("token.revoke", format!("token {made} ({})", old.name), serde_json::Value::Null);
-        plane.store.change_token(made, TokenChange::Revoked, plane.now(), &undo).await?;
-        return Err(error.into());
-    }
+    let audit = RotationAudit { made, rotated: actor.did("token.rotate", object, detail) };
+    let now = plane.now();
+    let (made, phase) = plane.store.rotate_token(id, grace, &new, now, &audit).await?;
     plane.access.forget(id);
-    Ok(MadeToken { text, stored: stored(made, &new, plane.now()) })
+    Ok(MadeToken { text, stored: stored(made, &NewToken { phase, ..new }, now) })
 }
 
 /// Revokes a token: from now on here, and within five seconds everywhere, it opens nothing.
@@ -196,11 +190,16 @@ pub async fn revoke(
     id: TokenId,
 ) -> Result<(TokenKind, StoredToken), IssueError> {
     let (kind, mut token) = visible(plane, caller, id).await?;
-    keeps_one(plane, kind, &token).await?;
     let object = format!("token {id} ({})", token.name);
     let detail = serde_json::json!({"kind": kind_words(kind)});
     let audit = actor.did("token.revoke", object, detail);
-    token.phase = plane.store.change_token(id, TokenChange::Revoked, plane.now(), &audit).await?;
+    let (store, now) = (&plane.store, plane.now());
+    token.phase = match kind {
+        TokenKind::User => store.revoke_token(id, may_go, now, &audit).await?,
+        TokenKind::Registration | TokenKind::Runner | TokenKind::Session => {
+            store.change_token(id, TokenChange::Revoked, now, &audit).await?
+        }
+    };
     plane.access.forget(id);
     Ok((kind, token))
 }
@@ -290,13 +289,6 @@ fn stored(id: TokenId, new: &NewToken, now: Timestamp) -> StoredToken {
         created: now,
         used: None,
     }
-}
-
-fn within(maker: &Person, reach: Reach) -> Result<(), IssueError> {
-    if reach.is_within(maker.scope) {
-        return Ok(());
-    }
-    Err(IssueError::TooMuch { what: "a scope that reaches further".to_owned(), maker: maker.to_string() })
 }
 
 fn all_rights() -> String {

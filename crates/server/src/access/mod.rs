@@ -6,6 +6,7 @@
 //! `session` the pages' own, `first` the first one of all. `origin` says from where a call comes, `label` what a
 //! label may be.
 
+mod bounds;
 mod error;
 mod first;
 mod gate;

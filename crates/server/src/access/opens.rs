@@ -92,7 +92,13 @@ impl UserOpens {
     /// Who shows such a token.
     #[must_use]
     pub fn person(self, token: &StoredToken) -> Person {
-        Person { token: token.id, name: token.name.clone(), rights: Rights::of(self.rights), scope: token.scope }
+        Person {
+            token: token.id,
+            name: token.name.clone(),
+            rights: Rights::of(self.rights),
+            scope: token.scope,
+            ends: token.phase.ends(),
+        }
     }
 }
 

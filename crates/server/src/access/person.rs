@@ -3,7 +3,7 @@
 use super::error::Denied;
 use super::origin::Origin;
 use api::Right;
-use domain::control::{OwnerId, ProjectId, Scope, TokenId};
+use domain::control::{Expiry, OwnerId, ProjectId, Scope, TokenId};
 use std::collections::BTreeSet;
 use store::AuditEntry;
 
@@ -22,6 +22,8 @@ pub struct Person {
     pub rights: Rights,
     /// Where.
     pub scope: Scope,
+    /// When its token ends by itself: what it makes ends no later.
+    pub ends: Expiry,
 }
 
 /// What a call is about.
@@ -146,10 +148,11 @@ mod tests {
     use super::{Person, Reach, Rights};
     use crate::access::Denied;
     use api::Right;
-    use domain::control::{OwnerId, ProjectId, Scope, TokenId};
+    use domain::control::{Expiry, OwnerId, ProjectId, Scope, TokenId};
 
     fn person(scope: Scope, rights: &[Right]) -> Person {
-        Person { token: TokenId(3), name: "deploy".to_owned(), rights: Rights::of(rights.iter().copied()), scope }
+        let rights = Rights::of(rights.iter().copied());
+        Person { token: TokenId(3), name: "deploy".to_owned(), rights, scope, ends: Expiry::Never }
     }
 
     #[test]

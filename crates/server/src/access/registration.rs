@@ -20,7 +20,7 @@ const LIFE: Duration = Duration::from_hours(2);
 /// It is said again as long as it lives so long still.
 const LEFT: Duration = Duration::from_hours(1);
 
-/// The token that registers any number of runners of a scope, for an hour at least.
+/// The token that registers any number of runners of a scope, for an hour at least, or as long as the token of who asks lives.
 ///
 /// # Errors
 /// When the system gives no random numbers or the database fails.
@@ -30,10 +30,10 @@ pub async fn current_registration(
     actor: &Actor,
     reach: Reach,
 ) -> Result<MadeToken, IssueError> {
-    let least = plane.now().after(LEFT);
+    let least = Expiry::At(plane.now().after(LEFT)).or_before(person.ends);
     for stored in plane.store.tokens(TokenKind::Registration).await? {
-        let TokenPhase::Live { uses: Uses::Unlimited, expires: Expiry::At(end) } = stored.phase else { continue };
-        if stored.scope != reach.scope() || end < least {
+        let TokenPhase::Live { uses: Uses::Unlimited, expires: end @ Expiry::At(_) } = stored.phase else { continue };
+        if stored.scope != reach.scope() || least.is_after(end) || end.is_after(person.ends) {
             continue;
         }
         let registration = Registration::of(&stored);
@@ -47,7 +47,8 @@ pub async fn current_registration(
     let seed = Seed { key: plane.keys.number(), salt };
     let text = plane.keys.drawn(seed.key, seed.salt.as_bytes(), TokenUse::Registration).ok_or(IssueError::Random)?;
     let order = Order { name: format!("registration for {}", person.name), reach, life: Lifetime::Usual };
-    let phase = TokenPhase::live(Uses::Unlimited, Expiry::At(plane.now().after(LIFE)));
+    let expires = Expiry::At(plane.now().after(LIFE)).or_before(person.ends);
+    let phase = TokenPhase::live(Uses::Unlimited, expires);
     let opens = Registration { seed: Some(seed), ..Registration::default() };
     keep(plane, actor, TokenKind::Registration, &order, phase, &opens, text).await
 }

@@ -146,11 +146,13 @@ impl From<StoreError> for RestFault {
     fn from(error: StoreError) -> Self {
         let status = match &error {
             error if error.is_passing() => return Self::passing(error),
-            // As of what is there and out of reach: who may not see it does not hear whether it is there.
+// As of what is there and out of reach: who may not see it does not hear whether it is there.
             StoreError::Missing { what, name } => return Self::missing(what, name),
-            StoreError::Present { .. } | StoreError::Token(_) | StoreError::Job(_) | StoreError::Run(_) => {
-                StatusCode::CONFLICT
-            }
+            StoreError::Present { .. }
+            | StoreError::Last
+            | StoreError::Token(_)
+            | StoreError::Job(_)
+            | StoreError::Run(_) => StatusCode::CONFLICT,
             StoreError::Runner(RunnerRefusal::Removed) => StatusCode::NOT_FOUND,
             StoreError::Runner(_) => StatusCode::CONFLICT,
             _ => return Self::inner(&error),
@@ -165,7 +167,7 @@ impl From<IssueError> for RestFault {
             IssueError::Store(error) => return error.into(),
             IssueError::Random => return Self::inner(&error),
             IssueError::Order(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            IssueError::TooMuch { .. } => StatusCode::FORBIDDEN,
+            IssueError::TooMuch { .. } | IssueError::Outlives { .. } => StatusCode::FORBIDDEN,
             IssueError::Missing(_) => StatusCode::NOT_FOUND,
             IssueError::Kind(_) | IssueError::Life(_) | IssueError::Last => StatusCode::CONFLICT,
         };

@@ -16,7 +16,7 @@ use axum::response::Response;
 use domain::Secret;
 use domain::control::Scope;
 use std::collections::HashMap;
-use store::{Holding, HoldingKind, NewHolding, Set};
+use store::{Holding, HoldingKind, NewHolding, Set, StoreError};
 
 /// A value is so long at most, as with Gitea.
 const VALUE: usize = 64 * 1024;
@@ -110,7 +110,8 @@ async fn set_secret(
     let scope = caller.place.scope();
     let sealed = plane.keys.seal(scope, &name, &Secret::new(data)).map_err(|error| RestFault::inner(&error))?;
     let new = NewHolding { kind: HoldingKind::Secret, scope, name, description, value: sealed.0 };
-    Ok(reply::nothing(match set(&plane, &caller, &new, "secret.set").await? {
+    let audit = audit(&caller, "secret.set", &new.name, serde_json::Value::Null);
+    Ok(reply::nothing(match plane.store.set_holding(&new, plane.now(), &audit).await? {
         Set::Made => StatusCode::CREATED,
         Set::Changed => StatusCode::NO_CONTENT,
     }))
@@ -144,13 +145,10 @@ async fn create_variable(
     Path(params): Params,
     Body(order): Body<api::CreateVariable>,
 ) -> Result<Response, RestFault> {
-    let name = named(&params)?;
-    if found(&plane, &caller, &name).await?.is_some() {
-        let fault = RestFault::new(StatusCode::CONFLICT, format!("variable name already exists: {name}"));
-        return Err(fault.fix("change it with PUT"));
-    }
     let api::CreateVariable { value, description } = order;
-    keep_variable(&plane, &caller, name, value, description).await?;
+    let new = new_variable(&caller, named(&params)?, value, description)?;
+    let audit = audit(&caller, "variable.set", &new.name, serde_json::Value::Null);
+    plane.store.add_holding(&new, plane.now(), &audit).await.map_err(not_kept)?;
     Ok(reply::nothing(StatusCode::CREATED))
 }
 
@@ -162,17 +160,13 @@ async fn update_variable(
 ) -> Result<Response, RestFault> {
     let old = named(&params)?;
     let api::UpdateVariable { name: new, value, description } = order;
-    found(&plane, &caller, &old).await?.ok_or_else(|| RestFault::missing("variable", &old))?;
-    let new = if new.is_empty() { old.clone() } else { checked(&new)? };
-    if new != old && found(&plane, &caller, &new).await?.is_some() {
-        return Err(RestFault::new(StatusCode::CONFLICT, format!("variable name already exists: {new}")));
+    let name = if new.is_empty() { old.clone() } else { checked(&new)? };
+    let new = new_variable(&caller, name, value, description)?;
+    let mut noted = vec![audit(&caller, "variable.set", &new.name, serde_json::Value::Null)];
+    if new.name != old {
+        noted.push(audit(&caller, "variable.remove", &old, serde_json::json!({"renamed_to": new.name})));
     }
-    keep_variable(&plane, &caller, new.clone(), value, description).await?;
-    if new != old {
-        let audit = audit(&caller, "variable.remove", &old, serde_json::json!({"renamed_to": new}));
-        let scope = caller.place.scope();
-        plane.store.remove_holding(HoldingKind::Variable, scope, &old, plane.now(), &audit).await?;
-    }
+    plane.store.change_holding(&old, &new, plane.now(), &noted).await.map_err(not_kept)?;
     Ok(reply::nothing(StatusCode::NO_CONTENT))
 }
 
@@ -180,25 +174,25 @@ async fn remove_variable(State(plane): State<Plane>, caller: Caller, params: Par
     remove(&plane, &caller, &params.0, HoldingKind::Variable, "variable.remove").await
 }
 
-async fn keep_variable(
-    plane: &Plane,
-    caller: &Caller,
-    name: String,
-    value: String,
-    description: String,
-) -> Result<(), RestFault> {
+fn new_variable(caller: &Caller, name: String, value: String, description: String) -> Result<NewHolding, RestFault> {
     if value.is_empty() {
         return Err(RestFault::invalid("[Value]: Required").fix("send `{\"value\": \"…\"}`"));
     }
     sized(&value, &description)?;
     let (kind, scope) = (HoldingKind::Variable, caller.place.scope());
-    let new = NewHolding { kind, scope, name, description, value: value.into_bytes() };
-    set(plane, caller, &new, "variable.set").await.map(drop)
+    Ok(NewHolding { kind, scope, name, description, value: value.into_bytes() })
 }
 
-async fn set(plane: &Plane, caller: &Caller, new: &NewHolding, action: &str) -> Result<Set, RestFault> {
-    let audit = audit(caller, action, &new.name, serde_json::Value::Null);
-    Ok(plane.store.set_holding(new, plane.now(), &audit).await?)
+/// Why a variable is not kept, in Gitea's words.
+fn not_kept(error: StoreError) -> RestFault {
+    match error {
+        StoreError::Present { name, .. } => {
+            let fault = RestFault::new(StatusCode::CONFLICT, format!("variable name already exists: {name}"));
+            fault.fix("change that one with PUT, or take another name")
+        }
+        StoreError::Missing { what: what @ "variable", name } => RestFault::missing(what, &name),
+        other => other.into(),
+    }
 }
 
 async fn remove(

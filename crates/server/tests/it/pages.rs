@@ -114,6 +114,7 @@ async fn a_session_begins_with_a_token_or_a_link_and_ends() {
         name: "admin".to_owned(),
         rights: Rights::all(),
         scope: Scope::Instance,
+        ends: domain::control::Expiry::Never,
     };
     let link = make_link(plane, &person, &Actor::server("test")).await.unwrap();
     let address = server::page::link_address(&plane.site, &link);

@@ -31,6 +31,74 @@ impl Row {
     }
 }
 
+pub(crate) async fn add(
+    conn: &mut Conn,
+    holding: &NewHolding,
+    now: Timestamp,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    if let Scope::Repository(project) = holding.scope {
+        projects::by_id(&mut *conn, project).await?;
+    }
+    let (owner, project) = scope::columns(holding.scope);
+    let done = sqlx::query(
+        "INSERT INTO holdings (kind, owner_id, project_id, name, description, value, created_at, updated_at, changes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0) ON CONFLICT DO NOTHING",
+    )
+    .bind(holding.kind.word())
+    .bind(owner)
+    .bind(project)
+    .bind(&holding.name)
+    .bind(&holding.description)
+    .bind(&holding.value)
+    .bind(now.0.cast_signed())
+    .execute(&mut *conn)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(present(holding));
+    }
+    audit::add(conn, now, entry).await
+}
+
+pub(crate) async fn change(
+    conn: &mut Conn,
+    old: &str,
+    holding: &NewHolding,
+    now: Timestamp,
+    entries: &[AuditEntry],
+) -> Result<(), StoreError> {
+    let (owner, project) = scope::columns(holding.scope);
+    let done = sqlx::query(
+        "UPDATE holdings SET name = $1, description = $2, value = $3, updated_at = $4, changes = changes + 1
+         WHERE kind = $5 AND COALESCE(owner_id, 0) = $6 AND COALESCE(project_id, 0) = $7 AND name = $8",
+    )
+    .bind(&holding.name)
+    .bind(&holding.description)
+    .bind(&holding.value)
+    .bind(now.0.cast_signed())
+    .bind(holding.kind.word())
+    .bind(owner.unwrap_or(0))
+    .bind(project.unwrap_or(0))
+    .bind(old)
+    .execute(&mut *conn)
+    .await
+    .map_err(|error| match &error {
+        sqlx::Error::Database(refused) if refused.is_unique_violation() => present(holding),
+        _ => error.into(),
+    })?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::Missing { what: holding.kind.word(), name: old.to_owned() });
+    }
+    for entry in entries {
+        audit::add(&mut *conn, now, entry).await?;
+    }
+    Ok(())
+}
+
+fn present(holding: &NewHolding) -> StoreError {
+    StoreError::Present { what: holding.kind.word(), name: holding.name.clone() }
+}
+
 pub(crate) async fn set(
     conn: &mut Conn,
     holding: &NewHolding,

@@ -4,9 +4,10 @@ use super::{Conn, audit};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::scope;
-use crate::tokens::{NewToken, StoredToken, TokenHash, TokenKind};
+use crate::tokens::{MayGo, NewToken, RotationAudit, StoredToken, TokenHash, TokenKind};
 use domain::control::{TokenChange, TokenId, TokenPhase};
 use domain::{RunnerId, Timestamp};
+use std::time::Duration;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
@@ -125,13 +126,25 @@ pub(super) async fn change(
     change: TokenChange,
     now: Timestamp,
 ) -> Result<TokenPhase, StoreError> {
-    let held: Option<(String,)> =
-        sqlx::query_as(held!("SELECT phase FROM tokens WHERE id = $1")).bind(id.0).fetch_optional(&mut *conn).await?;
-    let (phase,) = held.ok_or_else(|| StoreError::Missing { what: "token", name: id.to_string() })?;
-    let phase: TokenPhase = serde_json::from_str(&phase).map_err(|error| StoreError::damaged("token", error))?;
-    let phase = phase.after(change, now)?;
-    sqlx::query("UPDATE tokens SET phase = $1 WHERE id = $2").bind(written(phase)?).bind(id.0).execute(conn).await?;
+    let phase = hold(&mut *conn, id).await?.after(change, now)?;
+    write(conn, id, phase).await?;
     Ok(phase)
+}
+
+async fn hold(conn: &mut Conn, id: TokenId) -> Result<TokenPhase, StoreError> {
+    let held: Option<(String,)> =
+        sqlx::query_as(held!("SELECT phase FROM tokens WHERE id = $1")).bind(id.0).fetch_optional(conn).await?;
+    let (phase,) = held.ok_or_else(|| missing(id))?;
+    serde_json::from_str(&phase).map_err(|error| StoreError::damaged("token", error))
+}
+
+async fn write(conn: &mut Conn, id: TokenId, phase: TokenPhase) -> Result<(), StoreError> {
+    sqlx::query("UPDATE tokens SET phase = $1 WHERE id = $2").bind(written(phase)?).bind(id.0).execute(conn).await?;
+    Ok(())
+}
+
+fn missing(id: TokenId) -> StoreError {
+    StoreError::Missing { what: "token", name: id.to_string() }
 }
 
 pub(crate) async fn change_audited(
@@ -144,6 +157,49 @@ pub(crate) async fn change_audited(
     let phase = change(&mut *conn, id, to, now).await?;
     audit::add(conn, now, entry).await?;
     Ok(phase)
+}
+
+/// Puts a new token in the place of one.
+pub(crate) async fn rotate(
+    conn: &mut Conn,
+    id: TokenId,
+    grace: Duration,
+    new: &NewToken,
+    now: Timestamp,
+    noted: &RotationAudit,
+) -> Result<(TokenId, TokenPhase), StoreError> {
+    let before = hold(&mut *conn, id).await?;
+    // Only a live one is rotated, so that the new one lives as long and opens as often as it would have.
+    let after = before.after(TokenChange::Rotated { grace }, now)?;
+    let new = NewToken { phase: before, ..new.clone() };
+    let made = add_audited(&mut *conn, &new, now, &noted.made).await?;
+    write(&mut *conn, id, after).await?;
+    audit::add(conn, now, &noted.rotated).await?;
+    Ok((made, before))
+}
+
+/// Revokes a person's token that may go.
+pub(crate) async fn revoke(
+    conn: &mut Conn,
+    id: TokenId,
+    may_go: MayGo,
+    now: Timestamp,
+    entry: &AuditEntry,
+) -> Result<TokenPhase, StoreError> {
+    // All that open the whole instance are held, in one order: two that revoke each other come one after the other.
+    sqlx::query(held!(
+        "SELECT id FROM tokens WHERE kind = 'user' AND owner_id IS NULL AND project_id IS NULL ORDER BY id"
+    ))
+    .fetch_all(&mut *conn)
+    .await?;
+    // Read anew: what those who held them before have made is not among the held.
+    let (mut own, others): (Vec<_>, Vec<_>) =
+        all(&mut *conn, TokenKind::User).await?.into_iter().partition(|token| token.id == id);
+    let token = own.pop().ok_or_else(|| missing(id))?;
+    if !may_go(&token, &others, now) {
+        return Err(StoreError::Last);
+    }
+    change_audited(conn, id, TokenChange::Revoked, now, entry).await
 }
 
 /// Rotates all live tokens of a runner.

@@ -158,3 +158,80 @@ async fn a_token_does_what_it_may_where_it_may() {
     assert_eq!(refused(foreign.add_project(&ssh).await).0, 403, "the keys of the server's user");
     rest.end().await;
 }
+
+#[tokio::test]
+async fn one_token_that_may_do_everything_and_lasts_stays() {
+    let rest = Rest::new().await;
+    let Rest { admin, .. } = &rest;
+    let all = |name: &str| NewToken { rights: vec![Right::Admin], ..user(name) };
+    // One whose time ends by itself is no other one.
+    let short = NewToken { expires_in_s: Some(3600), ..all("short") };
+    let short = admin.make_token(&short).await.unwrap();
+    let last = refused(client(&rest.world, Some(&short.token)).revoke_token(1).await);
+    assert!(last.0 == 409 && last.1.contains("last token that may do everything and does not expire"), "{last:?}");
+    assert_eq!(admin.revoke_token(short.facts.id).await.unwrap().state, TokenState::Dead);
+    // Nor is one that another took the place of: it goes, the other stays.
+    let rotated = admin.rotate_token(1, RotateToken { grace_s: Some(600) }).await.unwrap();
+    let last = refused(admin.revoke_token(rotated.facts.id).await);
+    assert!(last.0 == 409, "{last:?}");
+    let mut winner = client(&rest.world, Some(&rotated.token));
+    winner.revoke_token(1).await.unwrap();
+    let mut id = rotated.facts.id;
+    // Two that revoke each other at the same time.
+    for round in 0..10 {
+        let other = winner.make_token(&all("other")).await.unwrap();
+        let client = client(&rest.world, Some(&other.token));
+        client.me().await.unwrap();
+        let (one, two) = tokio::join!(winner.revoke_token(other.facts.id), client.revoke_token(id));
+        assert!(one.is_ok() != two.is_ok(), "round {round}: {one:?}, {two:?}");
+        if two.is_ok() {
+            (winner, id) = (client, other.facts.id);
+        }
+    }
+    rest.end().await;
+}
+
+#[tokio::test]
+async fn what_a_token_makes_ends_no_later_than_it_does() {
+    let rest = Rest::new().await;
+    let Rest { admin, place, .. } = &rest;
+    let for_s = |seconds: u64, name: &str| NewToken { expires_in_s: Some(seconds), ..user(name) };
+    let made = admin.make_token(&NewToken { rights: vec![Right::Admin], ..for_s(600, "short") }).await.unwrap();
+    let short = client(&rest.world, Some(&made.token));
+    let end = made.facts.expires_at;
+    assert!(end.is_some());
+    let child = short.make_token(&user("child")).await.unwrap().facts;
+    assert_eq!(child.expires_at, end, "it asked for none");
+    assert!(short.make_token(&for_s(60, "shorter")).await.unwrap().facts.expires_at < end);
+    let registration = |seconds: Option<u64>| NewToken {
+        kind: TokenKind::Registration,
+        rights: Vec::new(),
+        expires_in_s: seconds,
+        ..user("runners")
+    };
+    assert_eq!(short.make_token(&registration(None)).await.unwrap().facts.expires_at, end, "15 minutes are more");
+    for longer in [for_s(3600, "longer"), registration(Some(3600))] {
+        let (code, text) = refused(short.make_token(&longer).await);
+        assert_eq!(code, 403);
+        let told = format!("the token cannot live longer than token {} (short), which ends at 2", made.facts.id);
+        assert!(text.starts_with(&told), "{text}");
+    }
+    // The text of one that lives longer would be its own; its own stays what it was.
+    assert_eq!(refused(short.rotate_token(1, RotateToken::default()).await).0, 403);
+    let long = admin.registration_token(place).await.unwrap().token;
+    let own = short.registration_token(place).await.unwrap().token;
+    assert_ne!(own, long);
+    assert_eq!(short.registration_token(place).await.unwrap().token, own, "it is said again");
+    assert_eq!(admin.registration_token(place).await.unwrap().token, long);
+    let kept = admin.tokens(TokenKind::Registration, PageQuery::default()).await.unwrap().tokens;
+    let kept: Vec<_> = kept.into_iter().filter(|token| token.name == "registration for short").collect();
+    assert_eq!((kept.len(), kept[0].expires_at), (1, end));
+    let rotated = short.rotate_token(made.facts.id, RotateToken { grace_s: Some(30) }).await.unwrap();
+    assert_eq!(rotated.facts.expires_at, end);
+    let again = client(&rest.world, Some(&rotated.token));
+    assert_eq!(again.make_token(&user("grandchild")).await.unwrap().facts.expires_at, end);
+    // In its grace it is its grace that ends.
+    let late = short.make_token(&user("late")).await.unwrap().facts.expires_at;
+    assert!(late < end && late.is_some(), "{late:?}");
+    rest.end().await;
+}

@@ -48,6 +48,34 @@ async fn secrets_and_variables_are_kept_in_three_scopes() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_make_one_variable_one_does() {
+    let rest = Rest::new().await;
+    for round in 0..5 {
+        let name = format!("V{round}");
+        let makers = (0..16).map(|value: u32| {
+            let (admin, place, name) = (rest.admin.clone(), rest.place.clone(), name.clone());
+            let new = CreateVariable { value: value.to_string(), description: String::new() };
+            tokio::spawn(async move { admin.create_variable(&place, &name, &new).await.map(|()| new.value) })
+        });
+        let mut kept = Vec::new();
+        for maker in makers.collect::<Vec<_>>() {
+            match maker.await.unwrap() {
+                Ok(value) => kept.push(value),
+                refusal => assert_eq!(refused(refusal).0, 409),
+            }
+        }
+        assert_eq!(kept, [rest.admin.variable(&rest.place, &name).await.unwrap().data]);
+    }
+    let rename =
+        |name: &str| UpdateVariable { name: name.to_owned(), value: "other".to_owned(), description: String::new() };
+    let (code, text) = refused(rest.admin.update_variable(&rest.place, "V0", &rename("v1")).await);
+    assert!(code == 409 && text.starts_with("variable name already exists: V1"), "{text}");
+    assert_ne!(rest.admin.variable(&rest.place, "V0").await.unwrap().data, "other");
+    assert_eq!(refused(rest.admin.update_variable(&rest.place, "V9", &rename("V8")).await).0, 404);
+    rest.end().await;
+}
+
 #[tokio::test]
 async fn runners_are_registered_changed_and_removed_in_their_scope() {
     let rest = Rest::new().await;
