@@ -138,6 +138,41 @@ fn what_failed_is_told_the_first_error_first() {
     assert!(again.stderr.contains("ran before: .github/workflows/ci.yml failure"), "{again:#?}");
 }
 
+/// What may fail, and what only says that something is not nice, stand before what made the job fail.
+const AMONG_OTHERS: &str = "on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps:
+      - {continue-on-error: true, run: 'echo optional-bad; exit 1'}
+      - {run: 'echo compile of main.c failed; exit 2'}
+      - {if: always(), run: 'echo report-bad; exit 4'}
+  two:
+    runs-on: ubuntu-latest
+    steps:
+      - {run: 'echo \"::error::style nit\"'}
+      - {name: real, run: 'echo \"::error::first\"; echo row; exit 3'}
+";
+
+#[test]
+fn the_step_that_failed_is_told_and_no_other() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(AMONG_OTHERS);
+    let state = tempfile::tempdir().unwrap();
+    let ran = run(up(&repository, state.path(), &["--once"])).exits(1);
+    let told = [
+        "│ Run echo compile of main.c failed; exit 2\n  │ compile of main.c failed\n  │ error: Process completed with exit code 2.\n  the whole",
+        "two failed: real\n",
+        "│ error: first\n  │ row\n  │ error: Process completed with exit code 3.\n  the whole",
+    ];
+    for text in told {
+        assert!(ran.stdout.contains(text), "{text}: {ran:#?}");
+    }
+    ran.never_says("optional-bad").never_says("report-bad").never_says("style nit");
+}
+
 #[test]
 fn a_server_that_ends_leaves_the_one_before_it_to_be_found() {
     if cannot_run_here() {

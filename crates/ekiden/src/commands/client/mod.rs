@@ -2,6 +2,7 @@
 
 mod audit;
 mod connect;
+mod first_error;
 mod holding;
 mod job;
 mod output;

@@ -2,6 +2,7 @@
 //! Called by `run watch`, `run dispatch --watch` and `up`.
 
 use super::connect::failure;
+use super::first_error::Excerpt;
 use super::job::Lines;
 use super::output::{length, took};
 use super::run::{file, find, jobs, reference};
@@ -9,15 +10,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data, note};
 use crate::text::{lines, plain};
-use api::{Client, Job, ProjectName, Run, Status};
+use api::{Client, Job, LogText, ProjectName, Run, Status, Step};
 use domain::Conclusion;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// How often the server is asked while a run is open.
 pub(crate) const LOOK: Duration = Duration::from_millis(200);
-/// So many lines before an error are shown.
-const BEFORE: usize = 12;
 /// So many failed jobs are shown; the others are listed.
 const SHOWN: usize = 3;
 
@@ -127,9 +126,12 @@ impl Follower {
         }
         self.failed.sort_by_key(|job| (job.completed_at, job.id));
         for job in self.failed.iter().take(SHOWN) {
+            // One without a name is at the head of its lines.
+            let named = failed_step(job).filter(|step| !step.name.starts_with("Run "));
+            let at = named.map(|step| format!(": {}", plain(&step.name))).unwrap_or_default();
             data(&format!(
                 "\n{}\n",
-                palette.paint(Ink::Bad, format_args!("{}{} failed", self.prefix, plain(&job.name)))
+                palette.paint(Ink::Bad, format_args!("{}{} failed{at}", self.prefix, plain(&job.name)))
             ))?;
             data(&self.first_error(job).await?)?;
             data(&format!(
@@ -149,66 +151,32 @@ impl Follower {
         matches!(self.run.conclusion, Some(Conclusion::Success | Conclusion::Skipped))
     }
 
-    /// The lines before and with the first error of a log, else its last ones.
+    /// What the step says that failed first; where nobody knows which, what the whole log does.
     async fn first_error(&self, job: &Job) -> Result<String, Failure> {
         let failed = |error| failure(&error);
-        let mut log = self.client.job_log(&self.project, job.id).await.map_err(failed)?;
-        let (mut lines, mut excerpt) = (Lines::default(), Excerpt::default());
-        while let Some(piece) = log.next().await.map_err(failed)? {
-            excerpt.push(&lines.push(&piece));
-        }
-        excerpt.push(&lines.rest());
-        Ok(excerpt.text())
-    }
-}
-
-/// The lines before an error, and the errors that follow it at once.
-#[derive(Debug, Default)]
-struct Excerpt {
-    lines: VecDeque<String>,
-    state: Seek,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Seek {
-    /// No error yet: the last lines are kept.
-    #[default]
-    Before,
-    /// Errors come.
-    Within,
-    /// They are over.
-    Behind,
-}
-
-impl Excerpt {
-    fn push(&mut self, text: &str) {
-        for line in text.lines() {
-            let error = line.strip_prefix("##[error]");
-            self.state = match (self.state, error) {
-                (Seek::Before | Seek::Within, Some(_)) => Seek::Within,
-                (Seek::Within | Seek::Behind, _) => Seek::Behind,
-                (Seek::Before, None) => Seek::Before,
-            };
-            match (self.state, error) {
-                (Seek::Behind, _) => return,
-                (_, Some(error)) => self.lines.push_back(format!("error: {error}")),
-                // A step begins: what was before it is another's.
-                (_, None) if line.starts_with("##[group]") => {
-                    self.lines.clear();
-                    self.lines.push_back(line.trim_start_matches("##[group]").to_owned());
-                }
-                (_, None) if line.starts_with("##[endgroup]") => self.lines.truncate(1),
-                (_, None) => self.lines.push_back(line.to_owned()),
-            }
-            if self.lines.len() > BEFORE {
-                self.lines.pop_front();
+        if let Some(step) = failed_step(job) {
+            let log = self.client.step_log(&self.project, job.id, step.number).await.map_err(failed)?;
+            let text = read(log, Excerpt::of_step()).await?;
+            if !text.is_empty() {
+                return Ok(text);
             }
         }
+        read(self.client.job_log(&self.project, job.id).await.map_err(failed)?, Excerpt::default()).await
     }
+}
 
-    fn text(&self) -> String {
-        self.lines.iter().map(|line| format!("  │ {}\n", plain(&console::strip_ansi_codes(line)))).collect()
+/// The step that made a job fail: what may fail counts as a success.
+fn failed_step(job: &Job) -> Option<&Step> {
+    job.steps.iter().find(|step| step.conclusion == Some(Conclusion::Failure))
+}
+
+async fn read(mut log: LogText, mut excerpt: Excerpt) -> Result<String, Failure> {
+    let mut lines = Lines::default();
+    while let Some(piece) = log.next().await.map_err(|error| failure(&error))? {
+        excerpt.push(&lines.push(&piece));
     }
+    excerpt.push(&lines.rest());
+    Ok(excerpt.text())
 }
 
 /// Follows one run. Exit code 1 when it did not go well, 7 when it takes longer than `timeout`.
@@ -269,27 +237,4 @@ fn line(prefix: &str, job: &Job) -> String {
     };
     let line = format!("{} {prefix}{}  {}", palette.paint(ink, mark), plain(&job.name), palette.paint(Ink::Dim, time));
     format!("{}\n", line.trim_end())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Excerpt;
-
-    #[test]
-    fn the_first_error_stands_with_its_own_step() {
-        let mut excerpt = Excerpt::default();
-        excerpt.push(
-            "setup\n##[group]Run one\none\nshell: bash\n##[endgroup]\nfine\n##[group]Run two\ntwo\n##[endgroup]\n",
-        );
-        excerpt.push("\u{1b}[31mwrong\u{1b}[0m\n##[error]sum.c:8: no\n##[error]Process completed with exit code 1.\nafter\n##[error]later\n");
-        assert_eq!(
-            excerpt.text(),
-            "  │ Run two\n  │ wrong\n  │ error: sum.c:8: no\n  │ error: Process completed with exit code 1.\n"
-        );
-        let mut long = Excerpt::default();
-        for number in 0..100 {
-            long.push(&format!("{number}\n"));
-        }
-        assert_eq!(long.text().lines().count(), 12);
-    }
 }
