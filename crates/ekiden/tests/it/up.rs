@@ -40,8 +40,13 @@ impl Running {
     }
 
     /// Ctrl-C, once.
-    pub(crate) fn interrupt(mut self) -> ExitStatus {
-        assert!(Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status().unwrap().success());
+    pub(crate) fn interrupt(self) -> ExitStatus {
+        self.signal("INT")
+    }
+
+    /// A signal, once, and the end.
+    fn signal(mut self, name: &str) -> ExitStatus {
+        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
         self.child.wait().unwrap()
     }
 }
@@ -171,6 +176,20 @@ fn the_step_that_failed_is_told_and_no_other() {
         assert!(ran.stdout.contains(text), "{text}: {ran:#?}");
     }
     ran.never_says("optional-bad").never_says("report-bad").never_says("style nit");
+}
+
+#[test]
+fn once_that_is_interrupted_is_no_success() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(GREEN.replace("cat data.txt", "sleep 2").as_str());
+    for signal in ["INT", "TERM"] {
+        let state = tempfile::tempdir().unwrap();
+        let mut running = Running::start(up(&repository, state.path(), &["--once"]));
+        running.answers.until("▶ hello");
+        assert_eq!(running.signal(signal).code(), Some(130), "{signal}");
+    }
 }
 
 #[test]

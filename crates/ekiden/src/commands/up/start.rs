@@ -98,7 +98,8 @@ async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -
     ));
     let (told, agent) = tokio::select! {
         told = tell(&whole, checkout, args, first.as_ref(), &file, (began, since)) => (told, Some(agent)),
-        stopped = stopped() => (stopped.map(|()| Exit::Ok), Some(agent)),
+        // What was asked about is not known then.
+        stopped = stopped() => (stopped.map(|()| if args.once { Exit::Interrupted } else { Exit::Ok }), Some(agent)),
         // Without it every job would wait for ever.
         ended = &mut agent => (Err(ended_by_itself(ended)), None),
     };
