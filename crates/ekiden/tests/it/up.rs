@@ -46,8 +46,12 @@ impl Running {
 
     /// A signal, once, and the end.
     fn signal(mut self, name: &str) -> ExitStatus {
-        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
+        self.send(name);
         self.child.wait().unwrap()
+    }
+
+    fn send(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 }
 
@@ -190,6 +194,35 @@ fn once_that_is_interrupted_is_no_success() {
         running.answers.until("▶ hello");
         assert_eq!(running.signal(signal).code(), Some(130), "{signal}");
     }
+}
+
+#[test]
+fn a_terminal_that_goes_away_lets_jobs_end_and_nohup_holds() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(GREEN.replace("cat data.txt", "sleep 1").as_str());
+    let state = tempfile::tempdir().unwrap();
+    let mut running = Running::start(up(&repository, state.path(), &[]));
+    running.answers.until("▶ hello");
+    assert_eq!(running.signal("HUP").code(), Some(0));
+    // The job was over before.
+    let again = run(up(&repository, state.path(), &["--once"])).exits(0);
+    assert!(again.stderr.contains("ran before: .github/workflows/ci.yml success"), "{again:#?}");
+
+    let inner = up(&repository, state.path(), &[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().current_dir(inner.get_current_dir().unwrap());
+    for (name, value) in inner.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        command.env(name, value);
+    }
+    let mut running = Running::start(command);
+    running.notes.until("new commits run by themselves");
+    running.send("HUP");
+    repository.commit("data.txt", "more\n");
+    running.answers.until("green in");
+    assert_eq!(running.interrupt().code(), Some(0));
 }
 
 #[test]
