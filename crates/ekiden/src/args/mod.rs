@@ -30,7 +30,7 @@ pub(crate) use manage::{
 pub(crate) use project::{
     ForgeArgs, ForgeKind, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs, Readers,
 };
-pub(crate) use server::{BackupArgs, DatabaseArgs, ReachArgs, RestoreArgs, ServerArgs, ServerCommand};
+pub(crate) use server::{BackupArgs, DatabaseArgs, ReachArgs, RestoreArgs, RuleArgs, ServerArgs, ServerCommand};
 pub(crate) use token::{
     RunnerTokenArgs, RunnerTokenCommand, TokenArgs, TokenCommand, TokenKindName, TokenListArgs, TokenMakeArgs,
     TokenRotateArgs,

@@ -1,6 +1,6 @@
 //! `ekiden up`: its flags, and what one can do next.
 
-use super::ReachArgs;
+use super::{ReachArgs, RuleArgs};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -31,6 +31,8 @@ pub(crate) struct UpArgs {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
     /// Jobs at once [default: the number of processors].
     #[arg(long, value_name = "N", env = "EKIDEN_UP_CAPACITY", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) capacity: Option<u32>,

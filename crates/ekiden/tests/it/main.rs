@@ -21,3 +21,4 @@ mod manage;
 mod support;
 mod tools;
 mod up;
+mod up_settings;

@@ -6,9 +6,8 @@ use super::runner::{self, Ended};
 use crate::args::UpArgs;
 use crate::commands::client::connect_to;
 use crate::commands::place::{self, Place};
-use crate::commands::server::{
-    LISTEN, check_listen, check_url, connections, private_folder, serve_failure, stopped, token_file,
-};
+use crate::commands::server::{Listen, private_folder, serve_failure, settle_up, stopped, token_file};
+use crate::config::AGENT_FILE;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Ink, Palette, data};
@@ -16,11 +15,10 @@ use agent::{RegistrationFile, Stop, Stopper};
 use api::ProjectName;
 use domain::control::RunPhase;
 use domain::{Clock, Conclusion, Secret, SystemClock, Timestamp};
-use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, make_link};
+use server::access::{Actor, Origin, Person, Reach, current_registration, make_link};
 use server::event;
 use server::plane::Plane;
-use server::serve::{ActionsFrom, FOLDERS, Pace, Running, ServeError, ServerSettings};
-use server::sweep::SweepSettings;
+use server::serve::{Running, ServeError, ServerSettings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -68,6 +66,20 @@ fn real(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
+/// The server and the agent have their settings beside what is theirs.
+fn must_be_read(folder: &Path) -> Result<(), Failure> {
+    let file = folder.join(AGENT_FILE);
+    if !file.exists() {
+        return Ok(());
+    }
+    let at = |name: &str| folder.join(name).join(AGENT_FILE).display().to_string();
+    Err(Failure::invalid(format!("nobody reads {}", file.display())).fix(format!(
+        "its table [server] belongs into {}, its table [agent] into {}",
+        at("server"),
+        at("agent")
+    )))
+}
+
 /// Everything that runs.
 struct Whole {
     running: Running,
@@ -80,9 +92,11 @@ struct Whole {
 
 async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -> Result<Exit, Failure> {
     let server = folder.join("server");
+    let (settings, listen) = settle_up(args, &server)?;
+    must_be_read(folder)?;
     private_folder(&server)?;
     let since = SystemClock.now();
-    let running = serve(args, &server).await?;
+    let running = serve(settings, listen).await?;
     let file = token_file(&server);
     let first = running.first_token.clone();
     let whole = whole(running, folder.join("agent"), &file, args).await?;
@@ -121,34 +135,15 @@ fn ended_by_itself(ended: Result<Result<(), Failure>, tokio::task::JoinError>) -
     }
 }
 
-async fn serve(args: &UpArgs, data: &Path) -> Result<Running, Failure> {
-    let behind_proxy = args.reach.behind_proxy.unwrap_or(false);
-    let usual: SocketAddr =
-        LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error))?;
-    let listen = args.reach.listen.unwrap_or(usual);
-    check_listen(listen, behind_proxy)?;
-    check_url(listen, args.reach.url.as_deref())?;
-    let settings = ServerSettings {
-        data: data.to_owned(),
-        database: None,
-        listen,
-        url: args.reach.url.clone(),
-        folders: FOLDERS.map(str::to_owned).to_vec(),
-        actions: ActionsFrom::default(),
-        trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
-        tls: None,
-        connections: connections(),
-        pace: Pace::default(),
-        sweep: SweepSettings::default(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
+async fn serve(settings: ServerSettings, listen: Listen) -> Result<Running, Failure> {
+    let data = settings.data.clone();
     match server::serve::start(settings.clone()).await {
         // Nobody asked for this port.
-        Err(ServeError::Listen { .. }) if args.reach.listen.is_none() => {
-            let settings = ServerSettings { listen: SocketAddr::new(usual.ip(), 0), ..settings };
-            server::serve::start(settings).await.map_err(|error| serve_failure(&error, data))
+        Err(ServeError::Listen { .. }) if listen == Listen::Usual => {
+            let settings = ServerSettings { listen: SocketAddr::new(settings.listen.ip(), 0), ..settings };
+            server::serve::start(settings).await.map_err(|error| serve_failure(&error, &data))
         }
-        other => other.map_err(|error| serve_failure(&error, data)),
+        other => other.map_err(|error| serve_failure(&error, &data)),
     }
 }
 
@@ -312,7 +307,9 @@ async fn say_nothing_ran(plane: &Plane, project: &store::Project, checkout: &Che
     let branch = reference.strip_prefix("refs/heads/").unwrap_or(&reference);
     if found.is_empty() {
         // The first folder that there is counts, also when there is nothing in it.
-        let folder = FOLDERS.iter().find(|folder| checkout.top().join(folder).is_dir()).unwrap_or(&".github/workflows");
+        let folders = &plane.site.folders;
+        let there = folders.iter().find(|folder| checkout.top().join(folder).is_dir());
+        let folder = there.or(folders.last()).map_or(".github/workflows", String::as_str);
         style::note(format!("{short} has no workflows; add one: {folder}/ci.yml"));
         return Ok(Outcome::Nothing);
     }
