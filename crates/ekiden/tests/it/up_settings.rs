@@ -1,8 +1,9 @@
 //! What `ekiden up` takes from its folder's `ekiden.toml`, flags and variables.
 
-use crate::support::{Ran, Repository, run};
-use crate::up::{cannot_run_here, up};
+use crate::support::{Ran, Repository, ekiden, run};
+use crate::up::{Running, cannot_run_here, up};
 use std::path::Path;
+use std::process::Command;
 
 /// `up` that is not to start.
 fn refused(repository: &Repository, state: &Path, more: &[&str], code: i32) -> Ran {
@@ -18,6 +19,28 @@ fn its_address_is_one_that_people_can_open() {
         let ran = refused(&repository, state.path(), &["--once", "--url", url], 2);
         assert!(ran.stderr.contains("is no address that people can open"), "{ran:#?}");
     }
+}
+
+#[test]
+fn a_checkout_that_cannot_be_watched_is_no_project() {
+    let (around, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = around.path().join("a\nb");
+    assert!(Command::new("git").args(["init", "-q"]).arg(&folder).status().unwrap().success());
+    let start = |folder: &Path| {
+        let mut command = ekiden(&["up", "--once", "--listen", "127.0.0.1:0"]);
+        command.arg(folder).env("XDG_STATE_HOME", state.path());
+        run(command)
+    };
+    let ran = start(&folder).exits(2);
+    assert!(ran.stderr.contains("line break"), "{ran:#?}");
+    // Nothing is left of it.
+    let other = Repository::with(&[("a", "1")]);
+    let mut running = Running::start(up(&other, state.path(), &[]));
+    running.notes.until("new commits run by themselves");
+    let mut list = ekiden(&["project", "list", "-o", "jsonl"]);
+    list.env("XDG_STATE_HOME", state.path());
+    assert_eq!(run(list).exits(0).stdout.lines().count(), 1);
+    running.interrupt();
 }
 
 #[test]
