@@ -22,3 +22,4 @@ mod support;
 mod tools;
 mod up;
 mod up_settings;
+mod up_story;

@@ -1,5 +1,6 @@
 //! The checkout as a project: its name, its place, and what starts its first runs.
 
+use super::follow::PUSH;
 use crate::failure::Failure;
 use api::ProjectName;
 use domain::control::ProjectId;
@@ -138,11 +139,12 @@ fn free_name(wanted: &ProjectName, known: &[Project]) -> (String, String) {
     (wanted.owner().to_owned(), name)
 }
 
-/// The runs of a commit that a project has.
+/// The runs of a commit that a project has, as far as a push started them.
 pub(super) async fn runs_of(plane: &Plane, project: ProjectId, commit: &str) -> Result<Vec<StoredRun>, StoreError> {
     let filter = store::RunFilter {
         project: Some(project),
         commit: Some(commit.to_owned()),
+        event: Some(PUSH.to_owned()),
         limit: 50,
         ..store::RunFilter::default()
     };

@@ -1,7 +1,7 @@
 //! Starts everything, tells what happens, and stops everything.
 
 use super::checkout::{Added, Checkout, runs_of};
-use super::follow::{Outcome, Story};
+use super::follow::{Outcome, Story, Which};
 use super::runner::{self, Ended};
 use crate::args::UpArgs;
 use crate::commands::client::connect_to;
@@ -222,9 +222,10 @@ async fn tell(
     // Of an earlier start there may be runs of this commit; those that go on are told of. So are those that the server made
     // by itself since this start, though they be over by now: it sees what moved before the checkout is added again.
     let fresh = |run: &store::StoredRun| run.finished.is_none() || run.created >= since;
-    let open: Vec<i64> = match checkout.newest() {
-        Some((_, commit)) => {
-            let found = runs_of(plane, project.id, &commit).await;
+    let newest = checkout.newest().map(|(_, commit)| commit);
+    let open: Vec<i64> = match &newest {
+        Some(commit) => {
+            let found = runs_of(plane, project.id, commit).await;
             let found = found.map_err(|error| Failure::platform("the runs cannot be listed").cause(&error))?;
             found.into_iter().filter(fresh).map(|run| run.id.0).collect()
         }
@@ -232,7 +233,11 @@ async fn tell(
     };
     story.forget_old(&[mine.clone(), open.clone()].concat()).await?;
     let patience = if mine.is_empty() && open.is_empty() { PATIENCE } else { Duration::ZERO };
-    let told = story.tell(patience, Some(began)).await?;
+    // Those of other commits and events have their turn behind them.
+    let told = match &newest {
+        Some(commit) => story.tell(Which::Push(commit), patience, Some(began)).await?,
+        None => Outcome::Nothing,
+    };
     let outcome = if told == Outcome::Nothing { say_nothing_ran(plane, &project, checkout).await? } else { told };
     if args.once {
         return Ok(match outcome {
@@ -244,7 +249,7 @@ async fn tell(
     style::note("new commits run by themselves; Ctrl-C stops");
     let mut said = String::new();
     loop {
-        let Err(failure) = story.tell(Duration::MAX, None).await else { continue };
+        let Err(failure) = story.tell(Which::Any, Duration::MAX, None).await else { continue };
         // Its project was removed, say, or its token revoked. Runners, pages and other projects do not end for that.
         let failure = failure.to_string();
         if failure != said {
