@@ -23,7 +23,7 @@ pub(crate) use run::reference;
 pub(crate) use run::run;
 pub(crate) use runner::run as runner;
 pub(crate) use token::run as token;
-pub(crate) use watch::{Follower, LOOK, Sight, verdict};
+pub(crate) use watch::{Follower, LOOK, Sight, made, verdict};
 
 use crate::failure::Failure;
 use api::PageQuery;

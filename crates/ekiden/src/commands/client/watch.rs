@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::style::{Ink, Palette, data, note};
 use crate::text::{lines, plain};
 use api::{Client, Job, LogText, ProjectName, Run, Status, Step};
-use domain::Conclusion;
+use domain::{Conclusion, Timestamp};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -198,12 +198,20 @@ pub(super) async fn follow(
     }
     follower.faults().await?;
     let run = &follower.run;
-    let time = match (run.created_at, run.completed_at) {
+    let time = match (made(run), run.completed_at) {
         (Some(from), Some(to)) => to.since(from),
         _ => began.elapsed(),
     };
     data(&verdict(std::slice::from_ref(run), time))?;
     Ok(if follower.is_green() { Exit::Ok } else { Exit::Failed })
+}
+
+/// From when the time of a run counts: the first try was made long before another one began.
+pub(crate) const fn made(run: &Run) -> Option<Timestamp> {
+    match (run.started_at, run.created_at) {
+        (Some(started), _) if run.run_attempt > 1 => Some(started),
+        (_, created) => created,
+    }
 }
 
 /// `green in 1.2s`, or what it was instead.
@@ -237,4 +245,22 @@ fn line(prefix: &str, job: &Job) -> String {
     };
     let line = format!("{} {prefix}{}  {}", palette.paint(ink, mark), plain(&job.name), palette.paint(Ink::Dim, time));
     format!("{}\n", line.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made;
+    use domain::Timestamp;
+
+    #[test]
+    fn the_time_of_another_try_is_its_own() {
+        let run = |attempt| -> api::Run {
+            serde_json::from_value(serde_json::json!({
+                "id": 1, "url": "", "html_url": "", "display_title": "", "path": "", "event": "push", "run_attempt": attempt, "run_number": 1,
+                "head_sha": "", "status": "completed", "created_at": "1970-01-01T00:00:01Z", "started_at": "1970-01-01T00:01:00Z",
+            }))
+            .unwrap()
+        };
+        assert_eq!([made(&run(1)), made(&run(2))], [Some(Timestamp(1_000)), Some(Timestamp(60_000))]);
+    }
 }

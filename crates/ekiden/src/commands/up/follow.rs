@@ -1,6 +1,6 @@
 //! What `up` says of the runs of its project: those of each commit, as they go, and how they ended.
 
-use crate::commands::client::{Follower, LOOK, Sight, client_failure, reference, verdict};
+use crate::commands::client::{Follower, LOOK, Sight, client_failure, made, reference, verdict};
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data};
 use crate::text::plain;
@@ -16,7 +16,7 @@ pub(super) const PUSH: &str = "push";
 
 /// From when the first of some runs was made until the last one ended.
 fn length(runs: &[Run]) -> Duration {
-    let made = runs.iter().filter_map(|run| run.created_at).min();
+    let made = runs.iter().filter_map(made).min();
     let ended = runs.iter().filter_map(|run| run.completed_at).max();
     made.zip(ended).map_or(Duration::ZERO, |(made, ended)| ended.since(made))
 }
