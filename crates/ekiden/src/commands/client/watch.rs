@@ -72,7 +72,9 @@ impl Follower {
     pub(crate) async fn look(&mut self) -> Result<Sight, Failure> {
         // The run first: a run that is over has no more news of its jobs.
         let (_, run) = find(&self.client, self.run.id).await?;
-        for job in jobs(&self.client, &self.project, run.id).await? {
+        let mut jobs = jobs(&self.client, &self.project, run.id).await?;
+        jobs.sort_by_key(turn);
+        for job in jobs {
             let new = match (job.status, job.conclusion) {
                 (_, Some(_)) => Said::Over,
                 (Status::InProgress, None) => Said::Running,
@@ -227,6 +229,15 @@ pub(crate) fn verdict(runs: &[Run], time: Duration) -> String {
     }
 }
 
+/// The order in which the news of one look are told: what ended, then what started, each by its time.
+fn turn(job: &Job) -> (bool, u64, bool, i64) {
+    let time = |moment: Option<Timestamp>| moment.map_or(u64::MAX, |moment| moment.0);
+    match job.conclusion {
+        Some(end) => (false, time(job.completed_at), end == Conclusion::Skipped, job.id),
+        None => (true, time(job.started_at), false, job.id),
+    }
+}
+
 fn line(prefix: &str, job: &Job) -> String {
     let palette = Palette::stdout();
     let (mark, ink) = match job.conclusion {
@@ -249,7 +260,7 @@ fn line(prefix: &str, job: &Job) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::made;
+    use super::{made, turn};
     use domain::Timestamp;
 
     #[test]
@@ -262,5 +273,27 @@ mod tests {
             .unwrap()
         };
         assert_eq!([made(&run(1)), made(&run(2))], [Some(Timestamp(1_000)), Some(Timestamp(60_000))]);
+    }
+
+    #[test]
+    fn what_ended_is_told_in_the_order_of_time() {
+        let job = |id: i64, conclusion: Option<&str>, second: u64| -> api::Job {
+            let at = format!("1970-01-01T00:00:{second:02}Z");
+            let status = if conclusion.is_some() { "completed" } else { "in_progress" };
+            serde_json::from_value(serde_json::json!({
+                "id": id, "url": "", "html_url": "", "run_id": 1, "run_url": "", "name": "", "run_attempt": 1, "head_sha": "",
+                "status": status, "conclusion": conclusion, "started_at": at, "completed_at": conclusion.map(|_| at.clone()),
+            }))
+            .unwrap()
+        };
+        let mut jobs = [
+            job(1, Some("success"), 9),
+            job(2, None, 3),
+            job(3, Some("skipped"), 5),
+            job(4, Some("failure"), 5),
+            job(5, None, 2),
+        ];
+        jobs.sort_by_key(turn);
+        assert_eq!(jobs.map(|job| job.id), [4, 3, 1, 5, 2]);
     }
 }
