@@ -16,7 +16,8 @@ While it runs, in another terminal (commands find it by themselves):
    7. start a workflow by hand:   ekiden run dispatch OWNER/NAME ci.yml --watch
    8. give jobs a secret:         printf %s \"$KEY\" | ekiden secret set KEY --scope OWNER/NAME
    9. add another repository:     ekiden project add OWNER/NAME --git PATH-OR-URL
-  10. add another machine:        ekiden runner token, and there: ekiden agent register, ekiden agent start
+  10. add another machine:        start this with --url https://ci.example.org --behind-proxy, where a proxy ends TLS;
+                                  then ekiden runner token, and there: ekiden agent register, ekiden agent start
 Ctrl-C lets running jobs end and stops; the next `up` goes on where this one was.";
 
 /// `ekiden up`.

@@ -18,6 +18,7 @@ mod exec_run;
 mod exec_slips;
 mod job_contexts;
 mod manage;
+mod manage_slips;
 mod support;
 mod tools;
 mod up;

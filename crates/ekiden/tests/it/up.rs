@@ -388,4 +388,5 @@ fn its_help_says_ten_things_to_do_next() {
     for number in 1..=10 {
         assert!(help.stdout.contains(&format!("\n  {number:2}. ")), "{number}: {}", help.stdout);
     }
+    assert!(help.stdout.contains("--url https://ci.example.org --behind-proxy"), "{}", help.stdout);
 }

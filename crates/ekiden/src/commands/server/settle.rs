@@ -7,6 +7,7 @@ use crate::config::{AGENT_FILE, ServerTable, load_server};
 use crate::failure::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::access::Trust;
+use server::logs::LogError;
 use server::serve::{CONNECTIONS, FOLDERS, Pace, ServeError, ServerSettings, Tls};
 use server::sweep::SweepSettings;
 use std::path::{Path, PathBuf};
@@ -183,6 +184,11 @@ pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
             .fix("ekiden run list asks the one that runs"),
         ServeError::Folder { .. } => {
             failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display()))
+        }
+        ServeError::Logs(LogError::Used { .. }) => {
+            Failure::usage(format!("another ekiden uses {}", data.display()))
+                .fix("ekiden project add OWNER/NAME --git PATH gives the one that runs another repository")
+                .fix("--data DIR, with a folder of its own, for another one beside it")
         }
         ServeError::HalfRestored { .. } => failure.fix(format!("ekiden server restore FILE --data {}", data.display())),
         _ => failure,

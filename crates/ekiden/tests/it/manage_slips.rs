@@ -1,0 +1,37 @@
+//! Slips of people who manage a server of ours: each message leads to what helps.
+
+use crate::manage::Server;
+use crate::support::{Ran, ekiden, run};
+
+fn register(server: &Server, token: &str, labels: &str) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = ekiden(&["agent", "register", "--no-interactive", "--token", token, "--labels", labels]);
+    command.args(["--instance", &server.url(), "--data"]).arg(folder.path());
+    run(command)
+}
+
+#[test]
+fn a_runner_that_may_not_register_is_told_of_our_own_tokens() {
+    let server = Server::start();
+    let wrong = register(&server, "wrong", "x1").exits(4).never_says("-/admin");
+    assert!(wrong.stderr.contains("ekiden runner token"), "{wrong:#?}");
+    let made = server.ask(&["runner", "token", "--label", "x1"]).exits(0);
+    assert!(made.stderr.contains("this machine's alone"), "{made:#?}");
+    let other = register(&server, made.stdout.trim(), "x1,x2").exits(4);
+    assert!(other.stderr.contains("not for 'x2'") && other.stderr.contains("--label"), "{other:#?}");
+    register(&server, made.stdout.trim(), "x1").exits(0);
+}
+
+#[test]
+fn what_is_left_out_or_used_already_is_told() {
+    let server = Server::start();
+    let nothing = server.ask(&["project", "set", "a/b"]).exits(2);
+    for flag in ["--forge", "--readers", "--no-forge"] {
+        assert!(nothing.stderr.contains(flag), "{flag}: {nothing:#?}");
+    }
+    let second = server.ask(&["server", "--listen", "127.0.0.1:0"]).exits(2);
+    assert!(
+        second.stderr.contains("another ekiden uses") && second.stderr.contains("ekiden project add"),
+        "{second:#?}"
+    );
+}
