@@ -1,7 +1,9 @@
 //! Slips of people who manage a server of ours: each message leads to what helps.
 
 use crate::manage::Server;
-use crate::support::{Ran, ekiden, run};
+use crate::support::{Ran, Repository, ekiden, run};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
 
 fn register(server: &Server, token: &str, labels: &str) -> Ran {
     let folder = tempfile::tempdir().unwrap();
@@ -34,4 +36,27 @@ fn what_is_left_out_or_used_already_is_told() {
         second.stderr.contains("another ekiden uses") && second.stderr.contains("ekiden project add"),
         "{second:#?}"
     );
+}
+
+#[test]
+fn the_log_of_a_job_that_waits_is_waited_for() {
+    let server = Server::start();
+    let repository = Repository::ci("on: workflow_dispatch\njobs:\n  j:\n    runs-on: nobody\n    steps:\n      - run: echo hello\n");
+    let path = repository.path().canonicalize().unwrap();
+    server.ask(&["project", "add", "own/repo", "--git", path.to_str().unwrap()]).exits(0);
+    server.ask(&["run", "dispatch", "own/repo", "ci.yml"]).exits(0);
+    server.ask(&["job", "log", "1"]).exits(5);
+    let mut command = server.command(&["job", "log", "1", "-f"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut talk = BufReader::new(child.stderr.take().unwrap());
+    talk.read_line(&mut said).unwrap();
+    assert!(said.contains("j waits: ") && said.contains("nobody"), "{said}");
+    assert!(child.try_wait().unwrap().is_none());
+    // It never gets one.
+    server.ask(&["run", "cancel", "1"]).exits(0);
+    said.clear();
+    talk.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{said}");
+    assert!(said.contains("no runner had it") && !said.contains("waits"), "{said}");
 }
