@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// With something on stdin.
-    fn ask_with(&self, arguments: &[&str], input: &str) -> Ran {
+    pub(crate) fn ask_with(&self, arguments: &[&str], input: &str) -> Ran {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

@@ -60,3 +60,22 @@ fn the_log_of_a_job_that_waits_is_waited_for() {
     assert_eq!(child.wait().unwrap().code(), Some(5), "{said}");
     assert!(said.contains("no runner had it") && !said.contains("waits"), "{said}");
 }
+
+#[test]
+fn a_list_that_is_cut_says_how_much_there_is() {
+    let server = Server::start();
+    for name in ["A", "B", "C"] {
+        server.ask(&["var", "set", name, "1"]).exits(0);
+        server.ask_with(&["secret", "set", name], "one-two-three").exits(0);
+        server.ask(&["token", "make", name, "--right", "read:runs"]).exits(0);
+    }
+    for noun in ["var", "secret"] {
+        let cut = server.ask(&[noun, "list", "--limit", "2"]).exits(0);
+        assert!(cut.stderr.contains("the first 2 of 3; all: --limit 3"), "{noun}: {cut:#?}");
+        let whole = server.ask(&[noun, "list", "--limit", "3"]).exits(0);
+        assert!(whole.stderr.is_empty(), "{noun}: {whole:#?}");
+    }
+    // The first one is the server's own.
+    let cut = server.ask(&["token", "list", "--limit", "1", "-o", "jsonl"]).exits(0);
+    assert!(cut.stdout.lines().count() == 1 && cut.stderr.contains("the first 1 of 4"), "{cut:#?}");
+}

@@ -2,7 +2,7 @@
 
 use super::connect::{connect, failure};
 use super::output::{Cell, Table, ago, list};
-use super::{pages, token};
+use super::{Found, pages, token};
 use crate::args::{
     Duration, RunnerArgs, RunnerCommand, RunnerDrainArgs, RunnerTokenArgs, RunnerTokenCommand, ScopedListArgs, ServerAt,
 };
@@ -25,12 +25,13 @@ pub(crate) fn run(command: &RunnerCommand) -> Result<Exit, Failure> {
 
 fn list_all(args: &ScopedListArgs) -> Result<Exit, Failure> {
     let client = connect(&args.list.at)?;
-    let runners: Vec<Runner> = runtime()?.block_on(pages(args.list.limit, async |page| {
-        client.runners(&args.scope, page).await.map(|found| found.runners).map_err(|error| failure(&error))
+    let found = runtime()?.block_on(pages(args.list.limit, async |page| {
+        client.runners(&args.scope, page).await.map(|found| Found::new(found.runners, found.total_count))
     }))?;
-    list(args.list.output, &runners, || {
+    let runners: &[Runner] = &found.items;
+    list(args.list.output, runners, || {
         let mut table = Table::new(["ID", "NAME", "STATE", "JOBS", "LABELS", "SCOPE", "HEARD", "VERSION"]);
-        for runner in &runners {
+        for runner in runners {
             let labels: Vec<&str> = runner.labels.iter().map(|label| label.name.as_str()).collect();
             table.row([
                 runner.id.to_string().into(),
@@ -45,6 +46,7 @@ fn list_all(args: &ScopedListArgs) -> Result<Exit, Failure> {
         }
         table
     })?;
+    found.say_more();
     Ok(Exit::Ok)
 }
 
@@ -138,9 +140,9 @@ fn registers(at: &ServerAt, id: i64) -> Result<(), Failure> {
     let client = connect(at)?;
     let known = runtime()?.block_on(pages(u32::MAX, async |page| {
         let found = client.tokens(TokenKind::Registration, page).await;
-        found.map(|found| found.tokens).map_err(|error| failure(&error))
+        found.map(|found| Found::new(found.tokens, found.total_count))
     }))?;
-    if known.iter().any(|token| token.id == id) {
+    if known.items.iter().any(|token| token.id == id) {
         return Ok(());
     }
     Err(Failure::not_found(format!("token {id} is none that registers runners"))
