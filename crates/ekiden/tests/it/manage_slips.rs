@@ -41,7 +41,9 @@ fn what_is_left_out_or_used_already_is_told() {
 #[test]
 fn the_log_of_a_job_that_waits_is_waited_for() {
     let server = Server::start();
-    let repository = Repository::ci("on: workflow_dispatch\njobs:\n  j:\n    runs-on: nobody\n    steps:\n      - run: echo hello\n");
+    let repository = Repository::ci(
+        "on: workflow_dispatch\njobs:\n  j:\n    runs-on: nobody\n    steps:\n      - run: echo hello\n",
+    );
     let path = repository.path().canonicalize().unwrap();
     server.ask(&["project", "add", "own/repo", "--git", path.to_str().unwrap()]).exits(0);
     server.ask(&["run", "dispatch", "own/repo", "ci.yml"]).exits(0);
@@ -78,4 +80,14 @@ fn a_list_that_is_cut_says_how_much_there_is() {
     // The first one is the server's own.
     let cut = server.ask(&["token", "list", "--limit", "1", "-o", "jsonl"]).exits(0);
     assert!(cut.stdout.lines().count() == 1 && cut.stderr.contains("the first 1 of 4"), "{cut:#?}");
+}
+
+#[test]
+fn a_database_that_is_away_is_told_with_its_cause() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = ekiden(&["server", "--listen", "127.0.0.1:0", "--database", "postgres://u@127.0.0.1:1/x"]);
+    command.env("XDG_STATE_HOME", state.path());
+    let ran = run(command).exits(6);
+    assert!(ran.stderr.contains("does not answer yet") && ran.stderr.contains("refused"), "{ran:#?}");
+    assert!(ran.stderr.contains("--database postgres://"), "{ran:#?}");
 }

@@ -4,6 +4,7 @@ use super::reach::{actions, check_listen, check_scheme, check_url, public};
 use crate::args::{DatabaseArgs, Keep, ReachArgs, RuleArgs, ServerArgs, UpArgs};
 use crate::commands::place;
 use crate::config::{AGENT_FILE, ServerTable, load_server};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::access::Trust;
@@ -185,11 +186,14 @@ pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
         ServeError::Folder { .. } => {
             failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display()))
         }
-        ServeError::Logs(LogError::Used { .. }) => {
-            Failure::usage(format!("another ekiden uses {}", data.display()))
-                .fix("ekiden project add OWNER/NAME --git PATH gives the one that runs another repository")
-                .fix("--data DIR, with a folder of its own, for another one beside it")
-        }
+        ServeError::Logs(LogError::Used { .. }) => Failure::usage(format!("another ekiden uses {}", data.display()))
+            .fix("ekiden project add OWNER/NAME --git PATH gives the one that runs another repository")
+            .fix("--data DIR, with a folder of its own, for another one beside it"),
+        ServeError::Store(error) if error.is_away() => Failure { exit: Exit::Unreachable, ..failure }.fix(
+            "see that PostgreSQL runs there: --database postgres://USER@HOST:PORT/NAME names the host and the port",
+        ),
+        ServeError::Store(error) if error.is_refused() => Failure { exit: Exit::Auth, ..failure }
+            .fix("--database-file FILE, with postgres://USER:PASSWORD@HOST/NAME in it"),
         ServeError::HalfRestored { .. } => failure.fix(format!("ekiden server restore FILE --data {}", data.display())),
         _ => failure,
     }
