@@ -26,7 +26,7 @@ mod workflow;
 
 pub use artifact::{Artifact, ArtifactList};
 pub use audit::{Audit, AuditEntry, AuditQuery};
-pub use client::{Authority, Client, ClientError, ClientSettings, FaultKind, LogText};
+pub use client::{Authority, Client, ClientError, ClientSettings, Counted, FaultKind, LogText};
 pub use fault::Fault;
 pub use holding::{CreateVariable, Secret, SetSecret, UpdateVariable, Variable};
 pub use job::{Job, JobList, Step, Task, TaskList};

@@ -45,6 +45,9 @@ pub struct LogQuery {
     /// As it comes, until the job is over (ours).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<bool>,
+    /// Of this step alone, from 0, as far as it is (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
 }
 
 /// What a dispatch answers.

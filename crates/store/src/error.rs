@@ -90,6 +90,19 @@ impl StoreError {
         }
     }
 
+    /// Whether the database could not be reached when it was to be opened.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Open { source: sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut, .. })
+    }
+
+    /// Whether the database did not let this user in: 28 is the class of the codes of PostgreSQL for that.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Open { source: sqlx::Error::Database(error), .. }
+            if error.code().is_some_and(|code| code.len() == 5 && code.starts_with("28")))
+    }
+
     /// Of a migration that did not happen: a disk without room or a database that is away says nothing of versions.
     pub(crate) fn migration(error: MigrateError) -> Self {
         match error {
@@ -139,7 +152,7 @@ impl StoreError {
     }
 }
 
-fn is_passing(error: &sqlx::Error) -> bool {
+pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         // 08: connection; 40: serialisation, deadlock; 53: resources; 57: starting or stopping. SQLite, in the low byte: 5 busy, 6 locked, 10 the disk

@@ -1,10 +1,10 @@
 //! PostgreSQL. Called by `database`.
 
-use crate::error::StoreError;
+use crate::error::{StoreError, is_passing};
 use crate::turns::Turns;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{ConnectOptions as _, Connection, PgConnection, Postgres, Transaction};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -88,6 +88,9 @@ const CONNECTIONS: u32 = 16;
 /// How long a verb waits for a connection before it says that the database is away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// One that is away at the start is asked again after this.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// The pool of one database.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
@@ -98,6 +101,24 @@ pub(crate) struct Database {
     pub(crate) turns: Turns,
 }
 
+/// Connects once, for as long as a verb would wait: of what keeps a database away, the pool says only that it waited.
+async fn reached(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let began = Instant::now();
+    loop {
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        let error = match tokio::time::timeout(left, options.connect()).await {
+            Ok(Ok(connection)) => return connection.close().await,
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time")),
+        };
+        if !is_passing(&error) || began.elapsed() + AGAIN > PATIENCE {
+            return Err(error);
+        }
+        tracing::warn!(error = &error as &dyn std::error::Error, "the database does not answer yet");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 type Cut = Arc<Mutex<Option<Instant>>>;
 
 impl Database {
@@ -106,6 +127,7 @@ impl Database {
         let failed = |source| StoreError::Open { path: shown.clone(), source };
         let options: PgConnectOptions = url.parse().map_err(failed)?;
         let options = options.statement_cache_capacity(STATEMENTS);
+        reached(&options).await.map_err(failed)?;
         let cut = Cut::default();
         let seen = Arc::clone(&cut);
         let pool = PgPoolOptions::new()

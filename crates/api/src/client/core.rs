@@ -53,6 +53,15 @@ pub struct Client {
     timeout: Duration,
 }
 
+/// A page of a list, and how long the whole list is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted<T> {
+    /// Those of the page.
+    pub items: Vec<T>,
+    /// How many there are on all pages; those of this page where the server does not say.
+    pub total: u64,
+}
+
 /// One call to be.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -148,6 +157,19 @@ impl<'a> Call<'a> {
         let (client, did) = (self.client, self.did.clone());
         let text = self.bytes().await?;
         serde_json::from_slice(&text).map_err(|source| ClientError::Shape { did, url: client.url.clone(), source })
+    }
+
+    /// Gets a page of a list that says in a header how long the whole is.
+    pub(super) async fn read_counted<T: DeserializeOwned>(self) -> Result<Counted<T>, ClientError> {
+        let timeout = self.client.timeout;
+        let Call { client, did, request } = self;
+        let (did, answer) = (Call { client, did, request: request.timeout(timeout) }).send().await?;
+        let total = answer.headers().get("x-total-count").and_then(|value| value.to_str().ok()?.parse().ok());
+        let gone = |source| ClientError::Unreachable { did: did.clone(), url: client.url.clone(), source };
+        let text = answer.bytes().await.map_err(gone)?;
+        let items = serde_json::from_slice(&text);
+        let items: Vec<T> = items.map_err(|source| ClientError::Shape { did, url: client.url.clone(), source })?;
+        Ok(Counted { total: total.unwrap_or(items.len() as u64), items })
     }
 
     /// Gets an answer of which the status says all.

@@ -1,6 +1,6 @@
 //! Verbs for secrets and variables.
 
-use super::core::{Client, escape, page, query};
+use super::core::{Client, Counted, escape, page, query};
 use super::error::ClientError;
 use crate::holding::{CreateVariable, Secret, SetSecret, UpdateVariable, Variable};
 use crate::page::PageQuery;
@@ -12,8 +12,16 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn secrets(&self, place: &Place, on: PageQuery) -> Result<Vec<Secret>, ClientError> {
+        self.counted_secrets(place, on).await.map(|found| found.items)
+    }
+
+    /// The same, with how many there are.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn counted_secrets(&self, place: &Place, on: PageQuery) -> Result<Counted<Secret>, ClientError> {
         let path = format!("{}/actions/secrets{}", place.path(), query(page(on)));
-        self.get(format!("list the secrets of {place}"), &path).read().await
+        self.get(format!("list the secrets of {place}"), &path).read_counted().await
     }
 
     /// Sets a secret; one of the same name is replaced.
@@ -39,8 +47,16 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn variables(&self, place: &Place, on: PageQuery) -> Result<Vec<Variable>, ClientError> {
+        self.counted_variables(place, on).await.map(|found| found.items)
+    }
+
+    /// The same, with how many there are.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn counted_variables(&self, place: &Place, on: PageQuery) -> Result<Counted<Variable>, ClientError> {
         let path = format!("{}/actions/variables{}", place.path(), query(page(on)));
-        self.get(format!("list the variables of {place}"), &path).read().await
+        self.get(format!("list the variables of {place}"), &path).read_counted().await
     }
 
     /// One of them.

@@ -34,7 +34,15 @@ impl Client {
         self.log(job, &format!("/repos/{project}/actions/jobs/{job}/logs")).await
     }
 
-    /// The same, and what comes still until the job is over.
+    /// The same, of one step alone; its place counts from 0.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn step_log(&self, project: &ProjectName, job: i64, step: i64) -> Result<LogText, ClientError> {
+        self.log(job, &format!("/repos/{project}/actions/jobs/{job}/logs?step={step}")).await
+    }
+
+    /// The job's, and what comes still until the job is over.
     ///
     /// # Errors
     /// See [`ClientError`].

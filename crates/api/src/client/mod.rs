@@ -11,6 +11,6 @@ mod runs;
 mod things;
 mod workflows;
 
-pub use core::{Authority, Client, ClientSettings};
+pub use core::{Authority, Client, ClientSettings, Counted};
 pub use error::{ClientError, FaultKind};
 pub use log::LogText;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// `ekiden agent`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentCommand {
-    /// Register this machine as a runner with a Gitea or Forgejo, or take over the registration of its own runner.
+    /// Register this machine as a runner with an `ekiden server`, a Gitea or a Forgejo, or take over the registration of its own runner.
     Register(Box<AgentRegisterArgs>),
     /// Take jobs until told to stop. SIGTERM lets running jobs end; a second one cancels them.
     Start(Box<AgentStartArgs>),
@@ -58,10 +58,10 @@ pub(crate) struct LabelArgs {
 pub(crate) struct AgentRegisterArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// URL of the Gitea or Forgejo.
+    /// URL of the server: an ekiden, a Gitea or a Forgejo.
     #[arg(long, value_name = "URL", env = "EKIDEN_AGENT_INSTANCE", value_hint = ValueHint::Url)]
     pub(crate) instance: Option<String>,
-    /// Registration token. Every process of this machine can read it here: --token-file hides it.
+    /// Registration token; of an ekiden: `ekiden runner token`. Every process of this machine can read it here: --token-file hides it.
     #[arg(
         long,
         value_name = "TOKEN",

@@ -30,7 +30,7 @@ pub(crate) use manage::{
 pub(crate) use project::{
     ForgeArgs, ForgeKind, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs, Readers,
 };
-pub(crate) use server::{BackupArgs, DatabaseArgs, ReachArgs, RestoreArgs, ServerArgs, ServerCommand};
+pub(crate) use server::{BackupArgs, DatabaseArgs, ReachArgs, RestoreArgs, RuleArgs, ServerArgs, ServerCommand};
 pub(crate) use token::{
     RunnerTokenArgs, RunnerTokenCommand, TokenArgs, TokenCommand, TokenKindName, TokenListArgs, TokenMakeArgs,
     TokenRotateArgs,
@@ -109,7 +109,7 @@ pub(crate) enum Command {
     Up(Box<UpArgs>),
     /// Run the workflows of a repository on this machine, each job in a fresh sandbox.
     Exec(Box<ExecArgs>),
-    /// Attach this machine to a Gitea or Forgejo as a runner.
+    /// Attach this machine as a runner to an `ekiden server`, a Gitea or a Forgejo.
     #[command(subcommand, arg_required_else_help = true)]
     Agent(AgentCommand),
     /// Be the control plane: projects, runners, runs, logs, the web page and the API.

@@ -2,7 +2,7 @@
 
 use super::{ListArgs, ServerAt, ShowArgs};
 use api::ProjectName;
-use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// `ekiden project`.
@@ -82,6 +82,7 @@ pub(crate) enum ForgeKind {
 
 /// `ekiden project set`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["forge", "readers", "no_forge"]).required(true).multiple(true)))]
 #[command(after_help = "Examples:
   ekiden project set acme/shop --forge https://git.example.org/acme/shop --forge-token-file token
   ekiden project set acme/shop --no-forge
@@ -95,7 +96,7 @@ pub(crate) struct ProjectSetArgs {
     #[command(flatten)]
     pub(crate) forge: ForgeArgs,
     /// Tell no forge any more; its token is forgotten.
-    #[arg(long, conflicts_with = "forge", required_unless_present_any = ["forge", "readers"])]
+    #[arg(long, conflicts_with = "forge")]
     pub(crate) no_forge: bool,
     /// Who may clone it from the server, beside people who may read its code.
     #[arg(long, value_enum, value_name = "WHO")]

@@ -27,18 +27,8 @@ pub(crate) struct ServerArgs {
     /// A PEM file with the private key of that certificate.
     #[arg(long, value_name = "FILE", env = "EKIDEN_SERVER_TLS_KEY", value_hint = ValueHint::FilePath)]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Runs go so long after their end, with all that is theirs: a time such as `90d`, or `none` [default: none].
-    #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_RUNS")]
-    pub(crate) keep_runs: Option<Keep>,
-    /// Logs go so long after their run's end, and the run stays: a time such as `90d`, or `none` [default: 365d].
-    #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_LOGS")]
-    pub(crate) keep_logs: Option<Keep>,
-    /// Folders of workflows; the first that a commit has counts [default: .forgejo/workflows,.gitea/workflows,.github/workflows].
-    #[arg(long, value_name = "FOLDER,…", env = "EKIDEN_SERVER_WORKFLOWS", value_delimiter = ',')]
-    pub(crate) workflows: Option<Vec<String>>,
-    /// Where actions come from that name no server: an address, or `self` for projects here that all jobs may clone [default: github.com].
-    #[arg(long, value_name = "URL|self", env = "EKIDEN_SERVER_ACTIONS_URL", value_hint = ValueHint::Url)]
-    pub(crate) actions_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
 }
 
 /// What else there is to do with a server's folder.
@@ -121,4 +111,21 @@ pub(crate) struct ReachArgs {
     /// A proxy stands before it, ends TLS and says who calls (`X-Forwarded-For`). Without one, and without TLS of its own, it listens on loopback alone.
     #[arg(long, env = "EKIDEN_SERVER_BEHIND_PROXY", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) behind_proxy: Option<bool>,
+}
+
+/// How long things are kept, and where workflows and actions come from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct RuleArgs {
+    /// Runs go so long after their end, with all that is theirs: a time such as `90d`, or `none` [default: none].
+    #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_RUNS")]
+    pub(crate) keep_runs: Option<Keep>,
+    /// Logs go so long after their run's end, and the run stays: a time such as `90d`, or `none` [default: 365d].
+    #[arg(long, value_name = "TIME", env = "EKIDEN_SERVER_KEEP_LOGS")]
+    pub(crate) keep_logs: Option<Keep>,
+    /// Folders of workflows; the first that a commit has counts [default: .forgejo/workflows,.gitea/workflows,.github/workflows].
+    #[arg(long, value_name = "FOLDER,…", env = "EKIDEN_SERVER_WORKFLOWS", value_delimiter = ',')]
+    pub(crate) workflows: Option<Vec<String>>,
+    /// Where actions come from that name no server: an address, or `self` for projects here that all jobs may clone [default: github.com].
+    #[arg(long, value_name = "URL|self", env = "EKIDEN_SERVER_ACTIONS_URL", value_hint = ValueHint::Url)]
+    pub(crate) actions_url: Option<String>,
 }

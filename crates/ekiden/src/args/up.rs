@@ -1,6 +1,6 @@
 //! `ekiden up`: its flags, and what one can do next.
 
-use super::ReachArgs;
+use super::{ReachArgs, RuleArgs};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -16,7 +16,8 @@ While it runs, in another terminal (commands find it by themselves):
    7. start a workflow by hand:   ekiden run dispatch OWNER/NAME ci.yml --watch
    8. give jobs a secret:         printf %s \"$KEY\" | ekiden secret set KEY --scope OWNER/NAME
    9. add another repository:     ekiden project add OWNER/NAME --git PATH-OR-URL
-  10. add another machine:        ekiden runner token, and there: ekiden agent register, ekiden agent start
+  10. add another machine:        start this with --url https://ci.example.org --behind-proxy, where a proxy ends TLS;
+                                  then ekiden runner token, and there: ekiden agent register, ekiden agent start
 Ctrl-C lets running jobs end and stops; the next `up` goes on where this one was.";
 
 /// `ekiden up`.
@@ -31,6 +32,8 @@ pub(crate) struct UpArgs {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
     /// Jobs at once [default: the number of processors].
     #[arg(long, value_name = "N", env = "EKIDEN_UP_CAPACITY", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) capacity: Option<u32>,

@@ -8,7 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod exec;
 pub(crate) mod lint;
-mod place;
+pub(crate) mod place;
 pub(crate) mod root;
 mod runtime;
 pub(crate) mod sandbox;

@@ -35,11 +35,20 @@ impl Place {
     }
 }
 
+/// The folder where programs of this user keep what they remember. As XDG has it, a relative one is none: it would be another in each folder, and that of a checkout
+/// would get keys and tokens.
+pub(crate) fn user_state() -> Option<PathBuf> {
+    state_of(|name| std::env::var_os(name))
+}
+
+fn state_of(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+}
+
 /// `ekiden` in the user's state folder.
 pub(crate) fn state_folder() -> Result<PathBuf, Failure> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
-    variable("XDG_STATE_HOME")
-        .or_else(|| variable("HOME").map(|home| home.join(".local/state")))
+    user_state()
         .map(|state| state.join("ekiden"))
         .ok_or_else(|| Failure::usage("there is no HOME to keep state in").fix("give a folder with --data DIR"))
 }
@@ -121,5 +130,18 @@ mod tests {
         assert_eq!(urls, ["a", "c"]);
         let old: Place = serde_json::from_str(r#"{"url": "u", "token_file": "t", "pid": 1}"#).unwrap();
         assert!(old.earlier.is_empty());
+    }
+
+    #[test]
+    fn a_relative_state_folder_is_none() {
+        let of = |state: &str, home: &str| {
+            super::state_of(|name| Some(if name == "HOME" { home } else { state }.into()))
+                .map(|path| path.display().to_string())
+        };
+        assert_eq!(of("/s", "/h").as_deref(), Some("/s"));
+        for relative in ["", "state", "./state"] {
+            assert_eq!(of(relative, "/h").as_deref(), Some("/h/.local/state"), "{relative}");
+        }
+        assert_eq!(of("state", "h"), None);
     }
 }

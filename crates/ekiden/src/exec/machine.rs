@@ -2,6 +2,7 @@
 
 use super::hints::{self, Told};
 use crate::args::{BackendName, HostVariablesName, SandboxArgs};
+use crate::commands::place;
 use crate::failure::Failure;
 use crate::style;
 use crate::view::{JobRecord, RunRecord};
@@ -32,11 +33,7 @@ pub(crate) fn warn_of_a_full_disk(limits: &Limits) {
 
 /// Where this user's logs lie.
 pub(crate) fn state_folder() -> PathBuf {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .unwrap_or_else(|| PathBuf::from("/var/lib"))
-        .join("ekiden")
+    place::user_state().unwrap_or_else(|| PathBuf::from("/var/lib")).join("ekiden")
 }
 
 /// The backend that was asked for.

@@ -75,9 +75,9 @@ async fn what_flags_leave_open_is_asked_for() {
     let forge = FakeForge::start(Dialect::Gitea).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::start(&folder.path().join("agent"), &["--ephemeral"]);
-    terminal.until("URL of the Gitea or Forgejo");
+    terminal.until("URL of the ekiden, Gitea or Forgejo");
     terminal.types("forge.example\n");
-    terminal.until("URL of the Gitea or Forgejo");
+    terminal.until("URL of the ekiden, Gitea or Forgejo");
     terminal.types(&format!("{}\n", forge.url()));
     terminal.until("(not shown)");
     terminal.hides();

@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs: {who: {required: true}}\njobs:\n  j:\n    runs-on: nobody\n    steps:\n      - run: echo hello\n";
 
 /// `ekiden server` in a process; ended when dropped.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    state: tempfile::TempDir,
+    pub(crate) state: tempfile::TempDir,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    fn start_with(more: &[&str]) -> Self {
+    pub(crate) fn start_with(more: &[&str]) -> Self {
         let state = tempfile::tempdir().unwrap();
         let mut command = ekiden(&["server", "--listen", "127.0.0.1:0"]);
         command.args(more);
@@ -40,23 +40,23 @@ impl Server {
         self.state.path().join("ekiden/server.json")
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let told: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(self.file()).unwrap()).unwrap();
         told["url"].as_str().unwrap().to_owned()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ekiden(arguments);
         command.env("XDG_STATE_HOME", self.state.path());
         command
     }
 
-    fn ask(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Ran {
         run(self.command(arguments))
     }
 
     /// With something on stdin.
-    fn ask_with(&self, arguments: &[&str], input: &str) -> Ran {
+    pub(crate) fn ask_with(&self, arguments: &[&str], input: &str) -> Ran {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

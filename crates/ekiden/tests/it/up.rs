@@ -40,9 +40,18 @@ impl Running {
     }
 
     /// Ctrl-C, once.
-    pub(crate) fn interrupt(mut self) -> ExitStatus {
-        assert!(Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status().unwrap().success());
+    pub(crate) fn interrupt(self) -> ExitStatus {
+        self.signal("INT")
+    }
+
+    /// A signal, once, and the end.
+    fn signal(mut self, name: &str) -> ExitStatus {
+        self.send(name);
         self.child.wait().unwrap()
+    }
+
+    fn send(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 }
 
@@ -136,6 +145,84 @@ fn what_failed_is_told_the_first_error_first() {
     }
     let again = run(up(&repository, state.path(), &["--once"])).exits(1);
     assert!(again.stderr.contains("ran before: .github/workflows/ci.yml failure"), "{again:#?}");
+}
+
+/// What may fail, and what only says that something is not nice, stand before what made the job fail.
+const AMONG_OTHERS: &str = "on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps:
+      - {continue-on-error: true, run: 'echo optional-bad; exit 1'}
+      - {run: 'echo compile of main.c failed; exit 2'}
+      - {if: always(), run: 'echo report-bad; exit 4'}
+  two:
+    runs-on: ubuntu-latest
+    steps:
+      - {run: 'echo \"::error::style nit\"'}
+      - {name: real, run: 'echo \"::error::first\"; echo row; exit 3'}
+";
+
+#[test]
+fn the_step_that_failed_is_told_and_no_other() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(AMONG_OTHERS);
+    let state = tempfile::tempdir().unwrap();
+    let ran = run(up(&repository, state.path(), &["--once"])).exits(1);
+    let told = [
+        "│ Run echo compile of main.c failed; exit 2\n  │ compile of main.c failed\n  │ error: Process completed with exit code 2.\n  the whole",
+        "two failed: real\n",
+        "│ error: first\n  │ row\n  │ error: Process completed with exit code 3.\n  the whole",
+    ];
+    for text in told {
+        assert!(ran.stdout.contains(text), "{text}: {ran:#?}");
+    }
+    ran.never_says("optional-bad").never_says("report-bad").never_says("style nit");
+}
+
+#[test]
+fn once_that_is_interrupted_is_no_success() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(GREEN.replace("cat data.txt", "sleep 2").as_str());
+    for signal in ["INT", "TERM"] {
+        let state = tempfile::tempdir().unwrap();
+        let mut running = Running::start(up(&repository, state.path(), &["--once"]));
+        running.answers.until("▶ hello");
+        assert_eq!(running.signal(signal).code(), Some(130), "{signal}");
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_lets_jobs_end_and_nohup_holds() {
+    if cannot_run_here() {
+        return;
+    }
+    let repository = Repository::ci(GREEN.replace("cat data.txt", "sleep 1").as_str());
+    let state = tempfile::tempdir().unwrap();
+    let mut running = Running::start(up(&repository, state.path(), &[]));
+    running.answers.until("▶ hello");
+    assert_eq!(running.signal("HUP").code(), Some(0));
+    // The job was over before.
+    let again = run(up(&repository, state.path(), &["--once"])).exits(0);
+    assert!(again.stderr.contains("ran before: .github/workflows/ci.yml success"), "{again:#?}");
+
+    let inner = up(&repository, state.path(), &[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().current_dir(inner.get_current_dir().unwrap());
+    for (name, value) in inner.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        command.env(name, value);
+    }
+    let mut running = Running::start(command);
+    running.notes.until("new commits run by themselves");
+    running.send("HUP");
+    repository.commit("data.txt", "more\n");
+    running.answers.until("green in");
+    assert_eq!(running.interrupt().code(), Some(0));
 }
 
 #[test]
@@ -301,4 +388,5 @@ fn its_help_says_ten_things_to_do_next() {
     for number in 1..=10 {
         assert!(help.stdout.contains(&format!("\n  {number:2}. ")), "{number}: {}", help.stdout);
     }
+    assert!(help.stdout.contains("--url https://ci.example.org --behind-proxy"), "{}", help.stdout);
 }

@@ -9,15 +9,16 @@ use super::route::{Route, get};
 use super::runs::{Params, run_of};
 use crate::logs::LogText;
 use crate::plane::Plane;
-use crate::task::{is_removed, newest_task, removed};
+use crate::task::{StepView, is_removed, newest_task, removed, steps};
 use api::{ArtifactQuery, LogQuery, PageQuery, Right};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use domain::control::TokenId;
-use domain::{LogEnd, TaskId};
+use domain::{LogEnd, LogRow, TaskId};
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -72,8 +73,13 @@ async fn log(
             fault.fix(format!("{} `ekiden server --keep-logs` says how long they stay", removed(plane.site.keep_logs)))
         );
     }
+    let step = query.number::<u32>("step")?;
+    let step = step.map(|number| step_rows(&steps(&job, Some(&task)), number)).transpose()?;
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let mut answer = if query.truth("follow") == Some(true) {
+    let mut answer = if let Some(rows) = step {
+        tokio::spawn(send_rows(plane.clone(), task.id, rows, sender));
+        Response::new(body(receiver))
+    } else if query.truth("follow") == Some(true) {
         let watched = plane.logs.watch(task.id).await?;
         tokio::spawn(follow(plane.clone(), task.id, watched, caller.person.token, sender));
         Response::new(body(receiver))
@@ -93,6 +99,13 @@ async fn log(
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(answer)
+}
+
+/// The rows of a step, as far as its runner has said.
+fn step_rows(steps: &[StepView], number: u32) -> Result<Range<u64>, RestFault> {
+    let step = steps.iter().find(|step| step.number == number);
+    let missing = || RestFault::new(StatusCode::NOT_FOUND, format!("the job has no step {number}: they count from 0"));
+    step.map(|step| step.row..step.row.saturating_add(step.rows)).ok_or_else(missing)
 }
 
 type Piece = Result<Bytes, io::Error>;
@@ -119,6 +132,37 @@ async fn send(mut text: LogText, to: mpsc::Sender<Piece>) {
     }
 }
 
+/// Sends some rows; a fault ends the answer early, which the reader sees.
+async fn send_rows(plane: Plane, task: TaskId, mut rows: Range<u64>, to: mpsc::Sender<Piece>) {
+    while !rows.is_empty() {
+        let piece = match plane.logs.read(task, rows.start, ROWS.min(rows.end - rows.start)).await {
+            Ok(page) if page.rows.is_empty() => return,
+            Ok(page) => {
+                rows.start += page.rows.len() as u64;
+                Ok(text_of(&page.rows))
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "rows of a log could not be read");
+                Err(io::Error::other("the log could not be read to its end"))
+            }
+        };
+        let is_fault = piece.is_err();
+        if to.send(piece).await.is_err() || is_fault {
+            return;
+        }
+    }
+}
+
+/// The form of the whole text: seven places behind the second.
+fn text_of(rows: &[LogRow]) -> Bytes {
+    let mut text = String::new();
+    for row in rows {
+        let at = jiff::Timestamp::from_millisecond(row.at.0.cast_signed()).unwrap_or_default();
+        text.push_str(&format!("{at:.7} {}\n", row.content));
+    }
+    Bytes::from(text)
+}
+
 /// Sends a log as it comes, until it has ended and all of it is sent, the reader is gone, or the reader's token opens nothing any more
 /// (`security` R10).
 async fn follow(
@@ -136,13 +180,7 @@ async fn follow(
             let piece = plane.logs.read(task, row, ROWS).await;
             let piece = piece.map(|page| {
                 row += page.rows.len() as u64;
-                let mut text = String::new();
-                for line in &page.rows {
-                    // The form of the whole text: seven places behind the second.
-                    let at = jiff::Timestamp::from_millisecond(line.at.0.cast_signed()).unwrap_or_default();
-                    text.push_str(&format!("{at:.7} {}\n", line.content));
-                }
-                (Bytes::from(text), page.rows.is_empty())
+                (text_of(&page.rows), page.rows.is_empty())
             });
             match piece {
                 Ok((_, true)) => return,

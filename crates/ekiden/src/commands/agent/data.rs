@@ -1,8 +1,8 @@
 //! The agent's folder. Called by every verb.
 
 use crate::args::DataArgs;
+use crate::commands::place;
 use crate::failure::Failure;
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,7 @@ pub(crate) fn folder(args: &DataArgs) -> Result<PathBuf, Failure> {
         return std::path::absolute(data)
             .map_err(|error| Failure::usage(format!("--data {} names no folder", data.display())).cause(&error));
     }
-    let variable = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
-    variable("XDG_STATE_HOME")
-        .or_else(|| variable("HOME").map(|home| home.join(".local/state")))
+    place::user_state()
         .map(|state| state.join("ekiden/agent"))
         .ok_or_else(|| Failure::usage("there is no HOME to keep the agent's folder in").fix("give it with --data DIR"))
 }

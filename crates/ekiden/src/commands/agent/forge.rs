@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long one call of a person's command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to say whose server it is.
+const WHOSE: Duration = Duration::from_secs(5);
 
 /// The URL of an instance, as people give it: without a slash at its end, and nothing but the instance.
 pub(super) fn instance(text: &str) -> Result<String, Failure> {
@@ -61,6 +63,31 @@ pub(super) fn client_with(url: &str, insecure: Option<bool>, ca_file: Option<&Pa
     let authority = authority(insecure.unwrap_or(false), ca_file)?;
     let settings = ClientSettings { authority, timeout: PATIENCE, ..ClientSettings::new(url, VERSION) };
     Client::new(&settings).map_err(|error| client_failure(&error))
+}
+
+/// Whose server an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Ours,
+    /// Another forge's, or not to be known.
+    Another,
+}
+
+/// Asks a server whose it is: ours says so with its version.
+pub(super) async fn whose(url: &str, ca_file: Option<&Path>) -> Whose {
+    let authority = ca_file.and_then(|file| std::fs::read(file).ok());
+    let settings = api::ClientSettings {
+        url: url.to_owned(),
+        token: None,
+        authority: authority.map_or(api::Authority::System, api::Authority::Also),
+        timeout: WHOSE,
+        version: VERSION.to_owned(),
+    };
+    let Ok(client) = api::Client::new(&settings) else { return Whose::Another };
+    match client.version().await {
+        Ok(version) if version.ekiden.is_some() => Whose::Ours,
+        _ => Whose::Another,
+    }
 }
 
 /// What makes a client impossible.

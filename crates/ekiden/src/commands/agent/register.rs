@@ -1,6 +1,7 @@
 //! `ekiden agent register`: gets a key from a forge and keeps it. Flags win over our variables, those over the ones of Gitea's images;
 //! what is still open is asked for on a terminal.
 
+use super::forge::Whose;
 use super::import::{self, Other};
 use super::inherited::Inherited;
 use super::{ask, data, forge, remember, report};
@@ -10,7 +11,7 @@ use crate::failure::Failure;
 use crate::style::{note, warn};
 use agent::{Backend, Labels, NewRunner, RegisterError, Registered, RegistrationError, RegistrationFile};
 use domain::{RunnerLife, Secret};
-use protocol::{CallError, Client};
+use protocol::{CallError, Client, Code};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
     let instance = match args.instance.as_ref().or(inherited.instance.as_ref()) {
         Some(text) => forge::instance(text)?,
         None => match &term {
-            Some(term) => ask::ask(term, "URL of the Gitea or Forgejo", None, |text| {
+            Some(term) => ask::ask(term, "URL of the ekiden, Gitea or Forgejo", None, |text| {
                 forge::instance(text).map_err(|failure| failure.what)
             })?,
             None => return Err(missing("the URL of the forge", "--instance https://forge.example.org")),
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
             Some(term) => ask::ask_secret(
                 term,
                 &format!(
-                    "Registration token, from {instance}/-/admin/actions/runners or the settings of an organisation or repository"
+                    "Registration token, of `ekiden runner token`, or from {instance}/-/admin/actions/runners or the settings of an organisation or repository"
                 ),
             )?,
             None => return Err(missing("the registration token", "--token-file FILE")),
@@ -105,7 +106,8 @@ pub(crate) fn run(args: &AgentRegisterArgs) -> Result<Exit, Failure> {
     let insecure = args.forge.insecure.or(set_up.as_ref().and_then(|set_up| set_up.carried.insecure));
     let client = forge::client_with(&instance, insecure, args.forge.ca_file.as_deref())?;
     let attempts = args.attempts.or(inherited.attempts).unwrap_or(ATTEMPTS);
-    let registered = crate::commands::runtime()?.block_on(exchange(&client, new, &file, attempts))?;
+    let runtime = crate::commands::runtime()?;
+    let registered = runtime.block_on(exchange(&client, new, &file, attempts, args.forge.ca_file.as_deref()))?;
     remember::settings(&folder, args, set_up.as_ref().map(|set_up| &set_up.carried))?;
     say(&registered, &file, args);
     Ok(Exit::Ok)
@@ -130,6 +132,7 @@ async fn exchange(
     new: NewRunner,
     file: &RegistrationFile,
     attempts: u32,
+    ca_file: Option<&Path>,
 ) -> Result<Registered, Failure> {
     let name = new.name.clone();
     if let Err(error) = agent::await_forge(client, &name, attempts).await {
@@ -139,7 +142,13 @@ async fn exchange(
         }
         return Err(failure);
     }
-    agent::register(client, new, file).await.map_err(|error| register_failure(client.url(), error))
+    match agent::register(client, new, file).await {
+        Ok(registered) => Ok(registered),
+        Err(error) => {
+            let whose = forge::whose(client.url(), ca_file).await;
+            Err(register_failure(client.url(), error, whose))
+        }
+    }
 }
 
 /// The host of a URL with a path, when it is the instance itself: people paste the page of their repository.
@@ -154,7 +163,7 @@ async fn origin_that_answers(client: &Client, error: &CallError) -> Option<Strin
     probe.ping("ekiden").await.ok().map(|_| origin.to_owned())
 }
 
-fn register_failure(url: &str, error: RegisterError) -> Failure {
+fn register_failure(url: &str, error: RegisterError, whose: Whose) -> Failure {
     match error {
         RegisterError::File(error) => file_failure(&error),
         RegisterError::Name(_) => Failure::usage(error.to_string()),
@@ -162,6 +171,19 @@ fn register_failure(url: &str, error: RegisterError) -> Failure {
         RegisterError::Call(error) => {
             let failure = forge::call_failure(&error);
             match error {
+                CallError::Credentials { .. } if whose == Whose::Ours => {
+                    failure.fix("make one on the server's machine, or with its --server and a token of yours: ekiden runner token")
+                }
+                CallError::Refused { refusal, .. } if refusal.code == Code::PermissionDenied => {
+                    let failure = Failure::new(Exit::Auth, format!("{url} does not let this token register such a runner"));
+                    let failure = failure.fact(refusal.message);
+                    match whose {
+                        Whose::Ours => failure
+                            .fix("--labels, with those that the token is for")
+                            .fix("or another token: ekiden runner token --label LABEL,…"),
+                        Whose::Another => failure,
+                    }
+                }
                 CallError::Credentials { .. } => failure
                     .fix(format!("copy the token anew from {url}/-/admin/actions/runners, or from the Actions settings of the organisation or repository"))
                     .fix("a newer token of the same place makes older ones invalid; tokens of other instances do not fit"),
@@ -169,7 +191,10 @@ fn register_failure(url: &str, error: RegisterError) -> Failure {
                     Failure::new(Exit::Unreachable, format!("{url} was asked to register this runner, and its answer was lost"))
                         .fact(error.to_string())
                         .fact("it may list a runner now that nobody can use; asking again by itself could make more of them")
-                        .fix(format!("remove it under {url}/-/admin/actions/runners if it is there, then register again"))
+                        .fix(match whose {
+                            Whose::Ours => "ekiden runner list, ekiden runner remove ID if it is there, then register again".to_owned(),
+                            Whose::Another => format!("remove it under {url}/-/admin/actions/runners if it is there, then register again"),
+                        })
                 }
                 _ => failure,
             }

@@ -2,8 +2,8 @@
 
 use super::connect::{connect, failure};
 use super::output::{Table, ago, list};
-use super::pages;
 use super::value::{Wanted, value};
+use super::{Found, pages};
 use crate::args::{HoldingArgs, HoldingSetArgs, ScopedListArgs, SecretCommand, VarCommand, VarSetArgs};
 use crate::commands::runtime;
 use crate::exit::Exit;
@@ -56,32 +56,36 @@ fn set_variable(args: &VarSetArgs) -> Result<Exit, Failure> {
 
 fn list_secrets(args: &ScopedListArgs) -> Result<Exit, Failure> {
     let client = connect(&args.list.at)?;
-    let secrets: Vec<Secret> = runtime()?.block_on(pages(args.list.limit, async |page| {
-        client.secrets(&args.scope, page).await.map_err(|error| failure(&error))
+    let found = runtime()?.block_on(pages(args.list.limit, async |page| {
+        client.counted_secrets(&args.scope, page).await.map(Found::from)
     }))?;
-    list(args.list.output, &secrets, || {
+    let secrets: &[Secret] = &found.items;
+    list(args.list.output, secrets, || {
         let mut table = Table::new(["NAME", "SET", "DESCRIPTION"]);
-        for secret in &secrets {
+        for secret in secrets {
             table.row([secret.name.as_str().into(), ago(secret.created_at).into(), secret.description.as_str().into()]);
         }
         table
     })?;
+    found.say_more();
     Ok(Exit::Ok)
 }
 
 fn list_variables(args: &ScopedListArgs) -> Result<Exit, Failure> {
     let client = connect(&args.list.at)?;
-    let variables: Vec<Variable> = runtime()?.block_on(pages(args.list.limit, async |page| {
-        client.variables(&args.scope, page).await.map_err(|error| failure(&error))
+    let found = runtime()?.block_on(pages(args.list.limit, async |page| {
+        client.counted_variables(&args.scope, page).await.map(Found::from)
     }))?;
-    list(args.list.output, &variables, || {
+    let variables: &[Variable] = &found.items;
+    list(args.list.output, variables, || {
         let mut table = Table::new(["NAME", "VALUE", "DESCRIPTION"]);
-        for variable in &variables {
+        for variable in variables {
             let cells = [&variable.name, &variable.data, &variable.description];
             table.row(cells.map(|text| text.as_str().into()));
         }
         table
     })?;
+    found.say_more();
     Ok(Exit::Ok)
 }
 

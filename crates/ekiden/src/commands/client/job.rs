@@ -2,14 +2,15 @@
 
 use super::connect::{connect, failure};
 use super::output::{length, one};
+use super::watch::LOOK;
 use crate::args::{JobCommand, JobLogArgs, JobWhyArgs};
 use crate::commands::runtime;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::style::{JobColors, data, job_colors};
+use crate::style::{JobColors, data, job_colors, note};
 use crate::text::plain;
 use crate::view::clean;
-use api::{Client, Job, ProjectName, Why};
+use api::{Client, FaultKind, Job, LogText, ProjectName, Status, Why};
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -33,12 +34,11 @@ async fn find(client: &Client, job: i64) -> Result<(ProjectName, Job), Failure> 
 async fn log(args: &JobLogArgs) -> Result<Exit, Failure> {
     let client = connect(&args.at)?;
     let (project, job) = find(&client, args.job).await?;
-    let log = if args.follow {
-        client.follow_job_log(&project, job.id).await
+    let mut log = if args.follow {
+        begun(&client, &project, job.id).await?
     } else {
-        client.job_log(&project, job.id).await
+        client.job_log(&project, job.id).await.map_err(|error| failure(&error))?
     };
-    let mut log = log.map_err(|error| failure(&error))?;
     let mut lines = Lines { keep_times: args.timestamps, ..Lines::default() };
     let (colors, to) = (job_colors(), if std::io::stdout().is_terminal() { To::Terminal } else { To::Pipe });
     while let Some(piece) = log.next().await.map_err(|error| failure(&error))? {
@@ -46,6 +46,29 @@ async fn log(args: &JobLogArgs) -> Result<Exit, Failure> {
     }
     data(&printed(lines.rest(), colors, to))?;
     Ok(Exit::Ok)
+}
+
+/// The log of a job, which may have to begin yet; why it waits is said once.
+async fn begun(client: &Client, project: &ProjectName, job: i64) -> Result<LogText, Failure> {
+    let mut said = false;
+    loop {
+        // Asked first: a job that was over has the log that it will ever have.
+        let now = client.job(project, job).await.map_err(|error| failure(&error))?;
+        match client.follow_job_log(project, job).await {
+            Err(error) if error.kind() == FaultKind::Missing && now.status != Status::Completed => {}
+            log => return log.map_err(|error| failure(&error)),
+        }
+        // One that starts this moment has no reason any more.
+        if !said
+            && let Ok(why) = client.why(project, job).await
+            && why.reason.is_some()
+        {
+            let fix = why.fix.map(|fix| format!("; fix: {}", plain(&fix))).unwrap_or_default();
+            note(format!("{} waits: {}{fix}", plain(&now.name), plain(&why.text)));
+            said = true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Where a log goes.

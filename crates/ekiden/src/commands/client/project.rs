@@ -2,8 +2,8 @@
 
 use super::connect::{connect, failure};
 use super::output::{Table, ago, list, one};
-use super::pages;
 use super::value::{Wanted, value};
+use super::{Found, pages};
 use crate::args::{
     ForgeArgs, ForgeKind, ListArgs, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs,
     Readers,
@@ -144,12 +144,13 @@ fn whole(git: &str) -> Result<String, Failure> {
 
 fn list_all(args: &ListArgs) -> Result<Exit, Failure> {
     let client = connect(&args.at)?;
-    let projects: Vec<Project> = runtime()?.block_on(pages(args.limit, async |page| {
-        client.projects(page).await.map(|found| found.projects).map_err(|error| failure(&error))
+    let found = runtime()?.block_on(pages(args.limit, async |page| {
+        client.projects(page).await.map(|found| Found::new(found.projects, found.total_count))
     }))?;
-    list(args.output, &projects, || {
+    let projects: &[Project] = &found.items;
+    list(args.output, projects, || {
         let mut table = Table::new(["PROJECT", "REPOSITORY", "FORGE", "ADDED"]);
-        for project in &projects {
+        for project in projects {
             let forge = project.forge.as_ref().map_or("-", |forge| &forge.url);
             table.row([
                 project.full_name.as_str().into(),
@@ -160,6 +161,7 @@ fn list_all(args: &ListArgs) -> Result<Exit, Failure> {
         }
         table
     })?;
+    found.say_more();
     Ok(Exit::Ok)
 }
 

@@ -2,7 +2,7 @@
 
 use super::connect::{connect, failure};
 use super::output::{Table, ago, list, one, state, took};
-use super::{pages, watch};
+use super::{Found, pages, watch};
 use crate::args::{
     Duration, RunArgs, RunCommand, RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs,
 };
@@ -38,11 +38,12 @@ fn list_all(args: &RunListArgs) -> Result<Exit, Failure> {
         actor: args.actor.clone(),
         head_sha: None,
     };
-    let runs: Vec<Run> = runtime()?.block_on(pages(args.list.limit, async |page| {
+    let found = runtime()?.block_on(pages(args.list.limit, async |page| {
         let found = client.runs(&args.place, &query, page).await;
-        found.map(|found| found.workflow_runs).map_err(|error| failure(&error))
+        found.map(|found| Found::new(found.workflow_runs, found.total_count))
     }))?;
-    list(args.list.output, &runs, || table(&runs))?;
+    list(args.list.output, &found.items, || table(&found.items))?;
+    found.say_more();
     Ok(Exit::Ok)
 }
 
@@ -86,10 +87,10 @@ pub(super) async fn find(client: &Client, run: i64) -> Result<(ProjectName, Run)
 
 /// All jobs of a run.
 pub(super) async fn jobs(client: &Client, project: &ProjectName, run: i64) -> Result<Vec<Job>, Failure> {
-    pages(JOBS, async |page| {
-        client.jobs_of_run(project, run, page).await.map(|found| found.jobs).map_err(|error| failure(&error))
-    })
-    .await
+    let found = pages(JOBS, async |page| {
+        client.jobs_of_run(project, run, page).await.map(|found| Found::new(found.jobs, found.total_count))
+    });
+    Ok(found.await?.items)
 }
 
 /// A run with its jobs.

@@ -2,7 +2,7 @@
 
 use super::connect::{connect, failure};
 use super::output::{Cell, Table, ago, list};
-use super::{pages, token};
+use super::{Found, pages, token};
 use crate::args::{
     Duration, RunnerArgs, RunnerCommand, RunnerDrainArgs, RunnerTokenArgs, RunnerTokenCommand, ScopedListArgs, ServerAt,
 };
@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, data, note};
 use api::{Admission, NewToken, Runner, TokenKind};
+use std::net::IpAddr;
 
 /// Runs one of its verbs.
 pub(crate) fn run(command: &RunnerCommand) -> Result<Exit, Failure> {
@@ -24,12 +25,13 @@ pub(crate) fn run(command: &RunnerCommand) -> Result<Exit, Failure> {
 
 fn list_all(args: &ScopedListArgs) -> Result<Exit, Failure> {
     let client = connect(&args.list.at)?;
-    let runners: Vec<Runner> = runtime()?.block_on(pages(args.list.limit, async |page| {
-        client.runners(&args.scope, page).await.map(|found| found.runners).map_err(|error| failure(&error))
+    let found = runtime()?.block_on(pages(args.list.limit, async |page| {
+        client.runners(&args.scope, page).await.map(|found| Found::new(found.runners, found.total_count))
     }))?;
-    list(args.list.output, &runners, || {
+    let runners: &[Runner] = &found.items;
+    list(args.list.output, runners, || {
         let mut table = Table::new(["ID", "NAME", "STATE", "JOBS", "LABELS", "SCOPE", "HEARD", "VERSION"]);
-        for runner in &runners {
+        for runner in runners {
             let labels: Vec<&str> = runner.labels.iter().map(|label| label.name.as_str()).collect();
             table.row([
                 runner.id.to_string().into(),
@@ -44,6 +46,7 @@ fn list_all(args: &ScopedListArgs) -> Result<Exit, Failure> {
         }
         table
     })?;
+    found.say_more();
     Ok(Exit::Ok)
 }
 
@@ -114,7 +117,22 @@ fn token_of(args: &RunnerTokenArgs) -> Result<Exit, Failure> {
     }
     let labels = if args.own.labels.is_empty() { "LABEL,…".to_owned() } else { args.own.labels.join(",") };
     note(format!("ekiden agent register --instance {} --token … --labels {labels}", client.url()));
+    if is_loopback(client.url()) {
+        note(
+            "that address is this machine's alone: for others, start the server with --url and --behind-proxy (or with --tls-cert and --tls-key)",
+        );
+    }
     Ok(Exit::Ok)
+}
+
+/// Whether an address leads to the machine itself wherever it is opened.
+fn is_loopback(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    let host = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.rsplit_once(':').map_or(host, |(host, _)| host),
+    };
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// A number that is another kind of token's is a slip: it may be the very token that asks.
@@ -122,12 +140,38 @@ fn registers(at: &ServerAt, id: i64) -> Result<(), Failure> {
     let client = connect(at)?;
     let known = runtime()?.block_on(pages(u32::MAX, async |page| {
         let found = client.tokens(TokenKind::Registration, page).await;
-        found.map(|found| found.tokens).map_err(|error| failure(&error))
+        found.map(|found| Found::new(found.tokens, found.total_count))
     }))?;
-    if known.iter().any(|token| token.id == id) {
+    if known.items.iter().any(|token| token.id == id) {
         return Ok(());
     }
     Err(Failure::not_found(format!("token {id} is none that registers runners"))
         .fix("ekiden runner token list")
         .fix(format!("ekiden token revoke {id}, where it is a person's or a program's")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn an_address_of_the_machine_itself_is_known() {
+        for url in [
+            "http://127.0.0.1:4600",
+            "http://localhost",
+            "http://LOCALHOST:1/x",
+            "http://[::1]:4600",
+            "http://127.1.2.3",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "https://ci.example.org",
+            "http://192.0.2.1:4600",
+            "https://[2001:db8::1]",
+            "https://localhost.example.org/",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::connect::{connect, failure};
 use super::output::{Cell, Table, ago, length, list};
-use super::pages;
+use super::{Found, pages};
 use crate::args::{
     Duration, ListArgs, TokenArgs, TokenCommand, TokenKindName, TokenListArgs, TokenMakeArgs, TokenRotateArgs,
 };
@@ -59,13 +59,14 @@ fn list_all(args: &TokenListArgs) -> Result<Exit, Failure> {
 /// Lists the tokens of a kind.
 pub(super) fn list_of(kind: TokenKind, args: &ListArgs) -> Result<Exit, Failure> {
     let client = connect(&args.at)?;
-    let tokens: Vec<Token> = runtime()?.block_on(pages(args.limit, async |page| {
-        client.tokens(kind, page).await.map(|found| found.tokens).map_err(|error| failure(&error))
+    let found = runtime()?.block_on(pages(args.limit, async |page| {
+        client.tokens(kind, page).await.map(|found| Found::new(found.tokens, found.total_count))
     }))?;
-    list(args.output, &tokens, || {
+    let tokens: &[Token] = &found.items;
+    list(args.output, tokens, || {
         let opens = if kind == TokenKind::Registration { "REGISTERS" } else { "RIGHTS" };
         let mut table = Table::new(["ID", "NAME", "STATE", "SCOPE", opens, "EXPIRES", "USED", "MADE BY"]);
-        for token in &tokens {
+        for token in tokens {
             table.row([
                 token.id.to_string().into(),
                 token.name.as_str().into(),
@@ -79,6 +80,7 @@ pub(super) fn list_of(kind: TokenKind, args: &ListArgs) -> Result<Exit, Failure>
         }
         table
     })?;
+    found.say_more();
     Ok(Exit::Ok)
 }
 

@@ -2,6 +2,7 @@
 //! Called by `run watch`, `run dispatch --watch` and `up`.
 
 use super::connect::failure;
+use super::first_error::Excerpt;
 use super::job::Lines;
 use super::output::{length, took};
 use super::run::{file, find, jobs, reference};
@@ -9,15 +10,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data, note};
 use crate::text::{lines, plain};
-use api::{Client, Job, ProjectName, Run, Status};
-use domain::Conclusion;
-use std::collections::{HashMap, VecDeque};
+use api::{Client, Job, LogText, ProjectName, Run, Status, Step};
+use domain::{Conclusion, Timestamp};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// How often the server is asked while a run is open.
 pub(crate) const LOOK: Duration = Duration::from_millis(200);
-/// So many lines before an error are shown.
-const BEFORE: usize = 12;
 /// So many failed jobs are shown; the others are listed.
 const SHOWN: usize = 3;
 
@@ -73,7 +72,9 @@ impl Follower {
     pub(crate) async fn look(&mut self) -> Result<Sight, Failure> {
         // The run first: a run that is over has no more news of its jobs.
         let (_, run) = find(&self.client, self.run.id).await?;
-        for job in jobs(&self.client, &self.project, run.id).await? {
+        let mut jobs = jobs(&self.client, &self.project, run.id).await?;
+        jobs.sort_by_key(turn);
+        for job in jobs {
             let new = match (job.status, job.conclusion) {
                 (_, Some(_)) => Said::Over,
                 (Status::InProgress, None) => Said::Running,
@@ -127,9 +128,12 @@ impl Follower {
         }
         self.failed.sort_by_key(|job| (job.completed_at, job.id));
         for job in self.failed.iter().take(SHOWN) {
+            // One without a name is at the head of its lines.
+            let named = failed_step(job).filter(|step| !step.name.starts_with("Run "));
+            let at = named.map(|step| format!(": {}", plain(&step.name))).unwrap_or_default();
             data(&format!(
                 "\n{}\n",
-                palette.paint(Ink::Bad, format_args!("{}{} failed", self.prefix, plain(&job.name)))
+                palette.paint(Ink::Bad, format_args!("{}{} failed{at}", self.prefix, plain(&job.name)))
             ))?;
             data(&self.first_error(job).await?)?;
             data(&format!(
@@ -149,66 +153,32 @@ impl Follower {
         matches!(self.run.conclusion, Some(Conclusion::Success | Conclusion::Skipped))
     }
 
-    /// The lines before and with the first error of a log, else its last ones.
+    /// What the step says that failed first; where nobody knows which, what the whole log does.
     async fn first_error(&self, job: &Job) -> Result<String, Failure> {
         let failed = |error| failure(&error);
-        let mut log = self.client.job_log(&self.project, job.id).await.map_err(failed)?;
-        let (mut lines, mut excerpt) = (Lines::default(), Excerpt::default());
-        while let Some(piece) = log.next().await.map_err(failed)? {
-            excerpt.push(&lines.push(&piece));
-        }
-        excerpt.push(&lines.rest());
-        Ok(excerpt.text())
-    }
-}
-
-/// The lines before an error, and the errors that follow it at once.
-#[derive(Debug, Default)]
-struct Excerpt {
-    lines: VecDeque<String>,
-    state: Seek,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Seek {
-    /// No error yet: the last lines are kept.
-    #[default]
-    Before,
-    /// Errors come.
-    Within,
-    /// They are over.
-    Behind,
-}
-
-impl Excerpt {
-    fn push(&mut self, text: &str) {
-        for line in text.lines() {
-            let error = line.strip_prefix("##[error]");
-            self.state = match (self.state, error) {
-                (Seek::Before | Seek::Within, Some(_)) => Seek::Within,
-                (Seek::Within | Seek::Behind, _) => Seek::Behind,
-                (Seek::Before, None) => Seek::Before,
-            };
-            match (self.state, error) {
-                (Seek::Behind, _) => return,
-                (_, Some(error)) => self.lines.push_back(format!("error: {error}")),
-                // A step begins: what was before it is another's.
-                (_, None) if line.starts_with("##[group]") => {
-                    self.lines.clear();
-                    self.lines.push_back(line.trim_start_matches("##[group]").to_owned());
-                }
-                (_, None) if line.starts_with("##[endgroup]") => self.lines.truncate(1),
-                (_, None) => self.lines.push_back(line.to_owned()),
-            }
-            if self.lines.len() > BEFORE {
-                self.lines.pop_front();
+        if let Some(step) = failed_step(job) {
+            let log = self.client.step_log(&self.project, job.id, step.number).await.map_err(failed)?;
+            let text = read(log, Excerpt::of_step()).await?;
+            if !text.is_empty() {
+                return Ok(text);
             }
         }
+        read(self.client.job_log(&self.project, job.id).await.map_err(failed)?, Excerpt::default()).await
     }
+}
 
-    fn text(&self) -> String {
-        self.lines.iter().map(|line| format!("  │ {}\n", plain(&console::strip_ansi_codes(line)))).collect()
+/// The step that made a job fail: what may fail counts as a success.
+fn failed_step(job: &Job) -> Option<&Step> {
+    job.steps.iter().find(|step| step.conclusion == Some(Conclusion::Failure))
+}
+
+async fn read(mut log: LogText, mut excerpt: Excerpt) -> Result<String, Failure> {
+    let mut lines = Lines::default();
+    while let Some(piece) = log.next().await.map_err(|error| failure(&error))? {
+        excerpt.push(&lines.push(&piece));
     }
+    excerpt.push(&lines.rest());
+    Ok(excerpt.text())
 }
 
 /// Follows one run. Exit code 1 when it did not go well, 7 when it takes longer than `timeout`.
@@ -230,12 +200,20 @@ pub(super) async fn follow(
     }
     follower.faults().await?;
     let run = &follower.run;
-    let time = match (run.created_at, run.completed_at) {
+    let time = match (made(run), run.completed_at) {
         (Some(from), Some(to)) => to.since(from),
         _ => began.elapsed(),
     };
     data(&verdict(std::slice::from_ref(run), time))?;
     Ok(if follower.is_green() { Exit::Ok } else { Exit::Failed })
+}
+
+/// From when the time of a run counts: the first try was made long before another one began.
+pub(crate) const fn made(run: &Run) -> Option<Timestamp> {
+    match (run.started_at, run.created_at) {
+        (Some(started), _) if run.run_attempt > 1 => Some(started),
+        (_, created) => created,
+    }
 }
 
 /// `green in 1.2s`, or what it was instead.
@@ -248,6 +226,15 @@ pub(crate) fn verdict(runs: &[Run], time: Duration) -> String {
             let word = run.conclusion.map_or("not over", Conclusion::as_str);
             format!("{} after {}: {}\n", palette.paint(Ink::Bad, word), length(time), file(run))
         }
+    }
+}
+
+/// The order in which the news of one look are told: what ended, then what started, each by its time.
+fn turn(job: &Job) -> (bool, u64, bool, i64) {
+    let time = |moment: Option<Timestamp>| moment.map_or(u64::MAX, |moment| moment.0);
+    match job.conclusion {
+        Some(end) => (false, time(job.completed_at), end == Conclusion::Skipped, job.id),
+        None => (true, time(job.started_at), false, job.id),
     }
 }
 
@@ -273,23 +260,40 @@ fn line(prefix: &str, job: &Job) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Excerpt;
+    use super::{made, turn};
+    use domain::Timestamp;
 
     #[test]
-    fn the_first_error_stands_with_its_own_step() {
-        let mut excerpt = Excerpt::default();
-        excerpt.push(
-            "setup\n##[group]Run one\none\nshell: bash\n##[endgroup]\nfine\n##[group]Run two\ntwo\n##[endgroup]\n",
-        );
-        excerpt.push("\u{1b}[31mwrong\u{1b}[0m\n##[error]sum.c:8: no\n##[error]Process completed with exit code 1.\nafter\n##[error]later\n");
-        assert_eq!(
-            excerpt.text(),
-            "  │ Run two\n  │ wrong\n  │ error: sum.c:8: no\n  │ error: Process completed with exit code 1.\n"
-        );
-        let mut long = Excerpt::default();
-        for number in 0..100 {
-            long.push(&format!("{number}\n"));
-        }
-        assert_eq!(long.text().lines().count(), 12);
+    fn the_time_of_another_try_is_its_own() {
+        let run = |attempt| -> api::Run {
+            serde_json::from_value(serde_json::json!({
+                "id": 1, "url": "", "html_url": "", "display_title": "", "path": "", "event": "push", "run_attempt": attempt, "run_number": 1,
+                "head_sha": "", "status": "completed", "created_at": "1970-01-01T00:00:01Z", "started_at": "1970-01-01T00:01:00Z",
+            }))
+            .unwrap()
+        };
+        assert_eq!([made(&run(1)), made(&run(2))], [Some(Timestamp(1_000)), Some(Timestamp(60_000))]);
+    }
+
+    #[test]
+    fn what_ended_is_told_in_the_order_of_time() {
+        let job = |id: i64, conclusion: Option<&str>, second: u64| -> api::Job {
+            let at = format!("1970-01-01T00:00:{second:02}Z");
+            let status = if conclusion.is_some() { "completed" } else { "in_progress" };
+            serde_json::from_value(serde_json::json!({
+                "id": id, "url": "", "html_url": "", "run_id": 1, "run_url": "", "name": "", "run_attempt": 1, "head_sha": "",
+                "status": status, "conclusion": conclusion, "started_at": at, "completed_at": conclusion.map(|_| at.clone()),
+            }))
+            .unwrap()
+        };
+        let mut jobs = [
+            job(1, Some("success"), 9),
+            job(2, None, 3),
+            job(3, Some("skipped"), 5),
+            job(4, Some("failure"), 5),
+            job(5, None, 2),
+        ];
+        jobs.sort_by_key(turn);
+        assert_eq!(jobs.map(|job| job.id), [4, 3, 1, 5, 2]);
     }
 }

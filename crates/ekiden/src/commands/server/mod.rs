@@ -2,11 +2,12 @@
 
 mod backup;
 mod folder;
+mod reach;
 mod settle;
 mod start;
 
 pub(crate) use folder::private_folder;
-pub(crate) use settle::{LISTEN, check_listen, check_url, connections, serve_failure, token_file};
+pub(crate) use settle::{Listen, serve_failure, settle_up, token_file};
 pub(crate) use start::stopped;
 
 use crate::args::{ServerArgs, ServerCommand};

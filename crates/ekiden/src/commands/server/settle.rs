@@ -1,62 +1,104 @@
 //! What a server is to be: flags and variables over `ekiden.toml` over the defaults. Called by `server` and `up`.
 
-use crate::args::{DatabaseArgs, Keep, ServerArgs};
+use super::reach::{actions, check_listen, check_scheme, check_url, public};
+use crate::args::{DatabaseArgs, Keep, ReachArgs, RuleArgs, ServerArgs, UpArgs};
 use crate::commands::place;
-use crate::config::{ServerTable, load_server};
+use crate::config::{AGENT_FILE, ServerTable, load_server};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::access::Trust;
-use server::serve::{ActionsFrom, CONNECTIONS, FOLDERS, Pace, ServeError, ServerSettings, Tls};
+use server::logs::LogError;
+use server::serve::{CONNECTIONS, FOLDERS, Pace, ServeError, ServerSettings, Tls};
 use server::sweep::SweepSettings;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where a server listens that was told nothing.
-pub(crate) const LISTEN: &str = "127.0.0.1:4600";
+const LISTEN: &str = "127.0.0.1:4600";
 
-/// Settles it.
+/// Settles what `server` is to be.
 pub(super) fn settle(args: &ServerArgs) -> Result<ServerSettings, Failure> {
     let data = folder(args.house.data.as_deref())?;
     let table = load_server(args.house.config.as_deref(), &data)?;
-    let behind_proxy = args.reach.behind_proxy.or(table.behind_proxy).unwrap_or(false);
-    let listen = match args.reach.listen.or(table.listen) {
-        Some(listen) => listen,
-        None => LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error))?,
-    };
     let tls = tls(
         args.tls_cert.as_deref().or(table.tls_cert.as_deref()),
         args.tls_key.as_deref().or(table.tls_key.as_deref()),
     )?;
+    let database = database(&args.house.database, &table)?;
+    let (settings, _) = with(&args.reach, &args.rules, &table, data, tls)?;
+    Ok(ServerSettings { database, ..settings })
+}
+
+/// Whether somebody said where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listen {
+    Asked,
+    Usual,
+}
+
+/// Settles what the server within `up` is to be: it speaks no TLS, and its database is the folder's own.
+pub(crate) fn settle_up(args: &UpArgs, data: &Path) -> Result<(ServerSettings, Listen), Failure> {
+    let table = load_server(None, data)?;
+    let others = [
+        ("tls_cert", table.tls_cert.is_some()),
+        ("tls_key", table.tls_key.is_some()),
+        ("database", table.database.is_some()),
+        ("database_file", table.database_file.is_some()),
+    ];
+    if let Some((key, _)) = others.iter().find(|(_, is_there)| *is_there) {
+        let file = data.join(AGENT_FILE);
+        return Err(Failure::invalid(format!("{}: server.{key} is nothing for `ekiden up`", file.display()))
+            .fact("it keeps everything in its own folder, and speaks TLS through a proxy alone (--behind-proxy)")
+            .fix(format!("ekiden server --data {}, which takes all keys, and an agent beside it", data.display()))
+            .fix(format!("take {key} out of the file")));
+    }
+    with(&args.reach, &args.rules, &table, data.to_owned(), None)
+}
+
+/// What `server` and `up` have in common.
+fn with(
+    reach: &ReachArgs,
+    rules: &RuleArgs,
+    table: &ServerTable,
+    data: PathBuf,
+    tls: Option<Tls>,
+) -> Result<(ServerSettings, Listen), Failure> {
+    let behind_proxy = reach.behind_proxy.or(table.behind_proxy).unwrap_or(false);
+    let usual = || LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error));
+    let (listen, asked) = match reach.listen.or(table.listen) {
+        Some(listen) => (listen, Listen::Asked),
+        None => (usual()?, Listen::Usual),
+    };
     if tls.is_none() {
         check_listen(listen, behind_proxy)?;
     }
-    let url = args.reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
+    let url = reach.url.as_ref().or(table.url.as_ref()).map(|url| public(url)).transpose()?;
     check_url(listen, url.as_deref())?;
     if tls.is_some() && !behind_proxy {
         check_scheme(url.as_deref())?;
     }
-    let database = database(&args.house.database, &table)?;
     let usual = SweepSettings::default();
-    let folders = args.workflows.as_ref().or(table.workflows.as_ref());
-    Ok(ServerSettings {
+    let folders = rules.workflows.as_ref().or(table.workflows.as_ref());
+    let settings = ServerSettings {
         data,
-        database,
+        database: None,
         listen,
         url,
         folders: folders.cloned().unwrap_or_else(|| FOLDERS.map(str::to_owned).to_vec()),
-        actions: actions(args.actions_url.as_deref().or(table.actions_url.as_deref()))?,
+        actions: actions(rules.actions_url.as_deref().or(table.actions_url.as_deref()))?,
         trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
         tls,
         connections: connections(),
         pace: Pace::default(),
         sweep: SweepSettings {
-            runs: keep(args.keep_runs, table.keep_runs.as_deref(), "keep_runs", usual.runs)?,
-            logs: keep(args.keep_logs, table.keep_logs.as_deref(), "keep_logs", usual.logs)?,
+            runs: keep(rules.keep_runs, table.keep_runs.as_deref(), "keep_runs", usual.runs)?,
+            logs: keep(rules.keep_logs, table.keep_logs.as_deref(), "keep_logs", usual.logs)?,
             ..usual
         },
         version: env!("CARGO_PKG_VERSION"),
-    })
+    };
+    Ok((settings, asked))
 }
 
 /// How long something is kept: the flag, else the key of the file, else what is usual.
@@ -116,7 +158,7 @@ const OTHER_FILES: u64 = 512;
 const MOST_CONNECTIONS: u64 = 1_000_000;
 
 /// Lets the process have as many files open as the system lets it, and says how many of them may be connections.
-pub(crate) fn connections() -> usize {
+fn connections() -> usize {
     let now = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });
     let files = if raised.is_ok() { now.maximum } else { now.current }.unwrap_or(MOST_CONNECTIONS);
@@ -126,64 +168,6 @@ pub(crate) fn connections() -> usize {
 /// Of so many files, those that may be connections.
 fn room(files: u64) -> u64 {
     files.saturating_sub(OTHER_FILES).max(files / 2).min(MOST_CONNECTIONS)
-}
-
-/// Tokens and logs go over this connection: in the open only where nobody else listens.
-pub(crate) fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(), Failure> {
-    if listen.ip().is_loopback() || behind_proxy {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("{listen} is open to others, and this server speaks without TLS"))
-        .fact("tokens, secrets and logs would go over the network in the open")
-        .fix("--tls-cert FILE --tls-key FILE, where this is `ekiden server`")
-        .fix(format!("--listen 127.0.0.1:{}, with a proxy that ends TLS on this machine", listen.port()))
-        .fix("--behind-proxy, where the proxy is on another machine of a network of yours"))
-}
-
-/// Runners, jobs and links are given one address: all addresses of a machine are none.
-pub(crate) fn check_url(listen: SocketAddr, url: Option<&str>) -> Result<(), Failure> {
-    if url.is_some() || !listen.ip().is_unspecified() {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("{listen} is every address of this machine, and none that others can call"))
-        .fact("runners, jobs and links are given the server's address")
-        .fix("--url https://ci.example.org, as people and runners reach it")
-        .fix(format!("--listen ADDRESS:{}, the one address that they use", listen.port())))
-}
-
-/// What speaks TLS is not reached without.
-fn check_scheme(url: Option<&str>) -> Result<(), Failure> {
-    let Some(rest) = url.and_then(|url| url.strip_prefix("http://")) else { return Ok(()) };
-    Err(Failure::usage(format!("--url http://{rest} is without TLS, and this server speaks TLS alone (--tls-cert)"))
-        .fact("runners, jobs and links are given that address, and none of them would reach the server")
-        .fix(format!("--url https://{rest}"))
-        .fix("--behind-proxy, where a proxy speaks without TLS to people and with it to the server"))
-}
-
-/// Where actions come from.
-fn actions(from: Option<&str>) -> Result<ActionsFrom, Failure> {
-    match from {
-        None => Ok(ActionsFrom::default()),
-        Some("self") => Ok(ActionsFrom::Own),
-        Some(url) => address(url).map(ActionsFrom::Url).ok_or_else(|| {
-            Failure::usage(format!("--actions-url {url} is no address that actions can be cloned from"))
-                .fix("--actions-url https://git.example.org, or self for projects of this server")
-        }),
-    }
-}
-
-fn public(url: &str) -> Result<String, Failure> {
-    address(url).ok_or_else(|| {
-        Failure::usage(format!("--url {url} is no address that people can open"))
-            .fix("--url https://ci.example.org, with a path where there is one")
-    })
-}
-
-/// An address of http, without a slash at its end.
-fn address(url: &str) -> Option<String> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let is_one = !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', ' ', '@']);
-    is_one.then(|| url.trim_end_matches('/').to_owned())
 }
 
 fn secret_line(file: &Path) -> Result<String, Failure> {
@@ -202,6 +186,14 @@ pub(crate) fn serve_failure(error: &ServeError, data: &Path) -> Failure {
         ServeError::Folder { .. } => {
             failure.fix(format!("run as the user who owns {}, or give another --data DIR", data.display()))
         }
+        ServeError::Logs(LogError::Used { .. }) => Failure::usage(format!("another ekiden uses {}", data.display()))
+            .fix("ekiden project add OWNER/NAME --git PATH gives the one that runs another repository")
+            .fix("--data DIR, with a folder of its own, for another one beside it"),
+        ServeError::Store(error) if error.is_away() => Failure { exit: Exit::Unreachable, ..failure }.fix(
+            "see that PostgreSQL runs there: --database postgres://USER@HOST:PORT/NAME names the host and the port",
+        ),
+        ServeError::Store(error) if error.is_refused() => Failure { exit: Exit::Auth, ..failure }
+            .fix("--database-file FILE, with postgres://USER:PASSWORD@HOST/NAME in it"),
         ServeError::HalfRestored { .. } => failure.fix(format!("ekiden server restore FILE --data {}", data.display())),
         _ => failure,
     }
@@ -214,7 +206,7 @@ pub(crate) fn token_file(data: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{ActionsFrom, MOST_CONNECTIONS, actions, check_listen, check_scheme, check_url, keep, public, room};
+    use super::{MOST_CONNECTIONS, keep, room};
     use crate::args::Keep;
     use crate::exit::Exit;
     use std::time::Duration;
@@ -234,50 +226,5 @@ mod tests {
         let day = Duration::from_secs(86_400);
         assert_eq!(keep(None, Some("1d"), "keep_runs", None).unwrap(), Some(day));
         assert_eq!(keep(Some(Keep(None)), Some("a year"), "keep_runs", Some(day)).unwrap(), None);
-    }
-
-    #[test]
-    fn other_addresses_than_loopback_want_a_proxy() {
-        assert!(check_listen("127.0.0.1:1".parse().unwrap(), false).is_ok());
-        assert!(check_listen("[::1]:1".parse().unwrap(), false).is_ok());
-        assert!(check_listen("0.0.0.0:1".parse().unwrap(), true).is_ok());
-        let refused = check_listen("0.0.0.0:4600".parse().unwrap(), false).unwrap_err();
-        assert!(refused.to_string().contains("--behind-proxy") && refused.to_string().contains("127.0.0.1:4600"));
-    }
-
-    #[test]
-    fn all_addresses_of_a_machine_want_the_one_that_others_call() {
-        for listen in ["0.0.0.0:4600", "[::]:4600"] {
-            let listen = listen.parse().unwrap();
-            let refused = check_url(listen, None).unwrap_err().to_string();
-            assert!(refused.contains("--url") && refused.contains("--listen ADDRESS:4600"), "{refused}");
-            assert!(check_url(listen, Some("https://ci.example.org")).is_ok());
-        }
-        assert!(check_url("192.0.2.1:4600".parse().unwrap(), None).is_ok());
-    }
-
-    #[test]
-    fn what_speaks_tls_is_called_so() {
-        assert!(check_scheme(None).is_ok() && check_scheme(Some("https://ci.example.org")).is_ok());
-        let refused = check_scheme(Some("http://ci.example.org/x")).unwrap_err();
-        assert_eq!(refused.exit, Exit::Usage);
-        assert!(refused.to_string().contains("--url https://ci.example.org/x"), "{refused}");
-    }
-
-    #[test]
-    fn actions_come_from_github_or_where_one_says() {
-        assert_eq!(actions(None).unwrap(), ActionsFrom::GitHub);
-        assert_eq!(actions(Some("self")).unwrap(), ActionsFrom::Own);
-        let other = ActionsFrom::Url("https://git.example.org/x".to_owned());
-        assert_eq!(actions(Some("https://git.example.org/x/")).unwrap(), other);
-        assert!(actions(Some("git.example.org")).unwrap_err().to_string().contains("self"));
-    }
-
-    #[test]
-    fn public_addresses() {
-        assert_eq!(public("https://ci.example.org/ekiden/").unwrap(), "https://ci.example.org/ekiden");
-        for wrong in ["ci.example.org", "https://", "https:///x", "ftp://x", "https://u:p@x", "https://x?y"] {
-            assert!(public(wrong).is_err(), "{wrong}");
-        }
     }
 }

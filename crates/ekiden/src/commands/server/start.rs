@@ -40,13 +40,29 @@ async fn serve(settings: server::serve::ServerSettings) -> Result<Exit, Failure>
     }
 }
 
-/// Resolves at the next SIGTERM or Ctrl-C.
+/// Resolves at the next SIGTERM, Ctrl-C or SIGHUP; the last is left alone where whoever started this ignores it: `nohup` holds.
 pub(crate) async fn stopped() -> Result<(), Failure> {
     let failed = |error| Failure::platform("could not watch for signals").cause(&error);
     let mut term = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let hangup = if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup()).map_err(failed)?) };
+    let hung_up = async {
+        match hangup {
+            Some(mut hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         _ = term.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
+        _ = hung_up => Ok(()),
     }
+}
+
+/// Whether SIGHUP does nothing to this process; once it is watched for, it does something.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // SIGHUP is the first signal.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

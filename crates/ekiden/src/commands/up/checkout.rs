@@ -1,5 +1,6 @@
 //! The checkout as a project: its name, its place, and what starts its first runs.
 
+use super::follow::PUSH;
 use crate::failure::Failure;
 use api::ProjectName;
 use domain::control::ProjectId;
@@ -11,6 +12,7 @@ use server::watch::first_look;
 use source::repository::Head;
 use source::{Repository, RepositoryError};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use store::{NewProject, Project, RefChange, RefMove, StoreError, StoredRun};
 
@@ -82,10 +84,21 @@ impl Checkout {
         let git = self.repository.top.to_str().ok_or_else(|| {
             Failure::usage(format!("{} is no UTF-8: a project's path has to be", self.repository.top.display()))
         })?;
+        if git.chars().any(char::is_control) {
+            return Err(Failure::usage(format!(
+                "{git:?} is no path of a project: it has a line break in it, or another control character"
+            ))
+            .fix("give the checkout's folder another name"));
+        }
         let known = plane.store.projects().await.map_err(failed)?;
         if let Some(project) = known.iter().find(|project| project.git == git) {
             // What moved while nobody looked is for the watcher.
             return Ok(Added { project: project.clone(), runs: Vec::new() });
+        }
+        // What cannot be read now would be a project of which nothing is ever heard.
+        let (projects, place) = (Arc::clone(&plane.projects), git.to_owned());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || projects.refs(&place)).await {
+            return Err(Failure::usage("the checkout's branches cannot be read").cause(&error));
         }
         let (owner, name) = free_name(&self.name()?, &known);
         let entry =
@@ -126,11 +139,12 @@ fn free_name(wanted: &ProjectName, known: &[Project]) -> (String, String) {
     (wanted.owner().to_owned(), name)
 }
 
-/// The runs of a commit that a project has.
+/// The runs of a commit that a project has, as far as a push started them.
 pub(super) async fn runs_of(plane: &Plane, project: ProjectId, commit: &str) -> Result<Vec<StoredRun>, StoreError> {
     let filter = store::RunFilter {
         project: Some(project),
         commit: Some(commit.to_owned()),
+        event: Some(PUSH.to_owned()),
         limit: 50,
         ..store::RunFilter::default()
     };

@@ -1,6 +1,6 @@
 //! What `up` says of the runs of its project: those of each commit, as they go, and how they ended.
 
-use crate::commands::client::{Follower, LOOK, Sight, client_failure, reference, verdict};
+use crate::commands::client::{Follower, LOOK, Sight, client_failure, made, reference, verdict};
 use crate::failure::Failure;
 use crate::style::{Ink, Palette, data};
 use crate::text::plain;
@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 /// How often the server is asked for new runs while none is open.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// The event of what a commit starts.
+pub(super) const PUSH: &str = "push";
+
 /// From when the first of some runs was made until the last one ended.
 fn length(runs: &[Run]) -> Duration {
-    let made = runs.iter().filter_map(|run| run.created_at).min();
+    let made = runs.iter().filter_map(made).min();
     let ended = runs.iter().filter_map(|run| run.completed_at).max();
     made.zip(ended).map_or(Duration::ZERO, |(made, ended)| ended.since(made))
 }
@@ -27,17 +30,36 @@ pub(super) enum Outcome {
     Nothing,
 }
 
+/// Which runs are told of next.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which<'a> {
+    Any,
+    /// What a push of this commit started.
+    Push(&'a str),
+}
+
+impl Which<'_> {
+    fn is(self, run: &Run) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Push(commit) => run.event == PUSH && run.head_sha == commit,
+        }
+    }
+}
+
 /// Follows the runs of a project.
 #[derive(Debug)]
 pub(super) struct Story {
     client: Client,
     project: ProjectName,
     known: HashSet<i64>,
+    /// Those that were seen, and are told of when their turn comes.
+    waiting: Vec<Run>,
 }
 
 impl Story {
     pub(super) fn new(client: Client, project: ProjectName) -> Self {
-        Self { client, project, known: HashSet::new() }
+        Self { client, project, known: HashSet::new(), waiting: Vec::new() }
     }
 
     /// The newest runs of the project; none of those that were told of.
@@ -60,11 +82,29 @@ impl Story {
         Ok(())
     }
 
-    /// Tells of the runs that are there or come within `patience`, to their end. `began`: from when their time counts.
-    pub(super) async fn tell(&mut self, patience: Duration, began: Option<Instant>) -> Result<Outcome, Failure> {
+    /// Takes the runs out of those that wait which one thing started: a push of a commit, or else one run alone.
+    async fn next(&mut self, which: Which<'_>) -> Result<Vec<Run>, Failure> {
+        let new = self.new_runs().await?;
+        self.waiting.extend(new);
+        let Some(at) = self.waiting.iter().position(|run| which.is(run)) else { return Ok(Vec::new()) };
+        let first = self.waiting.remove(at);
+        if first.event != PUSH {
+            return Ok(vec![first]);
+        }
+        let with = self.waiting.extract_if(.., |run| Which::Push(&first.head_sha).is(run)).collect::<Vec<_>>();
+        Ok(std::iter::once(first).chain(with).collect())
+    }
+
+    /// Tells of the next runs that are there or come within `patience`, to their end. `began`: from when their time counts.
+    pub(super) async fn tell(
+        &mut self,
+        which: Which<'_>,
+        patience: Duration,
+        began: Option<Instant>,
+    ) -> Result<Outcome, Failure> {
         let looked = Instant::now();
         let runs = loop {
-            let runs = self.new_runs().await?;
+            let runs = self.next(which).await?;
             if !runs.is_empty() {
                 break runs;
             }
@@ -73,12 +113,9 @@ impl Story {
             }
             tokio::time::sleep(if began.is_some() { LOOK / 4 } else { IDLE }).await;
         };
-        let palette = Palette::stdout();
-        let first = &runs[0];
-        let commit = first.head_sha.get(..8).unwrap_or(&first.head_sha);
-        let title: String = plain(&first.display_title).chars().take(60).collect();
-        let reference = reference(first).to_owned();
-        data(&format!("\n{} {reference}  {title}\n", palette.paint(Ink::Strong, commit)))?;
+        let first = runs[0].clone();
+        data(&head(&first))?;
+        let reference = reference(&first).to_owned();
         let is_one = runs.len() == 1;
         let mut open: Vec<Follower> = runs
             .into_iter()
@@ -99,8 +136,10 @@ impl Story {
                 tokio::time::sleep(LOOK / 4).await;
             }
             // What the same push started a moment later belongs to it.
-            for run in self.new_runs().await? {
-                open.push(Follower::new(self.client.clone(), self.project.clone(), run).named(&reference));
+            if first.event == PUSH {
+                for run in self.next(Which::Push(&first.head_sha)).await? {
+                    open.push(Follower::new(self.client.clone(), self.project.clone(), run).named(&reference));
+                }
             }
         }
         for follower in &mut over {
@@ -112,4 +151,12 @@ impl Story {
         data(&verdict(&runs, time))?;
         Ok(if is_green { Outcome::Green } else { Outcome::Red })
     }
+}
+
+/// The line above what is told of a run and those that came with it.
+fn head(run: &Run) -> String {
+    let commit = run.head_sha.get(..8).unwrap_or(&run.head_sha);
+    let title: String = plain(&run.display_title).chars().take(60).collect();
+    let event = if run.event == PUSH { String::new() } else { format!(" ({})", plain(&run.event)) };
+    format!("\n{} {}{event}  {title}\n", Palette::stdout().paint(Ink::Strong, commit), reference(run))
 }

@@ -1,14 +1,13 @@
 //! Starts everything, tells what happens, and stops everything.
 
 use super::checkout::{Added, Checkout, runs_of};
-use super::follow::{Outcome, Story};
+use super::follow::{Outcome, Story, Which};
 use super::runner::{self, Ended};
 use crate::args::UpArgs;
 use crate::commands::client::connect_to;
 use crate::commands::place::{self, Place};
-use crate::commands::server::{
-    LISTEN, check_listen, check_url, connections, private_folder, serve_failure, stopped, token_file,
-};
+use crate::commands::server::{Listen, private_folder, serve_failure, settle_up, stopped, token_file};
+use crate::config::AGENT_FILE;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::style::{self, Ink, Palette, data};
@@ -16,11 +15,10 @@ use agent::{RegistrationFile, Stop, Stopper};
 use api::ProjectName;
 use domain::control::RunPhase;
 use domain::{Clock, Conclusion, Secret, SystemClock, Timestamp};
-use server::access::{Actor, Origin, Person, Reach, Trust, current_registration, make_link};
+use server::access::{Actor, Origin, Person, Reach, current_registration, make_link};
 use server::event;
 use server::plane::Plane;
-use server::serve::{ActionsFrom, FOLDERS, Pace, Running, ServeError, ServerSettings};
-use server::sweep::SweepSettings;
+use server::serve::{Running, ServeError, ServerSettings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -68,6 +66,20 @@ fn real(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
+/// The server and the agent have their settings beside what is theirs.
+fn must_be_read(folder: &Path) -> Result<(), Failure> {
+    let file = folder.join(AGENT_FILE);
+    if !file.exists() {
+        return Ok(());
+    }
+    let at = |name: &str| folder.join(name).join(AGENT_FILE).display().to_string();
+    Err(Failure::invalid(format!("nobody reads {}", file.display())).fix(format!(
+        "its table [server] belongs into {}, its table [agent] into {}",
+        at("server"),
+        at("agent")
+    )))
+}
+
 /// Everything that runs.
 struct Whole {
     running: Running,
@@ -80,9 +92,11 @@ struct Whole {
 
 async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -> Result<Exit, Failure> {
     let server = folder.join("server");
+    let (settings, listen) = settle_up(args, &server)?;
+    must_be_read(folder)?;
     private_folder(&server)?;
     let since = SystemClock.now();
-    let running = serve(args, &server).await?;
+    let running = serve(settings, listen).await?;
     let file = token_file(&server);
     let first = running.first_token.clone();
     let whole = whole(running, folder.join("agent"), &file, args).await?;
@@ -98,7 +112,8 @@ async fn up(args: &UpArgs, checkout: &Checkout, folder: &Path, began: Instant) -
     ));
     let (told, agent) = tokio::select! {
         told = tell(&whole, checkout, args, first.as_ref(), &file, (began, since)) => (told, Some(agent)),
-        stopped = stopped() => (stopped.map(|()| Exit::Ok), Some(agent)),
+        // What was asked about is not known then.
+        stopped = stopped() => (stopped.map(|()| if args.once { Exit::Interrupted } else { Exit::Ok }), Some(agent)),
         // Without it every job would wait for ever.
         ended = &mut agent => (Err(ended_by_itself(ended)), None),
     };
@@ -120,34 +135,15 @@ fn ended_by_itself(ended: Result<Result<(), Failure>, tokio::task::JoinError>) -
     }
 }
 
-async fn serve(args: &UpArgs, data: &Path) -> Result<Running, Failure> {
-    let behind_proxy = args.reach.behind_proxy.unwrap_or(false);
-    let usual: SocketAddr =
-        LISTEN.parse().map_err(|error| Failure::platform("the default address is wrong").cause(&error))?;
-    let listen = args.reach.listen.unwrap_or(usual);
-    check_listen(listen, behind_proxy)?;
-    check_url(listen, args.reach.url.as_deref())?;
-    let settings = ServerSettings {
-        data: data.to_owned(),
-        database: None,
-        listen,
-        url: args.reach.url.clone(),
-        folders: FOLDERS.map(str::to_owned).to_vec(),
-        actions: ActionsFrom::default(),
-        trust: if behind_proxy { Trust::Proxy } else { Trust::Network },
-        tls: None,
-        connections: connections(),
-        pace: Pace::default(),
-        sweep: SweepSettings::default(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
+async fn serve(settings: ServerSettings, listen: Listen) -> Result<Running, Failure> {
+    let data = settings.data.clone();
     match server::serve::start(settings.clone()).await {
         // Nobody asked for this port.
-        Err(ServeError::Listen { .. }) if args.reach.listen.is_none() => {
-            let settings = ServerSettings { listen: SocketAddr::new(usual.ip(), 0), ..settings };
-            server::serve::start(settings).await.map_err(|error| serve_failure(&error, data))
+        Err(ServeError::Listen { .. }) if listen == Listen::Usual => {
+            let settings = ServerSettings { listen: SocketAddr::new(settings.listen.ip(), 0), ..settings };
+            server::serve::start(settings).await.map_err(|error| serve_failure(&error, &data))
         }
-        other => other.map_err(|error| serve_failure(&error, data)),
+        other => other.map_err(|error| serve_failure(&error, &data)),
     }
 }
 
@@ -226,9 +222,10 @@ async fn tell(
     // Of an earlier start there may be runs of this commit; those that go on are told of. So are those that the server made
     // by itself since this start, though they be over by now: it sees what moved before the checkout is added again.
     let fresh = |run: &store::StoredRun| run.finished.is_none() || run.created >= since;
-    let open: Vec<i64> = match checkout.newest() {
-        Some((_, commit)) => {
-            let found = runs_of(plane, project.id, &commit).await;
+    let newest = checkout.newest().map(|(_, commit)| commit);
+    let open: Vec<i64> = match &newest {
+        Some(commit) => {
+            let found = runs_of(plane, project.id, commit).await;
             let found = found.map_err(|error| Failure::platform("the runs cannot be listed").cause(&error))?;
             found.into_iter().filter(fresh).map(|run| run.id.0).collect()
         }
@@ -236,7 +233,11 @@ async fn tell(
     };
     story.forget_old(&[mine.clone(), open.clone()].concat()).await?;
     let patience = if mine.is_empty() && open.is_empty() { PATIENCE } else { Duration::ZERO };
-    let told = story.tell(patience, Some(began)).await?;
+    // Those of other commits and events have their turn behind them.
+    let told = match &newest {
+        Some(commit) => story.tell(Which::Push(commit), patience, Some(began)).await?,
+        None => Outcome::Nothing,
+    };
     let outcome = if told == Outcome::Nothing { say_nothing_ran(plane, &project, checkout).await? } else { told };
     if args.once {
         return Ok(match outcome {
@@ -248,7 +249,7 @@ async fn tell(
     style::note("new commits run by themselves; Ctrl-C stops");
     let mut said = String::new();
     loop {
-        let Err(failure) = story.tell(Duration::MAX, None).await else { continue };
+        let Err(failure) = story.tell(Which::Any, Duration::MAX, None).await else { continue };
         // Its project was removed, say, or its token revoked. Runners, pages and other projects do not end for that.
         let failure = failure.to_string();
         if failure != said {
@@ -311,7 +312,9 @@ async fn say_nothing_ran(plane: &Plane, project: &store::Project, checkout: &Che
     let branch = reference.strip_prefix("refs/heads/").unwrap_or(&reference);
     if found.is_empty() {
         // The first folder that there is counts, also when there is nothing in it.
-        let folder = FOLDERS.iter().find(|folder| checkout.top().join(folder).is_dir()).unwrap_or(&".github/workflows");
+        let folders = &plane.site.folders;
+        let there = folders.iter().find(|folder| checkout.top().join(folder).is_dir());
+        let folder = there.or(folders.last()).map_or(".github/workflows", String::as_str);
         style::note(format!("{short} has no workflows; add one: {folder}/ci.yml"));
         return Ok(Outcome::Nothing);
     }
