@@ -19,13 +19,18 @@ pub struct Secret {
     pub created_at: Option<Timestamp>,
 }
 
+/// Gitea's clients send `null` for what they leave out.
+fn text_or_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Option::<String>::deserialize(from).map(Option::unwrap_or_default)
+}
+
 /// Sets a secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetSecret {
     /// Its value.
     pub data: String,
     /// What people write about it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub description: String,
 }
 
@@ -57,7 +62,7 @@ pub struct CreateVariable {
     /// Its value.
     pub value: String,
     /// What people write about it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub description: String,
 }
 
@@ -65,11 +70,11 @@ pub struct CreateVariable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpdateVariable {
     /// Its new name; empty: as before.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub name: String,
     /// Its value.
     pub value: String,
     /// What people write about it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub description: String,
 }

@@ -146,7 +146,7 @@ impl From<StoreError> for RestFault {
     fn from(error: StoreError) -> Self {
         let status = match &error {
             error if error.is_passing() => return Self::passing(error),
-// As of what is there and out of reach: who may not see it does not hear whether it is there.
+            // As of what is there and out of reach: who may not see it does not hear whether it is there.
             StoreError::Missing { what, name } => return Self::missing(what, name),
             StoreError::Present { .. }
             | StoreError::Last

@@ -180,7 +180,9 @@ fn new_variable(caller: &Caller, name: String, value: String, description: Strin
     }
     sized(&value, &description)?;
     let (kind, scope) = (HoldingKind::Variable, caller.place.scope());
-    Ok(NewHolding { kind, scope, name, description, value: value.into_bytes() })
+    // As Gitea does for what was written in a form.
+    let value = value.replace("\r\n", "\n").into_bytes();
+    Ok(NewHolding { kind, scope, name, description, value })
 }
 
 /// Why a variable is not kept, in Gitea's words.
@@ -225,7 +227,8 @@ fn checked(text: &str) -> Result<String, RestFault> {
 fn sized(value: &str, description: &str) -> Result<(), RestFault> {
     if value.len() > VALUE || description.len() > DESCRIPTION {
         let text = format!("a value has at most {VALUE} bytes, its description {DESCRIPTION}");
-        return Err(RestFault::invalid(text));
+        // Gitea's status.
+        return Err(RestFault::bad(text));
     }
     Ok(())
 }

@@ -75,6 +75,8 @@ async fn bad_calls_are_told_what_is_wrong_with_them() {
         ("GET", "/nowhere", "", 404, "there is no route GET"),
         ("PATCH", "/projects", "", 405, "PATCH is not"),
         ("PUT", "/repos/lab/p/actions/secrets/A", r#"{"data":5}"#, 422, "invalid type"),
+        ("GET", "", "", 404, "there is no route GET /api/v1"),
+        ("GET", "/", "", 404, "there is no route GET /api/v1/"),
     ] {
         let (code, fault, _) = call(method, path, body.as_bytes().to_vec()).await;
         assert!(code == status && fault.message.contains(said), "{method} {path}: {code} {fault:?}");
@@ -88,7 +90,7 @@ async fn bad_calls_are_told_what_is_wrong_with_them() {
         anonymous.headers().get_all("www-authenticate").iter().map(|way| way.to_str().unwrap()).collect();
     assert_eq!((anonymous.status().as_u16(), ways.len()), (401, 2));
     // What Gitea's clients send beside what we know is left aside.
-    let body = br#"{"data":"v","description":"","unknown":1}"#.to_vec();
+    let body = br#"{"data":"v","description":null,"unknown":1}"#.to_vec();
     assert_eq!(call("PUT", "/repos/lab/p/actions/secrets/A", body).await.0, 201);
     // Basic, with the token as password, as older clients have it.
     let basic = http.get(format!("{base}/user")).basic_auth("anybody", Some(token.expose())).send().await.unwrap();
