@@ -5,7 +5,7 @@ use crate::plane::Plane;
 use domain::Conclusion;
 use domain::control::{CancelCause, JobNumber, RunId, RunPhase};
 use std::collections::HashSet;
-use store::{AuditEntry, StoreError, StoredJob, StoredRun};
+use store::{AuditEntry, Ending, StoreError, StoredJob, StoredRun};
 use workflow::plan::{Graph, PlannedJob};
 
 /// Which jobs run again.
@@ -52,7 +52,7 @@ pub enum RunError {
 /// # Errors
 /// When there is no such run, or it is finished.
 pub async fn cancel(plane: &Plane, run: RunId, by: CancelCause, audit: Option<&AuditEntry>) -> Result<(), RunError> {
-    plane.store.cancel_run(run, &by, plane.now(), audit).await?;
+    plane.store.cancel_run(run, &by, Ending::ByConditions, plane.now(), audit).await?;
     plane.runs.look(run);
     Ok(())
 }

@@ -91,7 +91,7 @@ async fn a_cancelled_run_ends_what_waits_and_tells_what_runs() {
     runner.start(task.id).await;
     cancel(&world.server.plane, run.id, CancelCause::Person("p".to_owned()), None).await.unwrap();
     let cancelling = world.until(&run, |run, _| run.phase == RunPhase::Cancelling).await;
-    assert_eq!(cancelling.cancelled.unwrap().1, CancelCause::Person("p".to_owned()));
+    assert_eq!(cancelling.cancelled.unwrap().by, CancelCause::Person("p".to_owned()));
     let heard = runner.start(task.id).await;
     assert_eq!(heard.phase.result(), Some(TaskResult::Concluded(Conclusion::Cancelled)));
     // Its clean-up is over: whatever it says, it was cancelled.
