@@ -47,12 +47,18 @@ pub enum RunError {
     NoJobs(RunId),
 }
 
-/// Ends a run: its jobs that wait end at once, those that run are told to.
+/// Ends a run: its jobs that wait end at once, those that run are told to. Jobs whose conditions let them go on, such as `if: always()`, do, unless all is to end.
 ///
 /// # Errors
 /// When there is no such run, or it is finished.
-pub async fn cancel(plane: &Plane, run: RunId, by: CancelCause, audit: Option<&AuditEntry>) -> Result<(), RunError> {
-    plane.store.cancel_run(run, &by, Ending::ByConditions, plane.now(), audit).await?;
+pub async fn cancel(
+    plane: &Plane,
+    run: RunId,
+    by: CancelCause,
+    ending: Ending,
+    audit: Option<&AuditEntry>,
+) -> Result<(), RunError> {
+    plane.store.cancel_run(run, &by, ending, plane.now(), audit).await?;
     plane.runs.look(run);
     Ok(())
 }

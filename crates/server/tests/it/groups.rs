@@ -121,7 +121,7 @@ async fn what_gave_way_is_over_also_for_a_server_that_starts_again() {
     // As an earlier version left it: cancelled for the group, and what always runs waits.
     let stuck = world.dispatch("w.yml").await;
     let by = domain::control::CancelCause::Concurrency("G".to_owned());
-    server::run::cancel(&world.server.plane, stuck.id, by, None).await.unwrap();
+    server::run::cancel(&world.server.plane, stuck.id, by, store::Ending::Again, None).await.unwrap();
     world.until(&stuck, |_, jobs| jobs.iter().any(|job| job.id.as_str() == "b" && job.phase.word() == "queued")).await;
     let world = world.again().await;
     let runner = Hand::at(&world, runner.key);
