@@ -2,6 +2,7 @@
 
 use super::facts::{FactsError, RunFacts};
 use crate::plane::Plane;
+use crate::task::variables;
 use domain::Conclusion;
 use domain::control::{CancelCause, JobNumber, RunId, RunPhase};
 use std::collections::HashSet;
@@ -82,6 +83,8 @@ pub async fn rerun(
     if jobs.is_empty() {
         return Err(RunError::NoJobs(run));
     }
+    // One value for a try: for its conditions and matrices as for its steps.
+    facts.vars = serde_json::to_value(variables(plane, stored.project).await?).unwrap_or_default();
     let plan = facts.plan(&stored)?;
     let again: HashSet<String> = match what {
         Rerun::All => jobs.iter().map(|job| job.id.as_str().to_owned()).collect(),
