@@ -1,6 +1,7 @@
 //! What people do with runs: cancel them, run them again. Called by routes and pages.
 
 use super::facts::{FactsError, RunFacts};
+use crate::event::files_again;
 use crate::plane::Plane;
 use crate::task::variables;
 use domain::Conclusion;
@@ -85,6 +86,9 @@ pub async fn rerun(
     }
     // One value for a try: for its conditions and matrices as for its steps.
     facts.vars = serde_json::to_value(variables(plane, stored.project).await?).unwrap_or_default();
+    if what == Rerun::All {
+        called_again(plane, &stored, &mut facts).await;
+    }
     let plan = facts.plan(&stored)?;
     let again: HashSet<String> = match what {
         Rerun::All => jobs.iter().map(|job| job.id.as_str().to_owned()).collect(),
@@ -117,6 +121,20 @@ pub async fn rerun(
     let made = plane.store.rerun(run, &kept, facts.as_ref(), plane.now(), audit).await?;
     plane.runs.look(run);
     Ok(made)
+}
+
+/// What a run calls of other repositories is read again (`execution-semantics` 4.6); where that gives no plan, it stays as it was.
+async fn called_again(plane: &Plane, run: &StoredRun, facts: &mut RunFacts) {
+    let why = match files_again(plane, run, facts).await {
+        Ok(Ok(None)) => return,
+        Ok(Ok(Some(files))) => {
+            facts.files = files;
+            return;
+        }
+        Ok(Err(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(run = %run.id, why, "what a run calls of other repositories could not be read again; it runs as it was read before");
 }
 
 /// These jobs and all that need them, directly or not, by the ids of the run. A job of a called workflow takes along what needs it there, and what needs the call.
