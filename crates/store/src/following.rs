@@ -4,7 +4,7 @@ use crate::database::read;
 use crate::jobs::StoredJob;
 use crate::runs::StoredRun;
 use crate::{Store, StoreError};
-use domain::control::{AttemptNumber, CancelCause, JobNumber, JobPhase, ProjectId, RunId, RunPhase};
+use domain::control::{AttemptNumber, CancelCause, JobEnd, JobNumber, JobPhase, NeverRan, ProjectId, RunId, RunPhase};
 use domain::{Conclusion, JobId};
 use std::collections::BTreeMap;
 
@@ -24,7 +24,29 @@ pub struct RunHead {
     /// As [`StoredRun::advanced`].
     pub advanced: i64,
     /// As [`StoredRun::cancelled`].
-    pub cancelled: Option<(i64, CancelCause)>,
+    pub cancelled: Option<RunCancel>,
+}
+
+/// That a run shall end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunCancel {
+    /// Its place in the order of the run's ends.
+    pub place: i64,
+    /// Who wanted it first.
+    pub by: CancelCause,
+    /// From where in that order on conditions are not asked any more.
+    pub all_from: Option<i64>,
+}
+
+/// How a run is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// What its conditions let go on goes on. Asked before, nothing changes.
+    ByConditions,
+    /// As that where nobody asked before, else as [`Ending::All`].
+    Again,
+    /// All of it, whatever conditions say.
+    All,
 }
 
 /// Up to where a run was seen by whoever draws what follows.
@@ -46,6 +68,8 @@ pub struct EndedJob {
     pub conclusion: Conclusion,
     /// What it said to the jobs that need it.
     pub outputs: BTreeMap<String, String>,
+    /// The concurrency group in which it, or a call around it, gave way.
+    pub gave_way: Option<String>,
 }
 
 /// An end that was just written, with where it left its run: what drawing what follows needs, unread.
@@ -77,6 +101,16 @@ pub enum Content {
     Undecided,
     /// It has what a runner gets, or never needs it.
     Decided,
+}
+
+impl EndedJob {
+    pub(crate) fn of(id: JobId, order: i64, end: &JobEnd, outputs: BTreeMap<String, String>) -> Self {
+        let gave_way = match end {
+            JobEnd::NeverRan(NeverRan::Cancelled(CancelCause::GaveWay(group))) => Some(group.clone()),
+            _ => None,
+        };
+        Self { id, order, conclusion: end.conclusion(), outputs, gave_way }
+    }
 }
 
 impl From<&StoredRun> for RunHead {

@@ -35,7 +35,7 @@ pub use audit::{AuditEntry, AuditFilter, AuditRecord};
 pub use backup::{Held, copy_sqlite, held_by_postgres, is_empty, newest_schema, ready_postgres, ready_sqlite};
 pub use database::Store;
 pub use error::StoreError;
-pub use following::{Content, EndedJob, FreshEnd, JobRow, RunHead, Seen};
+pub use following::{Content, EndedJob, Ending, FreshEnd, JobRow, RunCancel, RunHead, Seen};
 pub use groups::{GroupClaim, GroupHolder, GroupMember};
 pub use holdings::{Holding, HoldingKind, NewHolding, Set};
 pub use jobs::{ChangedJob, JobFilter, ListOrder, NewJob, StoredJob};

@@ -3,7 +3,7 @@
 
 use crate::audit::AuditEntry;
 use crate::database::{change, read};
-use crate::following::Seen;
+use crate::following::{Ending, RunCancel, Seen};
 use crate::jobs::{ChangedJob, NewJob};
 use crate::news::Change;
 use crate::pushes::PushId;
@@ -93,8 +93,8 @@ pub struct StoredRun {
     pub ends: i64,
     /// From how much of that what follows was drawn; -1 where nothing was, not even the first jobs of a re-run.
     pub advanced: i64,
-    /// The place of its cancellation in that order, and who wanted it first.
-    pub cancelled: Option<(i64, CancelCause)>,
+    /// That it shall end, if somebody wanted that.
+    pub cancelled: Option<RunCancel>,
     /// When it was made.
     pub created: Timestamp,
     /// When this try of it was made.
@@ -312,7 +312,7 @@ impl Store {
         }))
     }
 
-    /// Notes that a run shall end, once: who asked first is remembered. What follows for its jobs is drawn as from an end of a job.
+    /// Notes that a run shall end, and once that all of it shall: who asked first is remembered. What follows for its jobs is drawn as from an end of a job.
     ///
     /// # Errors
     /// When there is no such run, or it is finished.
@@ -320,10 +320,11 @@ impl Store {
         &self,
         run: RunId,
         by: &CancelCause,
+        ending: Ending,
         now: Timestamp,
         audit: Option<&AuditEntry>,
     ) -> Result<StoredRun, StoreError> {
-        Ok(change!(self, held_run::cancel(run, by, now, audit), |run| vec![Change::Run(run.id)]))
+        Ok(change!(self, held_run::cancel(run, by, ending, now, audit), |run| vec![Change::Run(run.id)]))
     }
 
     /// Makes the next try of a finished run. The kept jobs of the last try are copied, as over as they were; all others are to be made by

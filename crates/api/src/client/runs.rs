@@ -67,6 +67,14 @@ impl Client {
         self.post(format!("cancel run {id}"), &format!("{}/cancel", run(project, id))).done().await.map(drop)
     }
 
+    /// Asks all of a run to end, whatever conditions its jobs have.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn force_cancel_run(&self, project: &ProjectName, id: i64) -> Result<(), ClientError> {
+        self.post(format!("cancel run {id}"), &format!("{}/force-cancel", run(project, id))).done().await.map(drop)
+    }
+
     /// Runs all jobs of a run again.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ pub enum CancelCause {
     Person(String),
     /// A newer one of its concurrency group: the group.
     Concurrency(String),
+    /// It waited for its concurrency group, and a newer one waits in its place: the group. Nothing of it began, and nothing of it does.
+    GaveWay(String),
     /// Another cell of its matrix failed.
     FailFast,
     /// It waited longer than jobs may.

@@ -20,6 +20,7 @@ fn change() -> impl Strategy<Value = JobChange> {
             Just(CancelCause::Abandoned),
             ".{0,3}".prop_map(CancelCause::Person),
             ".{0,3}".prop_map(CancelCause::Concurrency),
+            ".{0,3}".prop_map(CancelCause::GaveWay),
         ]
     };
     let hold = prop_oneof![

@@ -15,7 +15,7 @@ pub(crate) enum RunCommand {
     /// Follow a run to its end; exit code 1 when it did not go well.
     Watch(RunWatchArgs),
     /// Ask a run to end.
-    Cancel(RunArgs),
+    Cancel(RunCancelArgs),
     /// Run a run again: all of it, its failed jobs, or one job, with those that need them.
     Rerun(RunRerunArgs),
     /// Start a workflow that has the trigger `workflow_dispatch`.
@@ -67,12 +67,15 @@ pub(crate) struct RunWatchArgs {
     pub(crate) at: ServerAt,
 }
 
-/// One run.
+/// `ekiden run cancel`.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct RunCancelArgs {
     /// Its number.
     #[arg(value_name = "RUN")]
     pub(crate) run: i64,
+    /// Also jobs whose conditions let them run all the same, such as `if: always()`.
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) at: ServerAt,
 }

@@ -23,9 +23,9 @@ pub(crate) use exec::{
 };
 pub(crate) use lint::{LintArgs, LintFormat};
 pub(crate) use manage::{
-    AuditCommand, AuditListArgs, HoldingArgs, HoldingSetArgs, JobCommand, JobLogArgs, JobWhyArgs, RunArgs, RunCommand,
-    RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs, RunnerArgs, RunnerCommand, RunnerDrainArgs,
-    ScopedListArgs, SecretCommand, VarCommand, VarSetArgs,
+    AuditCommand, AuditListArgs, HoldingArgs, HoldingSetArgs, JobCommand, JobLogArgs, JobWhyArgs, RunCancelArgs,
+    RunCommand, RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs, RunnerArgs, RunnerCommand,
+    RunnerDrainArgs, ScopedListArgs, SecretCommand, VarCommand, VarSetArgs,
 };
 pub(crate) use project::{
     ForgeArgs, ForgeKind, ProjectAddArgs, ProjectArgs, ProjectCommand, ProjectHookArgs, ProjectSetArgs, Readers,

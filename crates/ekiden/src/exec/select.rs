@@ -165,6 +165,9 @@ pub(crate) fn started(
             Match::HeldBack { filter, why } => {
                 held.push(format!("{} is held back by its filter '{filter}': {why}", candidate.file.path));
             }
+            Match::Wrong { filter, why } => {
+                held.push(format!("the filter '{filter}' of {} cannot be used: {why}", candidate.file.path));
+            }
         }
     }
     if !good.is_empty() {

@@ -2,13 +2,15 @@
 
 use super::EventError;
 use crate::plane::Plane;
+use crate::run::{RunFacts, StoredFile};
 use domain::Timestamp;
 use source::CommitId;
 use source::project::{ProjectError, WorkflowText};
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::{Project, StoreError};
+use store::{Project, StoreError, StoredRun};
 use workflow::action_source::ActionRef;
+use workflow::diagnostic::Severity;
 use workflow::plan::{FileReference, Files, Options, Parses, PlanOutcome, plan_parsed};
 
 /// The largest file that a workflow may call.
@@ -94,6 +96,35 @@ pub(super) async fn planned(
             };
         }
     }
+}
+
+/// The files of a run's workflow for its next try: its own stay those of its commit, those of other repositories are read where their refs lead now. None where
+/// it calls none of them; why not, where they give no plan.
+pub(crate) async fn files_again(
+    plane: &Plane,
+    run: &StoredRun,
+    facts: &RunFacts,
+) -> Result<Result<Option<Vec<StoredFile>>, String>, EventError> {
+    if facts.files.iter().all(|file| file.from.is_none()) {
+        return Ok(Ok(None));
+    }
+    let Ok(commit) = CommitId::parse(&run.commit) else { return Ok(Ok(None)) };
+    let project = plane.store.project_by_id(run.project).await?;
+    let mut files = Files::new();
+    for StoredFile { path, text, .. } in facts.files.iter().filter(|file| file.from.is_none()) {
+        if let Ok(text) = text {
+            files.insert(FileReference::Local(path.clone()), Arc::clone(text));
+        }
+    }
+    let Planned { files, outcome } = planned(plane, &project, &commit, &facts.root, (files, Parses::default())).await?;
+    Ok(match outcome {
+        PlanOutcome::Ready(_) => Ok(Some(files.iter().map(|(_, file)| StoredFile::of(file)).collect())),
+        PlanOutcome::Invalid(found) => {
+            let first = found.into_iter().find(|found| found.severity == Severity::Error);
+            Err(first.map(|first| first.message).unwrap_or_default())
+        }
+        PlanOutcome::NeedsFiles(_) => Err("a file that it calls cannot be had".to_owned()),
+    })
 }
 
 /// The text of a file that a workflow calls, or why it cannot be had.

@@ -14,6 +14,7 @@ mod workflows;
 
 pub use dispatch::dispatch;
 pub use error::EventError;
+pub(crate) use files::files_again;
 pub use occasion::Occasion;
 pub use push::push;
 pub use schedule::{Fired, fire, read_schedules, schedules};

@@ -11,6 +11,7 @@ use source::CommitId;
 use source::project::{ProjectError, WorkflowText};
 use std::sync::Arc;
 use store::{Project, PushId, RefChange, RefMove, RunCause, StoreError, StoredRun};
+use workflow::diagnostic::code;
 use workflow::event::{Match, starts};
 use workflow::expr::Value;
 use workflow::plan::{FileReference, Files, Parses};
@@ -84,7 +85,8 @@ pub async fn push(
     };
     let mut runs = Vec::new();
     for text in texts.iter().filter(|text| !disabled.contains(&text.path) && !made.contains(&text.path)) {
-        let fault = if is_brought(&text.path) { super::schedule::fault(text) } else { None };
+        let fault = || super::schedule::fault(text).or_else(|| unknown_event(text));
+        let fault = if is_brought(&text.path) { fault() } else { None };
         let started = match fault {
             Some(why) => Some(failed(text, why, &cause)),
             None => started(text, &event, &cause),
@@ -111,8 +113,26 @@ fn started(text: &WorkflowText, event: &workflow::event::Event, cause: &RunCause
     let root = FileReference::Local(path.clone());
     files.insert(root.clone(), Arc::clone(source));
     let workflow = parses.parse(&files, &root).and_then(|parsed| parsed.value);
-    let is_started = workflow.is_none_or(|workflow| starts(&workflow, event) == Match::Starts);
-    is_started.then(|| Started { path, files: Ok((files, parses)), inputs, cause })
+    match workflow.map_or(Match::Starts, |workflow| starts(&workflow, event)) {
+        Match::Starts => Some(Started { path, files: Ok((files, parses)), inputs, cause }),
+        // Whether it starts nobody can say.
+        Match::Wrong { filter, why } => {
+            Some(failed(text, format!("the filter '{filter}' cannot be used: {why}"), &cause))
+        }
+        Match::OtherEvent | Match::HeldBack { .. } => None,
+    }
+}
+
+/// Why a workflow never starts, where no forge has any of its events.
+fn unknown_event(text: &WorkflowText) -> Option<String> {
+    let (mut files, root) = (Files::new(), FileReference::Local(text.path.clone()));
+    files.insert(root.clone(), Arc::clone(text.text.as_ref().ok()?));
+    let parsed = Parses::default().parse(&files, &root)?;
+    let mut unknown = parsed.diagnostics.iter().filter(|found| found.code == code::UNKNOWN_EVENT);
+    let first = unknown.next()?;
+    let is_all = unknown.count() + 1 == parsed.value?.on.len();
+    let help = first.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+    is_all.then(|| format!("{}{help}", first.message))
 }
 
 /// A workflow whose run only says why it cannot be used.

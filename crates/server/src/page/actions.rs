@@ -11,6 +11,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::control::{CancelCause, JobNumber};
 use serde_json::json;
+use store::Ending;
 
 type Place = Path<(String, String, String)>;
 
@@ -32,14 +33,19 @@ async fn cancelled(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, Fault> {
-    visit.form(headers, body)?;
+    let form = visit.form(headers, body)?;
     let (project, run) = find(visit, owner, name, run).await?;
     if !visit.changes(&project) {
         return Err(Fault::Nowhere);
     }
-    let audit = visit.actor.did("run.cancel", format!("run {} of {}", run.id, project.full_name()), json!({}));
+    // A button that is pressed twice is not the other button.
+    let (ending, detail) = match form.get("what") {
+        Some("all") => (Ending::All, json!({ "force": true })),
+        _ => (Ending::ByConditions, json!({})),
+    };
+    let audit = visit.actor.did("run.cancel", format!("run {} of {}", run.id, project.full_name()), detail);
     let by = CancelCause::Person(visit.person.name.clone());
-    run::cancel(&visit.plane, run.id, by, Some(&audit)).await?;
+    run::cancel(&visit.plane, run.id, by, ending, Some(&audit)).await?;
     Ok(see(&visit.links.run(&place(&project, &run))))
 }
 

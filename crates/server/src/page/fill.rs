@@ -77,7 +77,7 @@ pub(crate) fn file(path: &str) -> String {
 pub(crate) fn cause(by: &CancelCause) -> String {
     match by {
         CancelCause::Person(name) => format!("by {}", line(name)),
-        CancelCause::Concurrency(group) => {
+        CancelCause::Concurrency(group) | CancelCause::GaveWay(group) => {
             format!("a newer one of the concurrency group {} took its place", line(group))
         }
         CancelCause::FailFast => "another job of its matrix failed".to_owned(),
@@ -139,6 +139,6 @@ pub(crate) fn run_head(visit: &Visit, project: &Project, run: &StoredRun) -> Run
         created: moment(run.attempt_created),
         since: run.started.filter(|_| !is_over).map(moment),
         took: took(run.started, run.finished),
-        cancelled: run.cancelled.as_ref().map(|(_, by)| cause(by)),
+        cancelled: run.cancelled.as_ref().map(|asked| cause(&asked.by)),
     }
 }

@@ -13,9 +13,9 @@ use crate::task::{Progress, newest_task};
 use axum::extract::Path;
 use axum::response::Response;
 use domain::Conclusion;
-use domain::control::{AttemptNumber, JobEnd, JobNumber, RunId, RunPhase, Tolerance};
+use domain::control::{AttemptNumber, JobEnd, JobNumber, JobPhase, RunId, RunPhase, Tolerance};
 use std::collections::HashMap;
-use store::{Project, StoredJob, StoredRun};
+use store::{Project, RunCancel, StoredJob, StoredRun};
 
 /// A run that may be seen.
 pub(crate) async fn find(visit: &Visit, owner: &str, name: &str, run: &str) -> Result<(Project, StoredRun), Fault> {
@@ -129,8 +129,15 @@ async fn first_failure(visit: &Visit, here: &RunPlace, jobs: &[StoredJob]) -> Re
 fn actions(visit: &Visit, here: &RunPlace, run: &StoredRun, jobs: &[StoredJob]) -> Vec<Action> {
     let RunPhase::Finished(_) = run.phase else {
         let action = format!("{}/cancel", visit.links.run(here));
-        let cancel = Action { action, label: "Cancel", field: None, is_danger: true };
-        return if run.cancelled.is_some() { Vec::new() } else { vec![cancel] };
+        let cancel = |label, field| vec![Action { action, label, field, is_danger: true }];
+        let goes_on = |job: &StoredJob| !matches!(job.phase, JobPhase::Finished { .. } | JobPhase::Cancelling { .. });
+        return match &run.cancelled {
+            None => cancel("Cancel", None),
+            Some(RunCancel { all_from: None, .. }) if jobs.iter().any(goes_on) => {
+                cancel("Cancel what still goes on", Some(("what", "all".to_owned())))
+            }
+            Some(_) => Vec::new(),
+        };
     };
     if jobs.is_empty() {
         return Vec::new();

@@ -16,7 +16,7 @@ use domain::Conclusion;
 use domain::control::{AttemptNumber, CancelCause, JobStanding, RunId, RunPhase};
 use std::collections::HashMap;
 use std::time::Duration;
-use store::{Change, Changes, RunFilter, StoredJob, StoredRun};
+use store::{Change, Changes, Ending, RunFilter, StoredJob, StoredRun};
 
 /// The first rows of a new try are waited for so long.
 const FIRST_ROWS: Duration = Duration::from_secs(1);
@@ -53,9 +53,20 @@ pub(super) fn routes() -> Vec<Route> {
         delete("/repos/{owner}/{repo}/actions/runs/{run}", write, "Delete a run that is over, with its logs")
             .gives_nothing(204)
             .by(remove),
-        post("/repos/{owner}/{repo}/actions/runs/{run}/cancel", write, "Ask a run to end (ours, as GitHub's)")
-            .gives_nothing(202)
-            .by(cancel),
+        post(
+            "/repos/{owner}/{repo}/actions/runs/{run}/cancel",
+            write,
+            "Ask a run to end; asked again, its jobs with `if: always()` end too (ours, as GitHub's)",
+        )
+        .gives_nothing(202)
+        .by(cancel),
+        post(
+            "/repos/{owner}/{repo}/actions/runs/{run}/force-cancel",
+            write,
+            "Ask all of a run to end, whatever conditions its jobs have (ours, as GitHub's)",
+        )
+        .gives_nothing(202)
+        .by(force_cancel),
         post("/repos/{owner}/{repo}/actions/runs/{run}/rerun", write, "Run all jobs of a run again")
             .gives::<api::Run>(201)
             .by(rerun),
@@ -249,9 +260,26 @@ fn of_project(caller: &Caller, run: RunId) -> Result<String, RestFault> {
 }
 
 async fn cancel(State(plane): State<Plane>, caller: Caller, Path(params): Params) -> Result<Response, RestFault> {
-    let run = run_of(&plane, &caller, &params).await?;
-    let audit = caller.actor.did("run.cancel", of_project(&caller, run.id)?, serde_json::Value::Null);
-    run::cancel(&plane, run.id, CancelCause::Person(caller.person.name.clone()), Some(&audit)).await?;
+    ended(&plane, &caller, &params, Ending::Again).await
+}
+
+async fn force_cancel(State(plane): State<Plane>, caller: Caller, Path(params): Params) -> Result<Response, RestFault> {
+    ended(&plane, &caller, &params, Ending::All).await
+}
+
+async fn ended(
+    plane: &Plane,
+    caller: &Caller,
+    params: &HashMap<String, String>,
+    ending: Ending,
+) -> Result<Response, RestFault> {
+    let run = run_of(plane, caller, params).await?;
+    let detail = match ending {
+        Ending::All => serde_json::json!({ "force": true }),
+        Ending::ByConditions | Ending::Again => serde_json::Value::Null,
+    };
+    let audit = caller.actor.did("run.cancel", of_project(caller, run.id)?, detail);
+    run::cancel(plane, run.id, CancelCause::Person(caller.person.name.clone()), ending, Some(&audit)).await?;
     Ok(reply::nothing(StatusCode::ACCEPTED))
 }
 

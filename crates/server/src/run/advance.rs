@@ -14,7 +14,7 @@ use scheduler::{Cancellation, CancellationCause, Member};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{Advance, Content, Followed, FreshEnd, GroupMember, RunHead, Store, StoreError, StoredRun};
+use store::{Advance, Content, Ending, Followed, FreshEnd, GroupMember, RunHead, Store, StoreError, StoredRun};
 use tokio::sync::{mpsc, watch};
 
 /// So many machines are kept in memory.
@@ -319,10 +319,15 @@ impl Worker {
         if self.is_in(&cancellation).await {
             return None;
         }
-        let by = CancelCause::Concurrency(cancellation.group.to_string());
+        let group = cancellation.group.to_string();
+        // What waited has begun nothing: not even its jobs with `always()` are to run, which would want the group that it never gets.
+        let (by, ending) = match cancellation.cause {
+            CancellationCause::GaveWay { .. } => (CancelCause::GaveWay(group), Ending::All),
+            CancellationCause::InProgress { .. } => (CancelCause::Concurrency(group), Ending::ByConditions),
+        };
         let now = self.clock.now();
         let done = match &cancellation.member {
-            Member::Run(run) => self.store.cancel_run(*run, &by, now, None).await.map(|run| Some(run.id)),
+            Member::Run(run) => self.store.cancel_run(*run, &by, ending, now, None).await.map(|run| Some(run.id)),
             Member::Job(job) => self.cancel_job(*job, by).await,
             Member::Call(run, call) => self.cancel_call(*run, call, by).await,
         };
@@ -405,5 +410,5 @@ fn hear(mut live: Live, run: &RunHead, told: &[Told], now: Timestamp) -> (Live, 
 }
 
 fn cancelled(run: &RunHead) -> Cancelled<'_> {
-    run.cancelled.as_ref().map(|(_, cause)| cause)
+    run.cancelled.as_ref().map(|asked| &asked.by)
 }

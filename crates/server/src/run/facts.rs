@@ -4,6 +4,7 @@
 use domain::JobId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use workflow::action_source::ActionRef;
 use workflow::expr::Value;
@@ -177,6 +178,13 @@ impl RunFacts {
             PlanOutcome::Invalid(found) => found.first().map(|first| first.message.clone()).unwrap_or_default(),
         };
         Err(FactsError::Plan { run: run.id.to_string(), fault })
+    }
+
+    /// The variables that the jobs of this try see, those that the machine decides by.
+    #[must_use]
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let vars = self.vars.as_object().into_iter().flatten();
+        vars.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
     }
 
     /// What the machine starts with.

@@ -56,7 +56,7 @@ mod tests {
             cancelled: None,
         };
         let (id, conclusion) = (JobId::new(format!("job {order}")), Conclusion::Success);
-        FreshEnd { run, job: EndedJob { id, order, conclusion, outputs: BTreeMap::new() } }
+        FreshEnd { run, job: EndedJob { id, order, conclusion, outputs: BTreeMap::new(), gave_way: None } }
     }
 
     fn heard(orders: &[i64]) -> Heard {

@@ -3,10 +3,11 @@
 
 use super::facts::{FactsError, GroupFacts, RunFacts};
 use super::follow::{Follow, Look};
+use domain::control::CancelCause;
 use domain::{JobId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{EndedJob, RunHead, StoredRun};
+use store::{EndedJob, RunCancel, RunHead, StoredRun};
 use workflow::run::{Decision, ReadyJob, Run, RunChange};
 
 /// A machine and what it has heard.
@@ -33,6 +34,8 @@ pub(super) enum Undecided {
 pub(super) struct Told {
     pub(super) place: i64,
     pub(super) change: RunChange,
+    /// Why jobs end that end for it, where that is not why the run ends.
+    pub(super) cause: Option<CancelCause>,
 }
 
 impl Live {
@@ -66,9 +69,9 @@ impl Live {
     /// Tells it what happened since, up to a place; gives what follows.
     pub(super) fn hear(&mut self, cancelled: Cancelled<'_>, now: Timestamp, told: &[Told], until: i64) -> Follow {
         let mut follow = Follow::default();
-        let look = Look { group: self.group.as_ref(), cancelled, now };
-        for Told { place, change } in told {
+        for Told { place, change, cause } in told {
             if *place > self.heard && *place <= until {
+                let look = Look { group: self.group.as_ref(), cancelled: cause.as_ref().or(cancelled), now };
                 let decisions = self.machine.apply(change.clone());
                 follow.take(look, &mut self.machine, decisions);
             }
@@ -79,18 +82,30 @@ impl Live {
 }
 
 /// Who cancelled a run, if somebody did.
-pub(super) type Cancelled<'a> = Option<&'a domain::control::CancelCause>;
+pub(super) type Cancelled<'a> = Option<&'a CancelCause>;
 
 /// What happened to a run, in its order.
 pub(super) fn told(run: &RunHead, ended: Vec<EndedJob>) -> Vec<Told> {
-    let ends = ended.into_iter().map(|EndedJob { id, order, conclusion, outputs }| Told {
-        place: order,
-        change: RunChange::Ended { job: id, conclusion, outputs },
+    let ends = ended.into_iter().flat_map(|EndedJob { id, order: place, conclusion, outputs, gave_way }| {
+        let gave_way = gave_way.map(|group| Told {
+            place,
+            change: RunChange::GaveWay { job: id.clone(), group: group.clone() },
+            cause: Some(CancelCause::GaveWay(group)),
+        });
+        let change = RunChange::Ended { job: id, conclusion, outputs };
+        gave_way.into_iter().chain([Told { place, change, cause: None }])
     });
-    let cancelled = run.cancelled.iter().map(|(place, _)| Told { place: *place, change: RunChange::CancelRequested });
-    let mut told: Vec<Told> = ends.chain(cancelled).collect();
+    let mut told: Vec<Told> = ends.chain(run.cancelled.iter().flat_map(asked)).collect();
     told.sort_by_key(|told| told.place);
     told
+}
+
+fn asked(cancel: &RunCancel) -> impl Iterator<Item = Told> {
+    let RunCancel { place, all_from, .. } = *cancel;
+    // One that was ended whole at once lets nothing go on in between.
+    let first = (all_from != Some(place)).then_some((place, RunChange::CancelRequested));
+    let all = all_from.map(|place| (place, RunChange::EndRequested));
+    first.into_iter().chain(all).map(|(place, change)| Told { place, change, cause: None })
 }
 
 /// A job as the machine gave it, from a machine that is made again: what no row can say of it, such as the secrets that its callers hand on.

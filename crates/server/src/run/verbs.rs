@@ -1,11 +1,13 @@
 //! What people do with runs: cancel them, run them again. Called by routes and pages.
 
 use super::facts::{FactsError, RunFacts};
+use crate::event::files_again;
 use crate::plane::Plane;
+use crate::task::variables;
 use domain::Conclusion;
 use domain::control::{CancelCause, JobNumber, RunId, RunPhase};
 use std::collections::HashSet;
-use store::{AuditEntry, StoreError, StoredJob, StoredRun};
+use store::{AuditEntry, Ending, StoreError, StoredJob, StoredRun};
 use workflow::plan::{Graph, PlannedJob};
 
 /// Which jobs run again.
@@ -47,12 +49,18 @@ pub enum RunError {
     NoJobs(RunId),
 }
 
-/// Ends a run: its jobs that wait end at once, those that run are told to.
+/// Ends a run: its jobs that wait end at once, those that run are told to. Jobs whose conditions let them go on, such as `if: always()`, do, unless all is to end.
 ///
 /// # Errors
 /// When there is no such run, or it is finished.
-pub async fn cancel(plane: &Plane, run: RunId, by: CancelCause, audit: Option<&AuditEntry>) -> Result<(), RunError> {
-    plane.store.cancel_run(run, &by, plane.now(), audit).await?;
+pub async fn cancel(
+    plane: &Plane,
+    run: RunId,
+    by: CancelCause,
+    ending: Ending,
+    audit: Option<&AuditEntry>,
+) -> Result<(), RunError> {
+    plane.store.cancel_run(run, &by, ending, plane.now(), audit).await?;
     plane.runs.look(run);
     Ok(())
 }
@@ -75,6 +83,11 @@ pub async fn rerun(
     let jobs = plane.store.jobs(run, stored.attempt).await?;
     if jobs.is_empty() {
         return Err(RunError::NoJobs(run));
+    }
+    // One value for a try: for its conditions and matrices as for its steps.
+    facts.vars = serde_json::to_value(variables(plane, stored.project).await?).unwrap_or_default();
+    if what == Rerun::All {
+        called_again(plane, &stored, &mut facts).await;
     }
     let plan = facts.plan(&stored)?;
     let again: HashSet<String> = match what {
@@ -108,6 +121,20 @@ pub async fn rerun(
     let made = plane.store.rerun(run, &kept, facts.as_ref(), plane.now(), audit).await?;
     plane.runs.look(run);
     Ok(made)
+}
+
+/// What a run calls of other repositories is read again (`execution-semantics` 4.6); where that gives no plan, it stays as it was.
+async fn called_again(plane: &Plane, run: &StoredRun, facts: &mut RunFacts) {
+    let why = match files_again(plane, run, facts).await {
+        Ok(Ok(None)) => return,
+        Ok(Ok(Some(files))) => {
+            facts.files = files;
+            return;
+        }
+        Ok(Err(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(run = %run.id, why, "what a run calls of other repositories could not be read again; it runs as it was read before");
 }
 
 /// These jobs and all that need them, directly or not, by the ids of the run. A job of a called workflow takes along what needs it there, and what needs the call.

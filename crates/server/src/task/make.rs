@@ -66,7 +66,7 @@ pub async fn make(plane: &Plane, runs: &KnownRuns, given: &Given, receiver: Rece
     let Given { task, job } = given;
     let (run_facts, facts) = (runs.of(&plane.store, job).await?, JobFacts::of(job)?);
     let token = job_token(&plane.keys, task.id);
-    let (held, vars) = held(plane, job.project).await?;
+    let held = held(plane, job.project).await?;
     let document = match receiver.kind {
         RunnerKind::Ekiden | RunnerKind::Gitea => Cow::Borrowed(job.document.as_str()),
         RunnerKind::Other => workflow::document::without_place(&job.document),
@@ -76,7 +76,7 @@ pub async fn make(plane: &Plane, runs: &KnownRuns, given: &Given, receiver: Rece
         workflow: spelled(&document, &job.labels, receiver.labels).into_bytes(),
         context: context(&plane.site, &run_facts, &facts, &token, receiver.kind),
         secrets: secrets(plane, held, job, (&run_facts, &facts), &token).await?,
-        vars,
+        vars: run_facts.variables(),
         needs: needs(&facts),
     })
 }

@@ -46,7 +46,7 @@ pub(super) async fn secrets(
 
 /// Every secret of the project of a task, whether its job was given it or not, and the job's token.
 pub(crate) async fn secrets_of(plane: &Plane, task: &StoredTask, job: &StoredJob) -> Result<Vec<Secret>, TaskError> {
-    let (held, _) = held(plane, job.project).await?;
+    let held = held(plane, job.project).await?;
     let mut all = vec![job_token(&plane.keys, task.id)];
     for Holding { new, .. } in held {
         all.push(plane.keys.unseal(new.scope, &new.name, &Sealed(new.value))?);
@@ -54,19 +54,16 @@ pub(crate) async fn secrets_of(plane: &Plane, task: &StoredTask, job: &StoredJob
     Ok(all)
 }
 
-/// The secrets, sealed, and the variables that jobs of a project see.
-pub(super) async fn held(
-    plane: &Plane,
-    project: ProjectId,
-) -> Result<(Vec<Holding>, BTreeMap<String, String>), StoreError> {
-    let all = plane.store.holdings_for(project).await?;
-    let (secrets, variables): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|holding| holding.new.kind == HoldingKind::Secret);
-    let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
-    Ok((secrets, variables.into_iter().map(|holding| (holding.new.name, text(holding.new.value))).collect()))
+/// The secrets that jobs of a project see, sealed.
+pub(super) async fn held(plane: &Plane, project: ProjectId) -> Result<Vec<Holding>, StoreError> {
+    let mut all = plane.store.holdings_for(project).await?;
+    all.retain(|holding| holding.new.kind == HoldingKind::Secret);
+    Ok(all)
 }
 
-/// The variables of a project, as its jobs see them.
+/// The variables of a project as they are now: those that the tries which begin now see, to their end.
 pub(crate) async fn variables(plane: &Plane, project: ProjectId) -> Result<BTreeMap<String, String>, StoreError> {
-    held(plane, project).await.map(|(_, variables)| variables)
+    let all = plane.store.holdings_for(project).await?;
+    let variables = all.into_iter().filter(|holding| holding.new.kind == HoldingKind::Variable);
+    Ok(variables.map(|holding| (holding.new.name, String::from_utf8_lossy(&holding.new.value).into_owned())).collect())
 }

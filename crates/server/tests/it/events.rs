@@ -200,3 +200,37 @@ async fn a_schedule_that_cannot_be_read_is_a_failed_run_of_the_push_that_brings_
     assert_eq!(due, ["0 0 ? * MON", "@daily"]);
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_cannot_be_read_and_an_event_that_nobody_knows_are_failed_runs() {
+    let folder = ".gitea/workflows";
+    let world = World::with(&[(&format!("{folder}/all.yml"), &workflow("push"))]).await;
+    let plane = &world.server.plane;
+    let before = world.repository.commit("a", &[("a", "a")]);
+    let files = [
+        ("branch.yml", "{push: {branches: [main, 'rel-[z-a]']}}"),
+        ("both.yml", "[pushh, pull_request]"),
+        ("event.yml", "pushh"),
+        ("path.yml", "{push: {branches: [main], paths: ['[']}}"),
+    ];
+    let files = files.map(|(name, on)| (format!("{folder}/{name}"), workflow(on)));
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let after = world.repository.commit("slips", &files);
+    let pushed = async |name: &str, before: &str, after: &str| {
+        let to = RefMove::Moved { before: before.to_owned(), after: after.to_owned() };
+        let change = RefChange { name: format!("refs/heads/{name}"), to };
+        let runs = push(plane, &world.project, &change, None, None).await.unwrap();
+        runs.into_iter().map(|run| (run.workflow.rsplit('/').next().unwrap().to_owned(), run.fault)).collect::<Vec<_>>()
+    };
+    let runs = pushed("main", &before, &after).await;
+    let names: Vec<&str> = runs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["all.yml", "branch.yml", "event.yml", "path.yml"]);
+    let says = |at: usize| runs[at].1.clone().unwrap();
+    assert!(says(1).contains("branch.yml: the filter 'branches' cannot be used: the pattern 'rel-[z-a]' is wrong"));
+    assert!(says(2).contains("Unknown event 'pushh'") && says(2).contains("did you mean 'push'?"), "{runs:?}");
+    assert!(says(3).contains("the filter 'paths' cannot be used: the pattern '[' is wrong"), "{runs:?}");
+    let next = world.repository.commit("b", &[("a", "b")]);
+    let names: Vec<String> = pushed("main", &after, &next).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["all.yml", "branch.yml", "path.yml"], "an event is said once, by the push that brings it");
+    world.server.stop().await;
+}

@@ -89,9 +89,9 @@ async fn a_cancelled_run_ends_what_waits_and_tells_what_runs() {
     let runner = world.runner(&["lab"]).await;
     let task = runner.take().await;
     runner.start(task.id).await;
-    cancel(&world.server.plane, run.id, CancelCause::Person("p".to_owned()), None).await.unwrap();
+    cancel(&world.server.plane, run.id, CancelCause::Person("p".to_owned()), store::Ending::Again, None).await.unwrap();
     let cancelling = world.until(&run, |run, _| run.phase == RunPhase::Cancelling).await;
-    assert_eq!(cancelling.cancelled.unwrap().1, CancelCause::Person("p".to_owned()));
+    assert_eq!(cancelling.cancelled.unwrap().by, CancelCause::Person("p".to_owned()));
     let heard = runner.start(task.id).await;
     assert_eq!(heard.phase.result(), Some(TaskResult::Concluded(Conclusion::Cancelled)));
     // Its clean-up is over: whatever it says, it was cancelled.
@@ -113,7 +113,7 @@ async fn a_runner_that_knows_no_clean_up_is_done_when_it_hears_of_the_cancellati
     let runner = world.runner_that(&["lab"], RunnerLife::Lasting, Vec::new()).await;
     let task = runner.take().await;
     runner.start(task.id).await;
-    cancel(&world.server.plane, run.id, CancelCause::Person("p".to_owned()), None).await.unwrap();
+    cancel(&world.server.plane, run.id, CancelCause::Person("p".to_owned()), store::Ending::Again, None).await.unwrap();
     world.until(&run, |run, _| run.phase == RunPhase::Cancelling).await;
     let heard = runner.start(task.id).await;
     assert_eq!(heard.phase.result(), Some(TaskResult::Concluded(Conclusion::Cancelled)));

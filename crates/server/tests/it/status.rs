@@ -200,7 +200,9 @@ async fn a_commit_that_a_forge_does_not_have_holds_up_nothing() {
         assert_eq!((told.faults, told.given_up), (1, 0));
     }
     let plane = &world.server.plane;
-    server::run::cancel(plane, lost.id, CancelCause::Person("lab".to_owned()), None).await.unwrap();
+    server::run::cancel(plane, lost.id, CancelCause::Person("lab".to_owned()), store::Ending::Again, None)
+        .await
+        .unwrap();
     world.finished(&lost).await;
     let mut tries = 0;
     while !plane.store.untold_runs(world.project.id, 9).await.unwrap().is_empty() {

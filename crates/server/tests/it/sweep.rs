@@ -226,7 +226,9 @@ async fn an_attempt_without_an_end_is_given_up_though_its_runner_speaks() {
     let states = world.states(&run).await;
     assert_eq!(states, ["a: failure", "b: running"]);
     // The other is asked to end, and does not.
-    server::run::cancel(plane, run.id, CancelCause::Person("ana".to_owned()), None).await.unwrap();
+    server::run::cancel(plane, run.id, CancelCause::Person("ana".to_owned()), store::Ending::Again, None)
+        .await
+        .unwrap();
     world.until(&run, |_, jobs| matches!(jobs[1].phase, JobPhase::Cancelling { .. })).await;
     assert_eq!(hours.pass(20).await.given_up, 1);
     // One that failed has failed its run, also where somebody cancelled it afterwards.

@@ -48,7 +48,7 @@ pub(crate) async fn ended(
         let phase: JobPhase = serde_json::from_str(&phase).map_err(damaged)?;
         let Some(end) = phase.end() else { continue };
         let outputs = serde_json::from_str(&outputs).map_err(damaged)?;
-        ended.push(EndedJob { id: JobId::new(id), order, conclusion: end.conclusion(), outputs });
+        ended.push(EndedJob::of(JobId::new(id), order, end, outputs));
     }
     Ok(ended)
 }

@@ -5,7 +5,7 @@
 use super::{Conn, Query, audit, jobs, new_jobs, runs};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
-use crate::following::{RunHead, Seen};
+use crate::following::{Ending, RunCancel, RunHead, Seen};
 use crate::jobs::ChangedJob;
 use crate::runs::{Advance, Followed, StoredRun};
 use domain::control::{
@@ -23,7 +23,7 @@ pub(crate) struct HeldRun {
     pub(super) fault: Option<String>,
     pub(super) ends: i64,
     pub(super) advanced: i64,
-    pub(super) cancelled: Option<(i64, CancelCause)>,
+    pub(super) cancelled: Option<RunCancel>,
     /// When the first job that is written with it was given to a runner.
     pub(super) begun: Option<Timestamp>,
 }
@@ -237,6 +237,7 @@ pub(crate) async fn cancel(
     conn: &mut Conn,
     id: RunId,
     by: &CancelCause,
+    ending: Ending,
     now: Timestamp,
     entry: Option<&AuditEntry>,
 ) -> Result<StoredRun, StoreError> {
@@ -245,13 +246,19 @@ pub(crate) async fn cancel(
     if let RunPhase::Finished(conclusion) = run.phase {
         return Err(RunRefusal::Finished { conclusion }.into());
     }
-    if run.cancelled.is_some() {
-        return Ok(run);
-    }
-    held.ends += 1;
+    let place = held.ends + 1;
+    let asked = match (run.cancelled.clone(), ending) {
+        (None, Ending::All) => RunCancel { place, by: by.clone(), all_from: Some(place) },
+        (None, Ending::ByConditions | Ending::Again) => RunCancel { place, by: by.clone(), all_from: None },
+        (Some(before @ RunCancel { all_from: None, .. }), Ending::Again | Ending::All) => {
+            RunCancel { all_from: Some(place), ..before }
+        }
+        (Some(_), _) => return Ok(run),
+    };
+    held.ends = place;
     sqlx::query("UPDATE runs SET cancel_order = $1, cancel_cause = $2 WHERE id = $3")
-        .bind(held.ends)
-        .bind(runs::written(by)?)
+        .bind(asked.place)
+        .bind(runs::written(&runs::Cause { by: asked.by, all_from: asked.all_from })?)
         .bind(id.0)
         .execute(&mut *conn)
         .await?;

@@ -135,7 +135,6 @@ pub(crate) async fn change(
 
 /// The end of a job that has just ended, for who draws what follows.
 fn fresh_end(run: &HeldRun, known: &Reported, order: Option<i64>) -> Option<FreshEnd> {
-    let (order, conclusion) = (order?, known.after.end()?.conclusion());
-    let job = EndedJob { id: known.id.clone(), order, conclusion, outputs: known.outputs.clone() };
+    let job = EndedJob::of(known.id.clone(), order?, known.after.end()?, known.outputs.clone());
     Some(FreshEnd { run: run.head(), job })
 }

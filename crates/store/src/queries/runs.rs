@@ -3,11 +3,13 @@
 use super::held_run::HeldRun;
 use super::{Conn, Db, new_jobs, projects, workflows};
 use crate::error::StoreError;
+use crate::following::RunCancel;
 use crate::narrow::And;
 use crate::pushes::PushId;
 use crate::runs::{Logs, NewRun, ReservedRun, RunCause, RunFilter, StoredRun};
 use domain::Timestamp;
 use domain::control::{AttemptNumber, CancelCause, JobNumber, ProjectId, RunId, RunJob, RunTally};
+use serde::{Deserialize, Serialize};
 use sqlx::QueryBuilder;
 
 #[derive(sqlx::FromRow)]
@@ -78,10 +80,19 @@ impl Row {
     }
 }
 
-pub(super) fn cancelled(order: Option<i64>, cause: Option<String>) -> Result<Option<(i64, CancelCause)>, StoreError> {
-    let (Some(order), Some(cause)) = (order, cause) else { return Ok(None) };
-    let cause = serde_json::from_str(&cause).map_err(|error| StoreError::damaged("run", error))?;
-    Ok(Some((order, cause)))
+/// The cause of a cancellation as it is stored.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Cause {
+    #[serde(flatten)]
+    pub(super) by: CancelCause,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) all_from: Option<i64>,
+}
+
+pub(super) fn cancelled(place: Option<i64>, cause: Option<String>) -> Result<Option<RunCancel>, StoreError> {
+    let (Some(place), Some(cause)) = (place, cause) else { return Ok(None) };
+    let Cause { by, all_from } = serde_json::from_str(&cause).map_err(|error| StoreError::damaged("run", error))?;
+    Ok(Some(RunCancel { place, by, all_from }))
 }
 
 pub(super) fn attempt(stored: i64) -> Result<AttemptNumber, StoreError> {

@@ -5,12 +5,13 @@ use crate::support::{Setting, at, contract, entry};
 use domain::Conclusion;
 use domain::control::{CancelCause, Hold, JobChange, JobPhase, JobRefusal, NeverRan, RunPhase, RunRefusal, Tolerance};
 use std::collections::BTreeMap;
-use store::{Advance, AuditFilter, Followed, NewJob, StoreError};
+use store::{Advance, AuditFilter, Ending, Followed, NewJob, RunCancel, StoreError};
 
 contract!(
     placeholders_become_what_they_stood_for,
     only_what_is_held_is_replaced_or_removed,
     a_run_is_asked_to_end_once,
+    a_run_that_shall_end_may_be_asked_to_end_whole,
     a_finished_run_is_not_cancelled,
     a_run_that_cannot_go_on_fails,
     many_jobs_keep_their_order,
@@ -81,7 +82,7 @@ async fn only_what_is_held_is_replaced_or_removed(Setting { store, .. }: Setting
     let project = new_project(&store).await;
     let (run, jobs) = store.create_run(&run_of(project, vec![job("a"), placeholder("b")]), at(10)).await.unwrap();
     let (_, others) = store.create_run(&run_of(project, vec![placeholder("x")]), at(10)).await.unwrap();
-    store.cancel_run(run.id, &CancelCause::Abandoned, at(20), None).await.unwrap();
+    store.cancel_run(run.id, &CancelCause::Abandoned, Ending::ByConditions, at(20), None).await.unwrap();
     let seen = store.run(run.id).await.unwrap();
     for (advance, wanted) in [
         (Advance { removed: vec![jobs[0]], ..Advance::default() }, "an attempt that is queued cannot be removed"),
@@ -112,7 +113,9 @@ async fn a_run_is_asked_to_end_once(Setting { store, .. }: Setting) {
     for number in 0..6 {
         let store = store.clone();
         let (by, noted) = (CancelCause::Person(format!("p{number}")), entry("run.cancel", &format!("p{number}")));
-        askers.push(tokio::spawn(async move { store.cancel_run(run.id, &by, at(31), Some(&noted)).await.unwrap() }));
+        askers.push(tokio::spawn(async move {
+            store.cancel_run(run.id, &by, Ending::ByConditions, at(31), Some(&noted)).await.unwrap()
+        }));
     }
     let mut answers = Vec::new();
     for asker in askers {
@@ -121,7 +124,9 @@ async fn a_run_is_asked_to_end_once(Setting { store, .. }: Setting) {
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
     store.change_by_task(tasks[1], ended(tasks[1]), &BTreeMap::new(), at(32)).await.unwrap();
     let seen = store.run(run.id).await.unwrap();
-    let (order, CancelCause::Person(who)) = seen.cancelled.clone().unwrap() else { panic!("{seen:?}") };
+    let Some(RunCancel { place: order, by: CancelCause::Person(who), all_from: None }) = seen.cancelled.clone() else {
+        panic!("{seen:?}")
+    };
     assert_eq!((order, seen.ends, seen.advanced), (2, 3, 0));
     let filter = AuditFilter { action: Some("run.".to_owned()), limit: 9, ..AuditFilter::default() };
     let noted: Vec<String> = store.audit(&filter).await.unwrap().into_iter().map(|one| one.entry.object).collect();
@@ -139,13 +144,40 @@ async fn a_run_is_asked_to_end_once(Setting { store, .. }: Setting) {
     assert_eq!(store.run(run.id).await.unwrap().phase, RunPhase::Finished(Conclusion::Cancelled));
 }
 
+async fn a_run_that_shall_end_may_be_asked_to_end_whole(Setting { store, .. }: Setting) {
+    let project = new_project(&store).await;
+    let (run, _) = store.create_run(&run_of(project, vec![job("a")]), at(10)).await.unwrap();
+    let (first, second) = (CancelCause::Person("p".to_owned()), CancelCause::GaveWay("g".to_owned()));
+    let mut seen = Vec::new();
+    for (by, ending) in [(&first, Ending::ByConditions), (&second, Ending::All), (&first, Ending::All)] {
+        let run = store.cancel_run(run.id, by, ending, at(11), None).await.unwrap();
+        assert_eq!(store.run_head(run.id).await.unwrap().cancelled, run.cancelled);
+        seen.push((run.ends, run.cancelled.unwrap()));
+    }
+    let asked = |all_from| RunCancel { place: 1, by: first.clone(), all_from };
+    assert_eq!(seen, [(1, asked(None)), (2, asked(Some(2))), (2, asked(Some(2)))]);
+    let (run, _) = store.create_run(&run_of(project, vec![job("a")]), at(10)).await.unwrap();
+    let mut again = Vec::new();
+    for _ in 0..3 {
+        let run = store.cancel_run(run.id, &first, Ending::Again, at(11), None).await.unwrap();
+        again.push((run.ends, run.cancelled.unwrap()));
+    }
+    assert_eq!(again, seen);
+    let (run, _) = store.create_run(&run_of(project, vec![job("a")]), at(10)).await.unwrap();
+    // Causes without and with something to say.
+    let run = store.cancel_run(run.id, &CancelCause::Removed, Ending::All, at(11), None).await.unwrap();
+    assert_eq!(run.cancelled, Some(RunCancel { place: 1, by: CancelCause::Removed, all_from: Some(1) }));
+}
+
 async fn a_finished_run_is_not_cancelled(Setting { store, .. }: Setting) {
     let project = new_project(&store).await;
     let (run, _) = store.create_run(&run_of(project, vec![skipped("a", 10)]), at(10)).await.unwrap();
     assert_eq!((run.phase, run.finished), (RunPhase::Finished(Conclusion::Skipped), Some(at(10))));
     let (empty, _) = store.create_run(&run_of(project, Vec::new()), at(10)).await.unwrap();
     assert_eq!(empty.phase, RunPhase::Finished(Conclusion::Skipped));
-    let refused = store.cancel_run(run.id, &CancelCause::Removed, at(11), Some(&entry("run.cancel", "x"))).await;
+    let refused = store
+        .cancel_run(run.id, &CancelCause::Removed, Ending::ByConditions, at(11), Some(&entry("run.cancel", "x")))
+        .await;
     let wanted = RunRefusal::Finished { conclusion: Conclusion::Skipped };
     assert!(matches!(refused, Err(StoreError::Run(refusal)) if refusal == wanted), "{refused:?}");
     assert!(store.runs_behind(10).await.unwrap().is_empty());

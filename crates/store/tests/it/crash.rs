@@ -70,7 +70,7 @@ async fn is_true(store: &Store, project: ProjectId) {
         };
         assert_eq!(run.phase, phase, "{run:?} {jobs:?}");
         let mut places: Vec<i64> = jobs.iter().filter_map(|job| job.end_order).collect();
-        places.extend(run.cancelled.iter().map(|(place, _)| *place));
+        places.extend(run.cancelled.iter().map(|asked| asked.place));
         places.sort_unstable();
         assert_eq!(places, (1..=run.ends).collect::<Vec<_>>(), "{run:?}");
         for job in &jobs {
@@ -186,7 +186,7 @@ async fn work(store: &Store, project: ProjectId, runner: RunnerId) {
             }
         }
         if run.id.0 % 5 == 0 {
-            tolerant(store.cancel_run(run.id, &CancelCause::Removed, at(40), None).await);
+            tolerant(store.cancel_run(run.id, &CancelCause::Removed, store::Ending::ByConditions, at(40), None).await);
         }
         advance(store).await;
     }

@@ -38,7 +38,7 @@ async fn a_new_try_keeps_what_was_good(Setting { store, .. }: Setting) {
     // In another order than they were made.
     end(&store, jobs[3], runner, Conclusion::Success, 30).await;
     end(&store, jobs[2], runner, Conclusion::Failure, 31).await;
-    store.cancel_run(run.id, &CancelCause::Abandoned, at(32), None).await.unwrap();
+    store.cancel_run(run.id, &CancelCause::Abandoned, store::Ending::ByConditions, at(32), None).await.unwrap();
     end(&store, jobs[0], runner, Conclusion::Success, 33).await;
     let first = settle(&store, &run, &Advance::default(), 34).await;
     assert_eq!(first.phase, RunPhase::Finished(Conclusion::Failure));

@@ -1,7 +1,7 @@
 //! Triggers against events.
 
 use super::{Event, Match, skip_token};
-use crate::filters::{Verdict, judge};
+use crate::filters::{PatternFault, Verdict, judge};
 use crate::model::{Cron, Filter, Trigger, TriggerKind, Workflow};
 use crate::yaml::Spanned;
 
@@ -18,6 +18,8 @@ pub fn starts(workflow: &Workflow, event: &Event) -> Match {
         match matches(trigger, event) {
             Match::Starts => return Match::Starts,
             Match::OtherEvent => {}
+            wrong @ Match::Wrong { .. } => result = wrong,
+            held if matches!(result, Match::Wrong { .. }) => drop(held),
             held => result = held,
         }
     }
@@ -147,8 +149,12 @@ fn held_by_name(filter: &Filter, key: &'static str, name: &str) -> Option<Match>
     match judge(filter, name) {
         Ok(Verdict::Passes) => None,
         Ok(Verdict::Held) => held(key, format!("'{name}' {}", verdict(filter))),
-        Err((i, fault)) => held(key, format!("the pattern '{}' is wrong: {fault}", filter.patterns[i].value)),
+        Err(fault) => Some(wrong(filter, key, fault)),
     }
+}
+
+fn wrong(filter: &Filter, key: &'static str, (i, fault): (usize, PatternFault)) -> Match {
+    Match::Wrong { filter: key, why: format!("the pattern '{}' is wrong: {fault}", filter.patterns[i].value) }
 }
 
 fn verdict(filter: &Filter) -> String {
@@ -172,9 +178,7 @@ fn held_by_path(paths: Option<&Filter>, event: &Event) -> Option<Match> {
         match judge(filter, file) {
             Ok(Verdict::Passes) => return None,
             Ok(Verdict::Held) => {}
-            Err((i, fault)) => {
-                return held(key, format!("the pattern '{}' is wrong: {fault}", filter.patterns[i].value));
-            }
+            Err(fault) => return Some(wrong(filter, key, fault)),
         }
     }
     let which =

@@ -45,4 +45,11 @@ pub enum Match {
         /// Why, in words.
         why: String,
     },
+    /// The event is right, but a filter cannot be asked: it has a pattern that is none.
+    Wrong {
+        /// The key.
+        filter: &'static str,
+        /// Which pattern, and why, in words.
+        why: String,
+    },
 }

@@ -4,14 +4,15 @@ use super::Decision;
 use super::machine::Run;
 use super::scope::JobScope;
 use super::state::{CellAt, CellState, Course, Order, Phase};
-use domain::Conclusion;
+use crate::expr::{Object, Value};
+use domain::{Conclusion, JobId};
 use std::sync::Arc;
 
 impl Run {
     /// Cancels a graph and all that it calls. Jobs whose `if` still holds with `cancelled()` true go on; the others end. Jobs that
     /// wait for their needs are judged when those have ended.
     pub(super) fn cancel_graph(&mut self, graph: usize, reason: &str) {
-        if self.graphs[graph].course == Course::Cancelled {
+        if self.graphs[graph].course.is_cancelled() {
             return;
         }
         self.graphs[graph].course = Course::Cancelled;
@@ -30,6 +31,54 @@ impl Run {
                 }
             }
             self.advance_open(graph, job);
+        }
+    }
+
+    /// Ends a graph and all that it calls, whatever conditions say: what was not given out at once, the rest by its driver.
+    pub(super) fn end_all(&mut self, graph: usize, reason: &str) {
+        if self.graphs[graph].course == Course::Ended {
+            return;
+        }
+        self.graphs[graph].course = Course::Ended;
+        let workflow = Arc::clone(&self.graphs[graph].handle.workflow);
+        for (job, file) in workflow.jobs.iter().enumerate() {
+            match &self.graphs[graph].jobs[job].phase {
+                Phase::Ended(_) => {}
+                Phase::Waiting => {
+                    let (id, name) = self.unexpanded(graph, file);
+                    self.decisions.push(Decision::Cancelled { job: id, name, reason: reason.to_owned() });
+                    self.end_job(graph, job, Conclusion::Cancelled, Value::object(Object::new()));
+                }
+                Phase::Open(expansion) => {
+                    for cell in 0..expansion.cells.len() {
+                        let at = CellAt { graph, job, cell };
+                        match self.cell_mut(at).map(|cell| &cell.state) {
+                            Some(CellState::Calling(callee)) => {
+                                let callee = *callee;
+                                self.end_all(callee, reason);
+                            }
+                            _ => self.cancel_cell(at, reason),
+                        }
+                    }
+                    self.advance_open(graph, job);
+                }
+            }
+        }
+    }
+
+    /// A call around a job gave way in its group.
+    pub(super) fn give_way(&mut self, job: &JobId, group: &str) {
+        let Some(at) = self.cells.get(job).copied() else { return };
+        let held =
+            self.graphs[at.graph].concurrency.iter().find(|held| held.group.to_lowercase() == group.to_lowercase());
+        // None: the group is the job's own, and nothing but the job ends.
+        let Some(call) = held.and_then(|held| held.held_by.as_ref()).and_then(|call| self.cells.get(call)).copied()
+        else {
+            return;
+        };
+        if let Some(CellState::Calling(callee)) = self.cell_mut(call).map(|cell| &cell.state) {
+            let callee = *callee;
+            self.end_all(callee, &format!("a newer one of the concurrency group {group} came"));
         }
     }
 

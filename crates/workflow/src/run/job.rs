@@ -3,7 +3,7 @@
 use super::Decision;
 use super::machine::{MAX_JOBS, Run};
 use super::scope::{Ancestors, JobScope};
-use super::state::{Course, FailFast, JobEnd, Phase};
+use super::state::{FailFast, JobEnd, Phase};
 use super::text::{fault, fault_text, raw_name, skip_reason};
 use crate::expr::{EvaluationError, Function, NodeKind, Object, Value, ValueKind};
 use crate::matrix::{Configuration, expand};
@@ -22,6 +22,8 @@ pub(super) struct Evaluated {
 impl Run {
     pub(super) fn start_job(&mut self, graph: usize, index: usize) {
         let state = &self.graphs[graph];
+        // One that ended before its needs did.
+        let Phase::Waiting = state.jobs[index].phase else { return };
         let workflow = Arc::clone(&state.handle.workflow);
         let Some(job) = workflow.jobs.get(index) else { return };
         let mut scope = state.scope.clone();
@@ -82,7 +84,7 @@ impl Run {
     }
 
     /// The id and name of a job as a whole.
-    fn unexpanded(&self, graph: usize, job: &Job) -> (JobId, String) {
+    pub(super) fn unexpanded(&self, graph: usize, job: &Job) -> (JobId, String) {
         let state = &self.graphs[graph];
         let id = JobId::new(format!("{}{}", state.id_prefix, job.id.value));
         (id, format!("{}{}", state.name_prefix, raw_name(job)))
@@ -103,7 +105,7 @@ impl Run {
         let mut ancestors = Ancestors {
             all_succeeded: true,
             any_failed: false,
-            cancelled: state.course == Course::Cancelled,
+            cancelled: state.course.is_cancelled(),
             each: Vec::new(),
         };
         for (_, end) in self.direct_needs(graph, index) {

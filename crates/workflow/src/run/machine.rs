@@ -115,6 +115,12 @@ impl Run {
                     self.cancel_graph(0, "the run was cancelled");
                 }
             }
+            RunChange::EndRequested => {
+                if self.conclusion.is_none() {
+                    self.end_all(0, "the run was ended");
+                }
+            }
+            RunChange::GaveWay { job, group } => self.give_way(&job, &group),
         }
         self.settle()
     }
@@ -205,7 +211,7 @@ impl Run {
     /// All jobs of a graph have ended.
     fn end_graph(&mut self, graph: usize) {
         let state = &self.graphs[graph];
-        let cancelled = state.course == Course::Cancelled;
+        let cancelled = state.course.is_cancelled();
         let conclusion = joined(state.jobs.iter().filter_map(result_of), cancelled);
         match state.caller {
             None => {

@@ -67,7 +67,16 @@ pub(super) struct GraphState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Course {
     Going,
+    /// What its condition lets go on goes on.
     Cancelled,
+    /// Nothing begins any more.
+    Ended,
+}
+
+impl Course {
+    pub(super) const fn is_cancelled(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Ended)
+    }
 }
 
 /// A job of a graph.

@@ -51,8 +51,18 @@ pub enum RunChange {
         /// Its outputs.
         outputs: BTreeMap<String, String>,
     },
-    /// Somebody wants the run to end.
+    /// Somebody wants the run to end: jobs whose conditions hold still go on.
     CancelRequested,
+    /// Somebody wants all of the run to end, whatever conditions say.
+    EndRequested,
+    /// A call gave way to a newer one of its concurrency group before any of its jobs began: all of it ends, whatever conditions say. Told before the end
+    /// of the job that waited for the group.
+    GaveWay {
+        /// The job that waited with it.
+        job: JobId,
+        /// The group.
+        group: String,
+    },
 }
 
 /// What follows.
@@ -78,7 +88,7 @@ pub enum Decision {
         /// Where and what.
         message: String,
     },
-    /// This job was waiting for its turn (`max-parallel`) and will not run: it was cancelled.
+    /// This job was waiting for its turn (`max-parallel`) or, where all of the run ends, for its needs, and will not run: it was cancelled.
     Cancelled {
         /// Which.
         job: JobId,

@@ -33,6 +33,7 @@ fn verdict(on: &str, event: &Event) -> String {
             assert!(!why.is_empty());
             filter.to_owned()
         }
+        Match::Wrong { filter, why } => format!("{filter}: {why}"),
     }
 }
 
@@ -55,6 +56,21 @@ fn pushes() {
         let found = [&main, &dev, &tag].map(|event| verdict(on, event));
         assert_eq!(found, *wanted, "{on}");
     }
+}
+
+#[test]
+fn a_pattern_that_is_none_is_no_filter_that_holds_back() {
+    let main = changed(push("refs/heads/main"), &["a"]);
+    for (on, wanted) in [
+        ("  push: {branches: [main, 'rel-[z-a]']}", "branches: the pattern 'rel-[z-a]' is wrong: "),
+        ("  push: {paths-ignore: ['[']}", "paths-ignore: the pattern '[' is wrong: "),
+        ("  push: {branches: ['[']}\n  pull_request:", "branches: the pattern '[' is wrong: "),
+    ] {
+        let found = verdict(on, &main);
+        assert!(found.starts_with(wanted), "{on}: {found}");
+    }
+    // Nobody asks it about a tag.
+    assert_eq!(verdict("  push: {branches: ['['], tags: ['*']}", &push("refs/tags/v1")), "yes");
 }
 
 /// nektos/act#454: paths are looked at.

@@ -4,7 +4,7 @@ use super::connect::{connect, failure};
 use super::output::{Table, ago, list, one, state, took};
 use super::{Found, pages, watch};
 use crate::args::{
-    Duration, RunArgs, RunCommand, RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs,
+    Duration, RunCancelArgs, RunCommand, RunDispatchArgs, RunListArgs, RunRerunArgs, RunShowArgs, RunWatchArgs,
 };
 use crate::commands::runtime;
 use crate::exit::Exit;
@@ -150,11 +150,20 @@ async fn follow(args: &RunWatchArgs) -> Result<Exit, Failure> {
     watch::follow(&client, &project, run, args.timeout.map(|Duration(time)| time)).await
 }
 
-async fn cancel(args: &RunArgs) -> Result<Exit, Failure> {
+async fn cancel(args: &RunCancelArgs) -> Result<Exit, Failure> {
     let client = connect(&args.at)?;
     let (project, run) = find(&client, args.run).await?;
-    client.cancel_run(&project, run.id).await.map_err(|error| failure(&error))?;
-    note(format!("run {} is asked to end", run.id));
+    let done = if args.force {
+        client.force_cancel_run(&project, run.id).await
+    } else {
+        client.cancel_run(&project, run.id).await
+    };
+    done.map_err(|error| failure(&error))?;
+    if args.force {
+        note(format!("all of run {} is asked to end", run.id));
+    } else {
+        note(format!("run {} is asked to end; jobs with `if: always()` still run (--force: they end too)", run.id));
+    }
     Ok(Exit::Ok)
 }
 

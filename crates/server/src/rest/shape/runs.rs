@@ -217,7 +217,9 @@ fn inner_word(phase: &JobPhase) -> &'static str {
 pub(in crate::rest) fn detail(job: &StoredJob) -> Option<String> {
     let cause = |by: &CancelCause| match by {
         CancelCause::Person(who) => format!("cancelled by {who}"),
-        CancelCause::Concurrency(group) => format!("cancelled: a newer one of the concurrency group {group} came"),
+        CancelCause::Concurrency(group) | CancelCause::GaveWay(group) => {
+            format!("cancelled: a newer one of the concurrency group {group} came")
+        }
         CancelCause::FailFast => "cancelled: another job of its matrix failed".to_owned(),
         CancelCause::Abandoned => "cancelled: it waited longer than jobs may".to_owned(),
         CancelCause::Removed => "cancelled: its branch or project is gone".to_owned(),

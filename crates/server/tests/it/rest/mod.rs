@@ -3,6 +3,7 @@
 mod access;
 mod bad;
 mod outside;
+mod reruns;
 mod rights;
 mod runs;
 mod table;

@@ -72,6 +72,40 @@ async fn a_run_is_started_shown_cancelled_run_again_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_conditions_keep_is_ended_by_asking_again_by_force_and_by_its_button() {
+    let text = "on: workflow_dispatch\njobs:\n  a: {if: always(), runs-on: nosuch, steps: [{run: 'true'}]}\n  b: {needs: a, if: always(), runs-on: lab, steps: [{run: 'true'}]}\n";
+    let rest = Rest::of(World::with(&[(".gitea/workflows/w.yml", text)]).await);
+    let Rest { admin, project, world, .. } = &rest;
+    let browser = crate::browse::Browser::with(world, world.server.first_token.clone().unwrap().expose()).await;
+    for way in ["again", "force", "button"] {
+        let id = rest.dispatch().await;
+        let stored = world.server.plane.store.run(domain::control::RunId(id)).await.unwrap();
+        if way != "force" {
+            admin.cancel_run(project, id).await.unwrap();
+            world.until(&stored, |run, _| run.cancelled.is_some()).await;
+            assert_eq!(world.states(&stored).await, ["a: queued", "b: held"], "conditions hold");
+        }
+        match way {
+            "again" => admin.cancel_run(project, id).await.unwrap(),
+            "force" => admin.force_cancel_run(project, id).await.unwrap(),
+            _ => {
+                let path = format!("/lab/p/runs/{id}");
+                let page = browser.get(&path).await;
+                assert!(page.text.contains("Cancel what still goes on"), "{}", page.text);
+                let (at, form) = (format!("{path}/cancel"), format!("form={}", page.form()));
+                assert_eq!(browser.post(&at, &form).await.status, 303, "the first button, pressed twice");
+                assert_eq!(world.run(&stored).await.cancelled.unwrap().all_from, None);
+                assert_eq!(browser.post(&at, &format!("{form}&what=all")).await.status, 303);
+            }
+        }
+        assert_eq!(world.finished(&stored).await, Conclusion::Cancelled, "{way}");
+        assert_eq!(world.states(&stored).await, ["a: cancelled", "b: cancelled"], "{way}");
+        admin.delete_run(project, id).await.unwrap();
+    }
+    rest.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_was_skipped_says_what_it_needed() {
     let text = "on: workflow_dispatch\njobs:\n  a: {runs-on: lab, steps: [{run: 'true'}]}\n  b: {needs: a, runs-on: lab, steps: [{run: 'true'}]}\n  c: {needs: b, runs-on: lab, steps: [{run: 'true'}]}\n  d: {if: github.ref == 'x', runs-on: lab, steps: [{run: 'true'}]}\n";
     let world = World::with(&[(".gitea/workflows/w.yml", text)]).await;

@@ -64,3 +64,38 @@ fn called_graphs_are_cancelled_too() {
     assert_eq!(run.ready_ids(), ["call / two"]);
     assert_eq!(run.succeed(), "finished cancelled");
 }
+
+#[test]
+fn a_run_that_is_ended_asks_no_condition() {
+    let text = job("a", "if: always()")
+        + &job("b", "needs: a\nif: always()\nstrategy: {matrix: {v: [1, 2]}}")
+        + &job("m", "if: always()\nstrategy: {matrix: {v: [1, 2]}, max-parallel: 1}");
+    let mut run = run(&text);
+    run.cancel();
+    run.end_all();
+    run.end_all();
+    assert_eq!(&run.log[2..], ["cancel a", "cancelled b", "cancel m (1)", "cancelled m (2)"]);
+    run.end("a", Cancelled);
+    assert_eq!(run.succeed(), "finished cancelled");
+    assert!(!run.log.iter().any(|line| line.starts_with("ready b")), "{:?}", run.log);
+}
+
+#[test]
+fn a_call_that_gave_way_ends_whole_and_nothing_else_does() {
+    let called = ".github/workflows/called.yml";
+    let inner = "on: workflow_call\nconcurrency: Grp\njobs:\n".to_owned()
+        + &job("one", "concurrency: own")
+        + &job("two", "needs: one\nif: always()");
+    let main = format!("on: push\njobs:\n  call:\n    uses: ./{called}\n") + &job("after", "needs: call\nif: always()");
+    let mut own = Driven::start(&[(MAIN, &main), (called, &inner)]);
+    own.give_way("call / one", "own");
+    own.end("call / one", Cancelled);
+    assert_eq!(own.ready_ids(), ["call / two"]);
+    let mut run = Driven::start(&[(MAIN, &main), (called, &inner)]);
+    run.give_way("call / one", "gRP");
+    assert_eq!(&run.log[1..], ["cancel call / one", "cancelled call / two"]);
+    run.end("call / one", Cancelled);
+    assert_eq!(run.ready_ids(), ["after"]);
+    assert!(run.log.contains(&"left call".to_owned()), "{:?}", run.log);
+    run.succeed();
+}

@@ -92,6 +92,16 @@ impl Driven {
         self.take(decisions);
     }
 
+    pub(crate) fn end_all(&mut self) {
+        let decisions = self.run.apply(RunChange::EndRequested);
+        self.take(decisions);
+    }
+
+    pub(crate) fn give_way(&mut self, job: &str, group: &str) {
+        let decisions = self.run.apply(RunChange::GaveWay { job: JobId::new(job), group: group.to_owned() });
+        self.take(decisions);
+    }
+
     /// Lets every ready job run in order until none is left; gives the last line.
     pub(crate) fn finish(&mut self, script: &mut Script<'_>) -> String {
         while let Some(job) = self.ready.front() {

@@ -61,12 +61,13 @@ fn shapes() -> impl Strategy<Value = Vec<Shape>> {
 /// What a run came to: the end of every job, and the run's conclusion.
 type Ends = (BTreeMap<String, String>, Conclusion);
 
-/// Drives a run to its end. `choose` says which ready job ends next, `end` how; `cancel_at` asks for an end before that step.
+/// Drives a run to its end. `choose` says which ready job ends next, `end` how; `cancel_at` asks for an end before that step, `end_at` for that of all.
 fn drive(
     plan: Arc<Plan>,
     mut choose: impl FnMut(usize) -> usize,
     end: impl Fn(&JobId) -> Conclusion,
     cancel_at: Option<usize>,
+    end_at: Option<usize>,
 ) -> Result<Ends, TestCaseError> {
     let (mut run, mut decisions) = Run::start(plan, RunInputs::default());
     let mut out: Vec<JobId> = Vec::new();
@@ -107,6 +108,14 @@ fn drive(
             decisions = run.apply(RunChange::CancelRequested);
             continue;
         }
+        if end_at == Some(step) {
+            step += 1;
+            decisions = run.apply(RunChange::EndRequested);
+            let begins = |decision: &Decision| matches!(decision, Decision::Ready(_));
+            prop_assert!(!decisions.iter().any(begins), "begins when all ends: {decisions:?}");
+            prop_assert!(run.waiting().is_empty(), "waits when all has ended: {:?}", run.waiting());
+            continue;
+        }
         step += 1;
         if out.is_empty() {
             break;
@@ -134,13 +143,14 @@ proptest! {
 
     #[test]
     fn every_job_ends_once_and_the_run_finishes_once(
-        shapes in shapes(), seed: u64, order in prop::collection::vec(any::<usize>(), 64), cancel in prop::option::of(0_usize..12)
+        shapes in shapes(), seed: u64, order in prop::collection::vec(any::<usize>(), 64), cancel in prop::option::of(0_usize..12),
+        all in prop::option::of(0_usize..12)
     ) {
         let plan = plan_of(&shapes);
         let mut next = order.iter().cycle();
-        let first = drive(Arc::clone(&plan), |_| *next.next().unwrap(), fate(seed), cancel)?;
+        let first = drive(Arc::clone(&plan), |_| *next.next().unwrap(), fate(seed), cancel, all)?;
         let mut next = order.iter().cycle();
-        let second = drive(plan, |_| *next.next().unwrap(), fate(seed), cancel)?;
+        let second = drive(plan, |_| *next.next().unwrap(), fate(seed), cancel, all)?;
         prop_assert_eq!(first, second, "the same changes must give the same run");
     }
 
@@ -150,8 +160,8 @@ proptest! {
         let calm: Vec<Shape> = shapes.into_iter().map(|(n, c, s, t, calls)| (n, c, if s == 1 || s == 3 { 2 } else { s }, t, calls && s != 2)).collect();
         let plan = plan_of(&calm);
         let mut next = order.iter().cycle();
-        let any = drive(Arc::clone(&plan), |_| *next.next().unwrap(), fate(seed), None)?;
-        let in_order = drive(plan, |_| 0, fate(seed), None)?;
+        let any = drive(Arc::clone(&plan), |_| *next.next().unwrap(), fate(seed), None, None)?;
+        let in_order = drive(plan, |_| 0, fate(seed), None, None)?;
         prop_assert_eq!(any, in_order);
     }
 }
