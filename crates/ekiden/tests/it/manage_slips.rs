@@ -67,8 +67,8 @@ fn the_log_of_a_job_that_waits_is_waited_for() {
 fn a_list_that_is_cut_says_how_much_there_is() {
     let server = Server::start();
     for name in ["A", "B", "C"] {
-        server.ask(&["var", "set", name, "1"]).exits(0);
-        server.ask_with(&["secret", "set", name], "one-two-three").exits(0);
+        server.ask(&["var", "set", name, "1", "--scope", "instance"]).exits(0);
+        server.ask_with(&["secret", "set", name, "--scope", "instance"], "one-two-three").exits(0);
         server.ask(&["token", "make", name, "--right", "read:runs"]).exits(0);
     }
     for noun in ["var", "secret"] {
@@ -90,4 +90,19 @@ fn a_database_that_is_away_is_told_with_its_cause() {
     let ran = run(command).exits(6);
     assert!(ran.stderr.contains("does not answer yet") && ran.stderr.contains("refused"), "{ran:#?}");
     assert!(ran.stderr.contains("--database postgres://"), "{ran:#?}");
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a test says that it is left out, and why")]
+fn a_database_that_does_not_know_the_user_refuses_the_server() {
+    let Some(postgres) = testkit::Postgres::shared().unwrap() else {
+        println!("SKIP: PostgreSQL is not installed");
+        return;
+    };
+    let url = postgres.database().unwrap().replacen("ekiden@", "nobody-there@", 1);
+    let state = tempfile::tempdir().unwrap();
+    let mut command = ekiden(&["server", "--listen", "127.0.0.1:0", "--database", &url]);
+    command.env("XDG_STATE_HOME", state.path());
+    let ran = run(command).exits(4);
+    assert!(ran.stderr.contains("does not exist") && ran.stderr.contains("--database-file"), "{ran:#?}");
 }
