@@ -93,7 +93,6 @@ fn a_database_that_is_away_is_told_with_its_cause() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test says that it is left out, and why")]
 fn a_database_that_does_not_know_the_user_refuses_the_server() {
     let Some(postgres) = testkit::Postgres::shared().unwrap() else {
         println!("SKIP: PostgreSQL is not installed");
