@@ -13,6 +13,7 @@ mod packed;
 mod pb;
 pub mod quirks;
 mod rest;
+mod room;
 mod server;
 mod transport;
 
