@@ -10,5 +10,6 @@ mod settings;
 mod steady;
 mod sweeper;
 
+pub(crate) use settings::LATE_ROWS;
 pub use settings::SweepSettings;
 pub use sweeper::{Sweeper, Swept};
