@@ -76,6 +76,8 @@ impl Sweeper {
     pub async fn tick(&mut self, now: Timestamp) -> Result<Swept, StoreError> {
         self.steady.tick(now);
         let mut swept = Swept::default();
+        // While the database is away nobody can be heard: that is nobody's silence, as if the clock had jumped.
+        self.plane.store.answers().await?;
         self.leases(now, &mut swept).await?;
         self.silent_tasks(now, &mut swept).await?;
         self.endless(now, &mut swept).await?;
