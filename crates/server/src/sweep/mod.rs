@@ -4,6 +4,7 @@
 
 mod attempts;
 mod leases;
+mod logs;
 mod retention;
 mod runners;
 mod settings;

@@ -39,13 +39,15 @@ pub struct Sweeper {
     pub(super) plane: Plane,
     pub(super) settings: SweepSettings,
     pub(super) steady: Steady,
+    /// When logs were last looked for that nobody ends.
+    pub(super) looked: Option<Timestamp>,
 }
 
 impl Sweeper {
     /// One that has looked at nothing yet: what fell silent while no server ran gets its time from the first tick on.
     #[must_use]
     pub fn new(plane: Plane, settings: SweepSettings) -> Self {
-        Self { plane, settings, steady: Steady::new() }
+        Self { plane, settings, steady: Steady::new(), looked: None }
     }
 
     /// Sweeps until told to stop.
@@ -74,15 +76,16 @@ impl Sweeper {
     /// # Errors
     /// When the database fails; what was done until then stays done.
     pub async fn tick(&mut self, now: Timestamp) -> Result<Swept, StoreError> {
-        self.steady.tick(now);
-        let mut swept = Swept::default();
         // While the database is away nobody can be heard: that is nobody's silence, as if the clock had jumped.
         self.plane.store.answers().await?;
+        self.steady.tick(now);
+        let mut swept = Swept::default();
         self.leases(now, &mut swept).await?;
         self.silent_tasks(now, &mut swept).await?;
         self.endless(now, &mut swept).await?;
         self.abandoned(now, &mut swept).await?;
         self.runners(now, &mut swept).await?;
+        self.open_logs(now).await?;
         self.retention(now, &mut swept).await?;
         Ok(swept)
     }
