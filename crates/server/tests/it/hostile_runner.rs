@@ -373,6 +373,7 @@ async fn labels_that_a_token_bound_stay_bound() {
         Call { method: "Register", key: None, kind: "application/json", body: body.into() }
     };
     assert_eq!(register(&["lab", "prod"]).send(world.server.address).await.0, 403);
+    assert_eq!(register(&["lab:prod"]).send(world.server.address).await.0, 403);
     let (status, said) = register(&["lab:host"]).send(world.server.address).await;
     assert_eq!(status, 200, "{said}");
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -382,7 +383,10 @@ async fn labels_that_a_token_bound_stay_bound() {
         let call = Call { method: "Declare", key: Some((uuid, key)), kind: "application/json", body };
         call.send(world.server.address).await.0
     };
+    // What runs where is no part of the label; another word behind it makes another label.
+    assert_eq!(world.server.plane.store.runners(None).await.unwrap()[0].labels, ["lab"]);
     assert_eq!(declare(key, &["prod"]).await, 403);
+    assert_eq!(declare(key, &["lab:prod"]).await, 403);
     assert_eq!(declare(key, &["lab"]).await, 200);
     // Its next key is bound as this one is.
     let id = world.server.plane.store.runners(None).await.unwrap()[0].id;
