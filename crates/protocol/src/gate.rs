@@ -2,6 +2,7 @@
 //! (`security` R5, R86). Mounted by `server` before the services.
 
 use crate::error::{Code, Refusal};
+use crate::room::{Held, NotTaken, Room, unzipped, unzipped_length};
 use crate::server::{Caller, RunnerService};
 use crate::{MESSAGE_MAX, SMALL_MAX};
 use axum::body::{Body, Bytes, to_bytes};
@@ -14,12 +15,6 @@ use connectrpc::ConnectError;
 use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Memory that large messages have together, in KiB.
-const ROOM: u32 = 512 * 1024;
-/// A message takes so many times its length while it is read: rows and their texts are things of their own.
-const GROWS: usize = 4;
 
 /// What is copied rather than shared: the question for a task is some bytes.
 const SHORT: usize = 1024;
@@ -41,6 +36,9 @@ const READ: [&str; 11] = [
 /// So many others most calls have.
 const KEPT: usize = 6;
 
+/// Say how what is in an envelope is packed.
+const ENVELOPES: [&str; 2] = ["grpc-encoding", "connect-content-encoding"];
+
 /// Whom anybody may call: what they bring is small, and its own key.
 const OPEN: [&str; 2] = ["/ping.v1.PingService/Ping", "/runner.v1.RunnerService/Register"];
 /// What brings much: outputs, and rows of logs.
@@ -49,12 +47,12 @@ pub(crate) const LARGE: [&str; 2] = ["/runner.v1.RunnerService/UpdateTask", "/ru
 /// What the gate needs.
 pub(crate) struct Gate<S> {
     service: Arc<S>,
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
 }
 
 impl<S> Gate<S> {
     pub(crate) fn new(service: Arc<S>) -> Self {
-        Self { service, room: Arc::new(Semaphore::new(ROOM as usize)) }
+        Self { service, room: Arc::new(Room::new()) }
     }
 }
 
@@ -73,7 +71,7 @@ pub(crate) async fn gate<S: RunnerService>(State(gate): State<Gate<S>>, request:
     }
 }
 
-type Admitted = (Request, Option<OwnedSemaphorePermit>);
+type Admitted = (Request, Held);
 
 /// A call that may go on, whole, and the memory that it has meanwhile.
 async fn admitted<S: RunnerService>(
@@ -97,16 +95,54 @@ async fn admitted<S: RunnerService>(
     if length.is_some_and(|length| length > most) {
         return Err(too_long(most));
     }
-    // A zipped one is as long as it is when it is unzipped, which nobody knows.
-    let is_plain = head.headers.get(header::CONTENT_ENCODING).is_none_or(|value| value == "identity");
-    let takes = length.filter(|_| is_plain).unwrap_or(most);
-    let room = u32::try_from(takes * GROWS / 1024).unwrap_or(ROOM).min(ROOM);
-    let room = if takes > SMALL_MAX { gate.room.acquire_many_owned(room).await.ok() } else { None };
+    let (runner, packing) = (caller.key.as_ref().map(|key| &key.uuid), Packing::of(&head.headers, is_large));
+    let (mut body, mut held) = if length.is_some_and(|length| length <= SMALL_MAX) || !is_large {
+        (to_bytes(body, most).await.map_err(|error| cut(&error, most))?, Held::default())
+    } else {
+        gate.room.body(runner, body, (SMALL_MAX, most)).await.map_err(|error| not_taken(error, most))?
+    };
+    let takes = match packing {
+        Packing::Gzip if !body.is_empty() => unzipped_length(&body, most).map_err(|error| not_taken(error, most))?,
+        Packing::Inside => most,
+        _ => body.len(),
+    };
+    if takes > SMALL_MAX {
+        gate.room.reading(runner, takes, &mut held).await.map_err(|error| not_taken(error, most))?;
+    }
+    if packing == Packing::Gzip {
+        if !body.is_empty() {
+            body = unzipped(&body, takes).await.map_err(|error| not_taken(error, most))?;
+        }
+        head.headers.remove(header::CONTENT_ENCODING);
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
     head.extensions.insert(caller);
-    let body = to_bytes(body, most).await.map_err(|error| cut(&error, most))?;
     let body = if body.len() > SHORT { body } else { Bytes::copy_from_slice(&body) };
     let head = if is_short || body.len() > SHORT { head } else { own(head) };
-    Ok((Request::from_parts(head, Body::from(body)), room))
+    Ok((Request::from_parts(head, Body::from(body)), held))
+}
+
+/// How a message is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    /// It is not, or in a way that nobody here unpacks.
+    None,
+    Gzip,
+    /// Within its envelope, as gRPC has it: how long it is, nobody knows.
+    Inside,
+}
+
+impl Packing {
+    fn of(headers: &HeaderMap, is_large: bool) -> Self {
+        let is = |name: &str, what: fn(&[u8]) -> bool| headers.get(name).is_some_and(|value| what(value.as_bytes()));
+        if is("content-encoding", |value| value == b"gzip") {
+            Self::Gzip
+        } else if is_large && ENVELOPES.into_iter().any(|name| is(name, |value| value != b"identity")) {
+            Self::Inside
+        } else {
+            Self::None
+        }
+    }
 }
 
 /// The head of a small call in memory of its own. What is read from a connection is shared with its buffer, 8 KiB that a question that is left open would keep.
@@ -141,6 +177,15 @@ fn cut(error: &axum::Error, most: usize) -> (Refusal, Option<StatusCode>) {
         Refusal::new(Code::DeadlineExceeded, format!("the message did not come whole: {told}")),
         Some(StatusCode::REQUEST_TIMEOUT),
     )
+}
+
+fn not_taken(fault: NotTaken, most: usize) -> (Refusal, Option<StatusCode>) {
+    match &fault {
+        NotTaken::TooLong => too_long(most),
+        NotTaken::Cut(error) => cut(error, most),
+        NotTaken::Slow => (fault.refusal(), Some(StatusCode::REQUEST_TIMEOUT)),
+        NotTaken::Full | NotTaken::Garbled => (fault.refusal(), None),
+    }
 }
 
 fn too_long(most: usize) -> (Refusal, Option<StatusCode>) {

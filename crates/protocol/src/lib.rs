@@ -13,8 +13,10 @@ mod packed;
 mod pb;
 pub mod quirks;
 mod rest;
+mod room;
 mod server;
 mod transport;
+mod weight;
 
 pub use call::{Declaration, Declared, Fetch, Fetched, Pong, Registration, Report, Reported, RequestKey, Runner, Want};
 pub use client::{Authority, Client, ClientSettings, Codec, Compression};
@@ -23,6 +25,7 @@ pub use packed::{BatchWriter, PackedBatch, PackedRows, Rows, both_readings};
 pub use quirks::Dialect;
 pub use rest::{InvalidScope, Removal, RemovalError, Scope};
 pub use server::{Asked, Caller, RunnerService, router};
+pub use weight::weight;
 
 /// Where the services lie below the URL of an instance.
 pub const BASE_PATH: &str = "/api/actions";
@@ -59,7 +62,7 @@ pub(crate) mod header {
 }
 
 /// Largest message that either side takes. The forges set no limit; a batch of log or the event of a task may be some megabytes.
-pub(crate) const MESSAGE_MAX: usize = 64 * 1024 * 1024;
+pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
 /// Largest message of a call that brings little: all but outputs and rows.
 pub(crate) const SMALL_MAX: usize = 256 * 1024;
 /// Largest memory for the elements of one message, so that many empty ones cannot blow it up.

@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 /// A runner that says nothing new is noted as heard of so often, milliseconds.
 const HEARD_EVERY: u64 = 5000;
 
+/// So many bytes the outputs of a run's jobs have together, with their names (`execution-semantics` 4.8).
+pub(crate) const OUTPUTS_OF_RUN: usize = 50 * 1024 * 1024;
+/// So many outputs a job has.
+const OUTPUTS: usize = 1000;
+
 /// What a runner says of its task.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
@@ -46,6 +51,8 @@ pub struct Reported {
     pub after: JobPhase,
     /// What the job says to those that need it.
     pub outputs: BTreeMap<String, String>,
+    /// Outputs of the report that were not kept: the job has too many, or the run has no room for them.
+    pub left_out: Vec<String>,
     /// Why the change had no place: nothing of the report was kept.
     pub refused: Option<JobRefusal>,
     /// The end that the report made.
@@ -72,8 +79,15 @@ impl Reported {
         self.before.lease().is_some_and(|lease| lease.task == self.task.id)
     }
 
-    /// Applies a report to what was read, and says what of it is to be written: nothing where it is refused, which is told.
-    pub(crate) fn apply(&mut self, report: &Report<'_>, now: Timestamp) -> Step {
+    /// How many bytes of outputs the job would have.
+    pub(crate) fn outputs_with(&self, report: &Report<'_>) -> usize {
+        let new = report.outputs.iter().filter(|(name, _)| !self.outputs.contains_key(*name));
+        self.outputs.iter().chain(new).map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    /// Applies a report to what was read, and says what of it is to be written: nothing where it is refused, which is told. `others`: bytes of outputs that the
+    /// other jobs of the run have.
+    pub(crate) fn apply(&mut self, report: &Report<'_>, others: usize, now: Timestamp) -> Step {
         let change = report.change.cloned();
         match change.map_or_else(|| Ok(self.before.clone()), |change| self.before.after(change)) {
             Ok(after) => self.after = after,
@@ -88,8 +102,19 @@ impl Reported {
             return Step::Nothing;
         }
         let known = self.outputs.len();
+        let own: usize = self.outputs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let mut room = OUTPUTS_OF_RUN.saturating_sub(others + own);
         for (name, value) in report.outputs {
-            self.outputs.entry(name.clone()).or_insert_with(|| value.clone());
+            let size = name.len() + value.len();
+            if self.outputs.contains_key(name) {
+                continue;
+            }
+            if size > room || self.outputs.len() >= OUTPUTS {
+                self.left_out.push(name.clone());
+            } else {
+                room -= size;
+                self.outputs.insert(name.clone(), value.clone());
+            }
         }
         let has_news = self.task.steps != *report.steps;
         let is_due = now.0.saturating_sub(self.task.heard.0) >= HEARD_EVERY;

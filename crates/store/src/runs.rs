@@ -225,6 +225,15 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        read!(self, runs::answers());
+        Ok(())
+    }
+
     /// Takes the numbers of a run to be. Those that are not used in the end are left out.
     ///
     /// # Errors

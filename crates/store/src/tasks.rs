@@ -131,7 +131,8 @@ impl Store {
             return Ok(change!(self, reports::change(report, now, mark); told Reported::news));
         }
         let mut known = read!(self, reports::look(report));
-        match known.apply(report, now) {
+        // What the other jobs have is counted when it is written.
+        match known.apply(report, 0, now) {
             Step::Nothing => {}
             Step::Note { has_news } => {
                 change!(self, reports::note(report, now), |()| if has_news { known.news() } else { Vec::new() });

@@ -3,6 +3,9 @@
 /// No label is longer, in bytes.
 const LONGEST_LABEL: usize = 255;
 
+/// Where jobs run, as runners write it.
+const PLACES: [&str; 3] = ["host", "docker", "lxc"];
+
 /// So many characters of a label are said again where it is refused.
 const SAID: usize = 64;
 
@@ -32,6 +35,16 @@ pub fn sound_label(label: &str) -> Result<(), LabelFault> {
         return Err(LabelFault::Long);
     }
     if label.contains(char::is_control) { Err(LabelFault::Control) } else { Ok(()) }
+}
+
+/// The label in what some versions of the forges' runners write with where its jobs run: `NAME:host`, `NAME:docker://IMAGE`. Jobs ask for the name. Another colon is
+/// a letter of the label.
+pub(crate) fn bare_label(label: &str) -> &str {
+    let is_place = |place: &str| PLACES.contains(&place.split_once("://").map_or(place, |(kind, _)| kind));
+    match label.split_once(':') {
+        Some((name, place)) if !name.trim().is_empty() && is_place(place) => name,
+        _ => label,
+    }
 }
 
 /// A label as a message names it: short, and without what would move a cursor.

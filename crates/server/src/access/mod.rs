@@ -29,8 +29,8 @@ pub(crate) use issue::reach_of;
 pub use issue::{
     Lifetime, MadeToken, Order, RegistrationOrder, UserOrder, issue_registration, issue_user, revoke, rotate,
 };
-pub(crate) use label::quoted_label;
 pub use label::{LabelFault, sound_label};
+pub(crate) use label::{bare_label, quoted_label};
 pub use opens::{Registration, TokenView, UserOpens};
 pub use origin::{Origin, Trust};
 pub use person::{Actor, Person, Reach, Rights};

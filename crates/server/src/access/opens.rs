@@ -1,5 +1,6 @@
 //! What a token opens beyond its kind, as the store keeps it. Used by whoever makes, reads or shows tokens.
 
+use super::label::bare_label;
 use super::person::{Person, Rights};
 use api::Right;
 use domain::control::{Expiry, TokenPhase, Uses};
@@ -76,9 +77,8 @@ impl Registration {
         if self.labels.is_empty() {
             return None;
         }
-        // `NAME:BACKEND` is one label with what it runs on.
-        let name = |label: &'a str| label.split_once(':').map_or(label, |(name, _)| name);
-        labels.iter().map(|label| name(label)).find(|label| !self.labels.iter().any(|may| may == label))
+        let may = |label: &str| self.labels.iter().any(|may| bare_label(may) == bare_label(label));
+        labels.iter().map(String::as_str).find(|label| !may(label))
     }
 }
 
@@ -164,5 +164,10 @@ mod tests {
         assert_eq!(bound(&[]).refuses(&labels), None);
         assert_eq!(bound(&["linux", "gpu", "x"]).refuses(&labels), None);
         assert_eq!(bound(&["linux"]).refuses(&labels), Some("gpu"));
+        let other = |label: &str| bound(&["linux"]).refuses(&[label.to_owned()]).is_some();
+        assert!(!other("linux:docker://node:20") && !other("linux:lxc://debian:12"));
+        assert!(
+            other("linux:gpu") && other("linux:hosted") && other("linux:") && other(":host") && other("linux:x:host")
+        );
     }
 }

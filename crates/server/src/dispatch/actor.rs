@@ -212,8 +212,13 @@ impl Dispatcher {
         let known = self.runners.get(&runner.id);
         let (capacity, has, manner) =
             known.map_or((1, 0, Manner::Polls), |known| (known.capacity, known.has, known.manner));
-        self.queue.put_runner(runner.id, spec::runner(&runner, pool, capacity));
-        self.runners.insert(runner.id, Known { stored: runner, capacity, has, manner });
+        let id = runner.id;
+        self.queue.put_runner(id, spec::runner(&runner, pool, capacity));
+        self.runners.insert(id, Known { stored: runner, capacity, has, manner });
+        // The queue forgets what one asks that is offline, and its question may be open still.
+        if self.asks.places(id) > 0 {
+            self.ask(id);
+        }
     }
 
     /// Pools are what tokens name; their runners register by themselves.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// A part takes no more frames from so many bytes on.
 pub(super) const FULL: u64 = 2 * 1024 * 1024;
@@ -155,6 +156,24 @@ pub(super) fn tasks(folder: &Path) -> io::Result<BTreeSet<TaskId>> {
         tasks.extend(number.map(TaskId));
     }
     Ok(tasks)
+}
+
+/// Those of them whose files took nothing for so long.
+pub(super) fn quiet(folder: &Path, time: Duration) -> io::Result<BTreeSet<TaskId>> {
+    let (mut tasks, mut busy) = (BTreeSet::new(), BTreeSet::new());
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".rows")?.split_once('.')?.0.parse().ok());
+        let Some(task) = number.map(TaskId) else { continue };
+        // One that went meanwhile was sealed; one of the future was written before the clock was set.
+        let Ok(written) = entry.metadata().and_then(|data| data.modified()) else { continue };
+        match SystemTime::now().duration_since(written) {
+            Ok(age) if age < time => busy.insert(task),
+            _ => tasks.insert(task),
+        };
+    }
+    Ok(&tasks - &busy)
 }
 
 fn files(stem: &Path) -> io::Result<Vec<(u64, PathBuf)>> {

@@ -13,7 +13,7 @@ use super::seal::{Turns, seal};
 use super::share::{Held, Look, Sharing};
 use super::short;
 use domain::{LogBatch, LogEnd, LogRow, TaskId};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::TryLockError;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -337,6 +337,18 @@ impl LogStore {
         fault
     }
 
+    /// The tasks whose logs are on the disk still and took no row for so long.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub async fn quiet(&self, time: Duration) -> Result<Vec<TaskId>, LogError> {
+        let folder = self.0.settings.folder.clone();
+        blocking(TaskId(0), move || {
+            spreads(&folder, |spread| part::quiet(spread, time)).map_err(LogError::file(&folder))
+        })
+        .await
+    }
+
     /// The log of a task, found on disk where it is not in memory.
     async fn log(&self, task: TaskId) -> Result<Arc<Log>, LogError> {
         self.entry(task).log.get_or_try_init(|| self.find(task)).await.map(Arc::clone)
@@ -431,13 +443,18 @@ impl Entry {
 
 /// The tasks that have parts.
 fn tasks(folder: &Path) -> io::Result<Vec<TaskId>> {
+    spreads(folder, part::tasks)
+}
+
+/// Tasks of all folders in the folder.
+fn spreads(folder: &Path, of: impl Fn(&Path) -> io::Result<BTreeSet<TaskId>>) -> io::Result<Vec<TaskId>> {
     let mut tasks = Vec::new();
     for spread in fs_err::read_dir(folder)? {
         let spread = spread?;
         if !spread.file_type()?.is_dir() {
             continue;
         }
-        tasks.extend(part::tasks(&spread.path())?);
+        tasks.extend(of(&spread.path())?);
     }
     Ok(tasks)
 }

@@ -19,13 +19,15 @@ use domain::control::TokenId;
 use domain::{LogEnd, LogRow, TaskId};
 use std::io;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Pieces on their way to a reader who is slow.
 const AHEAD: usize = 4;
 /// A token that opens a log for long is looked at this often.
 const LOOK: Duration = Duration::from_secs(3);
+/// The log of a job that is over, and that took no row for so long, is taken to have ended.
+const QUIET: Duration = Duration::from_secs(20);
 /// Rows of one page while a log is followed.
 const ROWS: u64 = 10_000;
 
@@ -174,8 +176,12 @@ async fn follow(
 ) {
     let mut row = 0;
     let mut look = tokio::time::interval(LOOK);
+    let mut last = Instant::now();
     loop {
         let facts = *watched.borrow_and_update();
+        if row < facts.rows {
+            last = Instant::now();
+        }
         while row < facts.rows {
             let piece = plane.logs.read(task, row, ROWS).await;
             let piece = piece.map(|page| {
@@ -203,8 +209,18 @@ async fn follow(
             changed = watched.changed() => if changed.is_err() { return },
             () = to.closed() => return,
             () = plane.queue.closed() => return,
-            _ = look.tick() => if !opens(&plane, token).await { return },
+            _ = look.tick() => if !opens(&plane, token).await || last.elapsed() >= QUIET && is_over(&plane, task).await {
+                return;
+            },
         }
+    }
+}
+
+/// Whether a task is none that goes on.
+async fn is_over(plane: &Plane, task: TaskId) -> bool {
+    match plane.store.task(task).await {
+        Ok((_, job)) => job.phase.lease().is_none_or(|lease| lease.task != task),
+        Err(error) => !error.is_passing(),
     }
 }
 

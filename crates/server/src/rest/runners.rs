@@ -11,6 +11,7 @@ use super::shape;
 use crate::access::{TokenView, current_registration};
 use crate::keys;
 use crate::plane::Plane;
+use crate::task::give_up_all;
 use api::{PageQuery, Right, RunnerQuery};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -150,6 +151,7 @@ async fn show(State(plane): State<Plane>, caller: Caller, params: Params) -> Res
 async fn remove(State(plane): State<Plane>, caller: Caller, params: Params) -> Result<Response, RestFault> {
     let runner = one(&plane, &caller, &params).await?;
     let audit = caller.actor.did("runner.remove", named(&runner), serde_json::Value::Null);
+    give_up_all(&plane, runner.id).await?;
     plane.store.remove_runner(runner.id, plane.now(), &audit).await?;
     plane.queue.runner_gone(runner.id);
     Ok(reply::nothing(StatusCode::NO_CONTENT))

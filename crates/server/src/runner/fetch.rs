@@ -7,7 +7,7 @@ use crate::dispatch::{Ask, Given, Manner};
 use crate::task::{self, Progress, Receiver, RunnerKind};
 use domain::control::{Admission, JobChange};
 use domain::{RunnerId, Task, TasksVersion};
-use protocol::{Asked, Caller, Fetch, Fetched, Refusal, Want};
+use protocol::{Asked, Caller, Fetch, Fetched, MESSAGE_MAX, Refusal, Want};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use store::StoreError;
@@ -100,26 +100,45 @@ impl Runners {
         }
     }
 
-    /// Puts tasks together; one that cannot be ends its job, which says why.
+    /// Puts tasks together; one that cannot be ends its job, which says why. What one answer cannot hold waits again.
     async fn tasks(&self, given: Vec<Given>, receiver: Receiver<'_>) -> Vec<Task> {
-        let mut tasks = Vec::with_capacity(given.len());
+        let (mut tasks, mut weight, mut back) = (Vec::with_capacity(given.len()), 0, Vec::new());
         for given in given {
-            match task::make(&self.plane, &self.runs, &given, receiver).await {
-                Ok(task) => {
+            match self.made(&given, receiver).await {
+                Ok((_, own)) if weight + own > MESSAGE_MAX => back.push(given),
+                Ok((task, own)) => {
+                    weight += own;
                     // It speaks of it next.
                     let masks = Masks::of(task.secrets.values().cloned());
                     self.logs.put(given.task.id, given.task.runner, masks);
-                    self.tasks.put(given.task.id, given.task.runner, given.job.run, Progress::of(&given.task));
+                    self.tasks.put(given.task.id, given.task.runner, &given.job, Progress::of(&given.task));
                     tasks.push(task);
                 }
-                Err(error) => {
-                    if let Err(error) = self.void(&given, error.to_string()).await {
+                Err(fault) => {
+                    if let Err(error) = self.void(&given, fault).await {
                         tracing::warn!(error = &error as &dyn std::error::Error, task = %given.task.id, "a task that cannot be made stays leased until its time is over");
                     }
                 }
             }
         }
+        if !back.is_empty() {
+            self.give_back(back).await;
+        }
         tasks
+    }
+
+    /// A task and how long it is, or why it cannot be handed out.
+    async fn made(&self, given: &Given, receiver: Receiver<'_>) -> Result<(Task, usize), String> {
+        let task = task::make(&self.plane, &self.runs, given, receiver).await.map_err(|error| error.to_string())?;
+        match protocol::weight(&task) {
+            weight if weight <= MESSAGE_MAX => Ok((task, weight)),
+            // No agent would take the answer, and the job would be leased again for ever.
+            weight => Err(format!(
+                "what the job needs is longer than {} MiB, its runner gets no more: {} MiB of outputs of other jobs, of its event, variables and secrets",
+                MESSAGE_MAX >> 20,
+                weight >> 20
+            )),
+        }
     }
 
     async fn void(&self, given: &Given, fault: String) -> Result<(), StoreError> {

@@ -31,6 +31,11 @@ impl Masks {
         self.0.masker.get().is_some() || self.0.secrets.iter().map(|one| one.expose().len()).sum::<usize>() <= MANY
     }
 
+    /// Whether one of them stands in a text.
+    pub(super) fn find_in(&self, text: &str) -> bool {
+        self.masker().finds(text.as_bytes())
+    }
+
     fn masker(&self) -> &FixedMasker {
         self.0.masker.get_or_init(|| {
             let masker = Masker::new();

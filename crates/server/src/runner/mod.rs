@@ -7,6 +7,7 @@ mod heard;
 mod log;
 mod lookups;
 mod masks;
+mod outputs;
 mod register;
 mod report;
 mod service;

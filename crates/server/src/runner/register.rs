@@ -6,6 +6,7 @@ use crate::keys;
 use domain::control::{RunnerPhase, RunnerStanding, TokenPhase, TokenUse, Work};
 use domain::{RunnerLife, RunnerStatus, RunnerUuid, Secret};
 use protocol::{Caller, Code, Declaration, Declared, Refusal, Registration, Runner};
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use store::{AuditEntry, NewRunner, RunnerFacts, StoredRunner, StoredToken, TokenKind};
 
@@ -26,6 +27,7 @@ impl Runners {
             return Err(bad("missing runner token or name"));
         }
         sound(&name, &version, &labels)?;
+        let labels = bare(labels);
         let origin = self.origin(caller);
         let wrong = || self.plane.access.was_wrong(&self.plane, origin, Showing::Registration);
         let Some(stored) = self.registration(&token).await? else {
@@ -74,6 +76,7 @@ impl Runners {
         let runner = self.caller(&caller).await?;
         let Declaration { version, labels, capabilities } = declaration;
         sound(&runner.name, &version, &labels)?;
+        let labels = bare(labels);
         bound(&self.bounds(&caller).await?, &labels)?;
         let facts = RunnerFacts { labels, version, capabilities };
         self.plane.store.declare(runner.id, &facts).await.map_err(refused)?;
@@ -130,6 +133,13 @@ fn sound(name: &str, version: &str, labels: &[String]) -> Result<(), Refusal> {
     labels.iter().try_for_each(|label| {
         access::sound_label(label).or_else(|fault| bad(&format!("the label {} {fault}", access::quoted_label(label))))
     })
+}
+
+/// The labels by which jobs find a runner, each once. What is kept is what was looked at.
+fn bare(labels: Vec<String>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let bare = labels.iter().map(|label| access::bare_label(label).to_owned());
+    bare.filter(|label| known.insert(label.clone())).collect()
 }
 
 /// Whether a runner may have these labels: a registration token may be for some alone (`security` R16).

@@ -1,11 +1,13 @@
 //! A runner says how its task stands. A report is taken once, however often it comes; what comes after the end changes nothing (`runner-protocol` 3.5).
 
+use super::outputs::Sifted;
 use super::service::{Runners, refused};
 use crate::task::Progress;
 use domain::control::{JobChange, JobPhase, RunId};
 use domain::{Conclusion, RunnerCapability, RunnerId, TaskId, TaskPhase, TaskResult, Timestamp};
-use protocol::{Caller, Code, Refusal, Report, Reported, quirks};
+use protocol::{Caller, Code, Refusal, Report, Reported};
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use store::{StoreError, StoredJob, StoredRunner, StoredTask};
 
@@ -17,7 +19,14 @@ const MOST: usize = 20_000;
 struct Known {
     runner: RunnerId,
     run: RunId,
+    /// How many steps its job has, where that is known.
+    steps: Option<NonZeroUsize>,
     progress: Progress,
+}
+
+/// How many steps a job has.
+fn steps_of(job: &StoredJob) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(job.facts.get("steps")?.as_array()?.len())
 }
 
 /// How the tasks stand that runners report of: what the store has, kept at hand.
@@ -25,17 +34,21 @@ struct Known {
 pub(super) struct Tasks(Mutex<HashMap<TaskId, Known>>);
 
 impl Tasks {
-    fn get(&self, task: TaskId, runner: RunnerId) -> Option<(RunId, Progress)> {
+    fn get(&self, task: TaskId, runner: RunnerId) -> Option<Known> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&task).filter(|known| known.runner == runner).map(|known| (known.run, known.progress.clone()))
+        all.get(&task).filter(|known| known.runner == runner).cloned()
     }
 
-    pub(super) fn put(&self, task: TaskId, runner: RunnerId, run: RunId, progress: Progress) {
+    pub(super) fn put(&self, task: TaskId, runner: RunnerId, job: &StoredJob, progress: Progress) {
+        self.keep(task, Known { runner, run: job.run, steps: steps_of(job), progress });
+    }
+
+    fn keep(&self, task: TaskId, known: Known) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
-        all.insert(task, Known { runner, run, progress });
+        all.insert(task, known);
     }
 
     fn forget(&self, task: TaskId) {
@@ -48,18 +61,15 @@ impl Runners {
         let runner = self.caller(&caller).await?;
         let Report { state, outputs } = report;
         let id = state.id;
-        let (run, mut progress) = match self.tasks.get(id, runner.id) {
+        let mut kept = match self.tasks.get(id, runner.id) {
             Some(known) => known,
             None => {
                 let (task, job) = self.own_task(&runner, id).await?;
-                (job.run, Progress::of(&task))
+                Known { runner: runner.id, run: job.run, steps: steps_of(&job), progress: Progress::of(&task) }
             }
         };
-        let (outputs, left_out) = quirks::storable_outputs(outputs);
-        if !left_out.is_empty() {
-            tracing::info!(task = %id, outputs = ?left_out, "outputs that are too long were left out");
-        }
-        progress.take(&state);
+        let Sifted { outputs, mut left_out } = self.sifted(&runner, id, outputs).await?;
+        kept.progress.take(&state, kept.steps);
         let now = self.plane.now();
         let change = match state.phase {
             TaskPhase::Waiting => None,
@@ -72,16 +82,17 @@ impl Runners {
                 Some(JobChange::Ended { task: id, conclusion, at: now })
             }
         };
-        let steps = serde_json::to_value(&progress).unwrap_or_default();
+        let steps = serde_json::to_value(&kept.progress).unwrap_or_default();
         let told = store::Report {
             runner: runner.id,
             task: id,
-            run: Some(run),
+            run: Some(kept.run),
             steps: &steps,
             change: change.as_ref(),
             outputs: &outputs,
         };
         let mut known = self.write(&told, now).await?;
+        self.tell_left_out(id, &mut left_out, std::mem::take(&mut known.left_out));
         if let JobPhase::Cancelling { .. } = known.after
             && !runner.capabilities.contains(&RunnerCapability::Cancelling)
         {
@@ -105,7 +116,7 @@ impl Runners {
                 None => self.plane.runs.look(known.run),
             }
         } else {
-            self.tasks.put(id, runner.id, run, progress);
+            self.tasks.keep(id, kept);
         }
         let phase = match &known.after {
             JobPhase::Finished { end, at, .. } => ended(end.conclusion(), *at),
@@ -114,7 +125,9 @@ impl Runners {
             JobPhase::Cancelling { .. } => ended(Conclusion::Cancelled, now),
             _ => state.phase,
         };
-        Ok(Reported { phase, stored_outputs: known.outputs.into_keys().collect() })
+        // What was left out is named too: it would be sent for ever.
+        let stored_outputs = known.outputs.into_keys().chain(left_out).collect();
+        Ok(Reported { phase, stored_outputs })
     }
 
     async fn write(&self, told: &store::Report<'_>, now: Timestamp) -> Result<store::Reported, Refusal> {

@@ -4,6 +4,7 @@ use super::caller::Callers;
 use super::heard::Heard;
 use super::log::LogOwners;
 use super::lookups::Lookups;
+use super::outputs::LastRows;
 use super::report::Tasks;
 use crate::plane::Plane;
 use crate::task::KnownRuns;
@@ -26,6 +27,7 @@ pub struct Runners {
     pub(super) lookups: Lookups,
     pub(super) logs: LogOwners,
     pub(super) tasks: Tasks,
+    pub(super) last_rows: LastRows,
     pub(super) runs: KnownRuns,
     /// Keys and tokens that are not known yet are looked up so many at a time: the database is there for others too.
     pub(super) strangers: Semaphore,
@@ -42,6 +44,7 @@ impl Runners {
             lookups: Lookups::default(),
             logs: LogOwners::default(),
             tasks: Tasks::default(),
+            last_rows: LastRows::default(),
             runs: KnownRuns::default(),
             strangers: Semaphore::new(STRANGERS),
         }
@@ -77,6 +80,11 @@ impl RunnerService for Runners {
     async fn log_packed(&self, caller: Caller, rows: PackedRows) -> Result<u64, Refusal> {
         self.take_rows(caller, rows).await
     }
+}
+
+/// What a runner hears of a server that ends.
+pub(super) fn refused_stop() -> Refusal {
+    Refusal::new(Code::Unavailable, "the server stops")
 }
 
 /// What a runner hears of a fault of the store.

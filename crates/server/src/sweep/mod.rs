@@ -4,11 +4,13 @@
 
 mod attempts;
 mod leases;
+mod logs;
 mod retention;
 mod runners;
 mod settings;
 mod steady;
 mod sweeper;
 
+pub(crate) use settings::LATE_ROWS;
 pub use settings::SweepSettings;
 pub use sweeper::{Sweeper, Swept};

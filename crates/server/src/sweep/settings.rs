@@ -6,6 +6,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// So long after its job's end a log takes rows.
+pub(crate) const LATE_ROWS: Duration = Duration::from_secs(600);
+
 /// How long things may take before they are swept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepSettings {
@@ -25,6 +28,8 @@ pub struct SweepSettings {
     pub fresh: Duration,
     /// A runner that stays is forgotten when it was not heard of for so long; `None`: never.
     pub gone: Option<Duration>,
+    /// So long after its job's end a log takes rows, before it is ended for a runner that does not.
+    pub late_rows: Duration,
     /// Logs go so long after their run's end; `None`: they stay as long as it.
     pub logs: Option<Duration>,
     /// Runs go so long after their end; `None`: they stay.
@@ -42,6 +47,7 @@ impl Default for SweepSettings {
             spent: MINUTE,
             fresh: 24 * HOUR,
             gone: Some(60 * DAY),
+            late_rows: LATE_ROWS,
             logs: Some(365 * DAY),
             runs: None,
         }

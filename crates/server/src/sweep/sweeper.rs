@@ -3,9 +3,9 @@
 use super::settings::SweepSettings;
 use super::steady::Steady;
 use crate::plane::Plane;
+use crate::task;
 use domain::control::{JobChange, JobNumber, JobPhase};
-use domain::{LogRow, TaskId, Timestamp};
-use std::collections::BTreeMap;
+use domain::{TaskId, Timestamp};
 use store::{AuditEntry, StoreError};
 use tokio::sync::watch;
 
@@ -39,13 +39,15 @@ pub struct Sweeper {
     pub(super) plane: Plane,
     pub(super) settings: SweepSettings,
     pub(super) steady: Steady,
+    /// When logs were last looked for that nobody ends.
+    pub(super) looked: Option<Timestamp>,
 }
 
 impl Sweeper {
     /// One that has looked at nothing yet: what fell silent while no server ran gets its time from the first tick on.
     #[must_use]
     pub fn new(plane: Plane, settings: SweepSettings) -> Self {
-        Self { plane, settings, steady: Steady::new() }
+        Self { plane, settings, steady: Steady::new(), looked: None }
     }
 
     /// Sweeps until told to stop.
@@ -74,6 +76,8 @@ impl Sweeper {
     /// # Errors
     /// When the database fails; what was done until then stays done.
     pub async fn tick(&mut self, now: Timestamp) -> Result<Swept, StoreError> {
+        // While the database is away nobody can be heard: that is nobody's silence, as if the clock had jumped.
+        self.plane.store.answers().await?;
         self.steady.tick(now);
         let mut swept = Swept::default();
         self.leases(now, &mut swept).await?;
@@ -81,6 +85,7 @@ impl Sweeper {
         self.endless(now, &mut swept).await?;
         self.abandoned(now, &mut swept).await?;
         self.runners(now, &mut swept).await?;
+        self.open_logs(now).await?;
         self.retention(now, &mut swept).await?;
         Ok(swept)
     }
@@ -93,33 +98,11 @@ impl Sweeper {
         why: &str,
         now: Timestamp,
     ) -> Result<Option<JobPhase>, StoreError> {
-        match self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
-            Ok(changed) => {
-                if changed.after.end().is_some() {
-                    self.over(changed.number, changed.run);
-                    self.end_log(task, why, now).await;
-                } else {
-                    self.plane.queue.requeued(changed.number);
-                }
-                Ok(Some(changed.after))
-            }
-            // Its runner spoke meanwhile, or another server swept it.
-            Err(StoreError::Job(_) | StoreError::Missing { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        task::change_by_task(&self.plane, task, change, why, now).await
     }
 
     pub(super) fn over(&self, job: JobNumber, run: domain::control::RunId) {
-        self.plane.queue.gone(vec![job]);
-        self.plane.runs.look(run);
-    }
-
-    /// A log that nobody writes any more ends with the reason.
-    async fn end_log(&self, task: TaskId, why: &str, now: Timestamp) {
-        let row = LogRow { at: now, content: format!("##[error]{why}") };
-        if let Err(error) = self.plane.logs.finish(task, vec![row]).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, %task, "the log of a task that was given up stays open");
-        }
+        task::over(&self.plane, job, run);
     }
 }
 

@@ -2,6 +2,7 @@
 //! `runner` when a job was leased; `newest`, `removed` and `steps` say what became of it, for the pages and for REST.
 
 mod context;
+mod given_up;
 mod labels;
 mod make;
 mod newest;
@@ -12,6 +13,7 @@ mod secrets;
 mod steps;
 mod token;
 
+pub(crate) use given_up::{change_by_task, give_up_all, over};
 pub use make::{Receiver, RunnerKind, TaskError, make};
 pub(crate) use newest::{newest_task, with_tasks};
 pub use progress::{Progress, StepProgress};

@@ -3,6 +3,7 @@
 
 use domain::{Conclusion, TaskPhase, TaskResult, TaskState, TaskStep, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -36,11 +37,12 @@ impl Progress {
         Self::deserialize(&task.steps).unwrap_or_default()
     }
 
-    /// Takes a report in. One that comes late takes nothing away.
-    pub fn take(&mut self, state: &TaskState) {
+    /// Takes a report in of a job with so many steps, where that is known. One that comes late takes nothing away.
+    pub fn take(&mut self, state: &TaskState, steps: Option<NonZeroUsize>) {
+        let most = steps.map_or(MOST_STEPS, |steps| steps.get().min(MOST_STEPS));
         let last = state.steps.iter().map(|step| step.index as usize + 1).max().unwrap_or_default();
         // Every report lists all steps; one that comes late must not take any away.
-        self.steps.resize(self.steps.len().max(last.min(MOST_STEPS)), StepProgress::default());
+        self.steps.resize(self.steps.len().max(last.min(most)), StepProgress::default());
         for step in &state.steps {
             if let Some(own) = self.steps.get_mut(step.index as usize) {
                 own.take(step);
@@ -73,7 +75,7 @@ impl StepProgress {
 
 #[cfg(test)]
 mod tests {
-    use super::Progress;
+    use super::{NonZeroUsize, Progress};
     use domain::{Conclusion, TaskId, TaskPhase, TaskResult, TaskState, TaskStep, Timestamp};
 
     fn state(steps: Vec<TaskStep>) -> TaskState {
@@ -92,11 +94,11 @@ mod tests {
             started: Some(Timestamp(2)),
             stopped: Timestamp(5),
         };
-        progress.take(&state(vec![step(1, ended, 9)]));
+        progress.take(&state(vec![step(1, ended, 9)]), None);
         let before = progress.clone();
         let late =
             state(vec![step(0, TaskPhase::Waiting, 0), step(1, TaskPhase::Running { started: Timestamp(3) }, 4)]);
-        progress.take(&late);
+        progress.take(&late, None);
         assert_eq!(progress, before);
         assert_eq!((progress.steps.len(), progress.steps[1].rows), (2, 9));
         assert_eq!(progress.steps[1].conclusion, Some(Conclusion::Failure));
@@ -105,7 +107,15 @@ mod tests {
     #[test]
     fn a_step_far_away_takes_no_memory() {
         let mut progress = Progress::default();
-        progress.take(&state(vec![step(u32::MAX, TaskPhase::Waiting, 0)]));
+        progress.take(&state(vec![step(u32::MAX, TaskPhase::Waiting, 0)]), None);
         assert!(progress.steps.len() <= 10_000);
+    }
+
+    #[test]
+    fn steps_that_the_job_does_not_have_are_not_made_up() {
+        let mut progress = Progress::default();
+        let begun = |index| step(index, TaskPhase::Running { started: Timestamp(3) }, 1);
+        progress.take(&state(vec![begun(0), begun(7000)]), NonZeroUsize::new(2));
+        assert_eq!((progress.steps.len(), progress.steps[0].rows, progress.steps[1].rows), (2, 1, 0));
     }
 }

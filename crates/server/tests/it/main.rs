@@ -20,6 +20,7 @@ mod model;
 mod openapi;
 mod pages;
 mod plane;
+mod questions;
 mod replicas;
 mod rest;
 mod runs;

@@ -2,7 +2,7 @@
 
 use crate::hostile_runner::{call, text};
 use crate::plane::{Hand, World};
-use domain::Conclusion;
+use domain::{Conclusion, LogEnd, TaskPhase, Timestamp};
 
 const WORKFLOW: &str = "on: workflow_dispatch\njobs:\n  a:\n    runs-on: lab\n    steps: [{run: 'true'}]\n";
 
@@ -38,5 +38,39 @@ async fn rows_show_no_secret_whoever_sends_them() {
         text(&world, id).await,
         ["plain", "a *** b", "***", "it is ***.", "***", "***", "late ***", "it is ***."]
     );
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn outputs_that_hold_a_secret_are_not_kept() {
+    let world = World::with(&[(".gitea/workflows/w.yml", WORKFLOW)]).await;
+    let admin = world.server.first_token.clone().unwrap();
+    let client = crate::rest::client(&world, Some(admin.expose()));
+    let secret = api::SetSecret { data: "hunter2-xyz".to_owned(), description: String::new() };
+    client.set_secret(&"lab/p".parse().unwrap(), "KEY", &secret).await.unwrap();
+    let hand = world.runner(&["lab"]).await;
+    let run = world.dispatch("w.yml").await;
+    let task = hand.take().await;
+    let (id, token) = (task.id, task.secrets["GITHUB_TOKEN"].expose().to_owned());
+    let running = TaskPhase::Running { started: Timestamp(1_000) };
+    let long = "x".repeat((1 << 20) + 1);
+    let outputs =
+        [("good", "1"), ("leak", "a hunter2-xyz b"), ("own", &token), ("zipped", "aHVudGVyMi14eXo="), ("long", &long)];
+    let told = hand.report(id, running, &outputs).await;
+    let mut stored = told.stored_outputs;
+    stored.sort_unstable();
+    assert_eq!(stored, ["good", "leak", "long", "own", "zipped"], "it does not send them again");
+    assert_eq!(world.jobs(&run).await[0].outputs, [("good".to_owned(), "1".to_owned())].into());
+    // No runner hears of more rows than it sent.
+    assert_eq!(hand.log(id, 0, &["one"], LogEnd::Last).await.unwrap(), 1);
+    assert_eq!(hand.log(id, 0, &["one"], LogEnd::Last).await.unwrap(), 1);
+    let rows = text(&world, id).await;
+    assert_eq!(rows.len(), 5, "{rows:?}");
+    assert!(
+        rows[1].contains("Skip output 'long'") && rows[2].ends_with("Skip output 'leak' since it may contain secret.")
+    );
+    hand.end(id, Conclusion::Success, &[("late", "hunter2-xyz")]).await;
+    world.finished(&run).await;
+    assert_eq!(world.jobs(&run).await[0].outputs.len(), 1);
     world.server.stop().await;
 }

@@ -160,6 +160,70 @@ async fn a_started_job_of_a_silent_runner_is_given_up_once_and_not_run_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_its_runner_does_not_end_is_ended_after_a_while() {
+    let world = world(&job("a", "")).await;
+    let run = world.dispatch(PATH).await;
+    let runner = world.runner(&["lab"]).await;
+    let task = runner.take().await;
+    runner.start(task.id).await;
+    runner.log(task.id, 0, &["one"], LogEnd::Open).await.unwrap();
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    world.finished(&run).await;
+    let rest = client(&world, Some(&admin(&world)));
+    let number = world.jobs(&run).await[0].number.0;
+    let mut followed = rest.follow_job_log(&"lab/p".parse().unwrap(), number).await.unwrap();
+    assert!(followed.next().await.unwrap().unwrap().ends_with(b" one\n"));
+    let log = async || world.server.plane.logs.read(task.id, 0, 9).await.unwrap();
+    // Its last rows may be on their way.
+    Hours::new(&world, SweepSettings::default()).await;
+    assert_eq!(log().await.facts.end, LogEnd::Open);
+    Hours::new(&world, SweepSettings { late_rows: Duration::ZERO, ..SweepSettings::default() }).await;
+    assert_eq!((log().await.facts.end, log().await.rows.len()), (LogEnd::Last, 1));
+    assert!(followed.next().await.unwrap().is_none(), "nothing more comes");
+    assert!(runner.log(task.id, 1, &["late"], LogEnd::Open).await.is_err());
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_a_log_that_nobody_ends_is_not_kept_for_ever() {
+    let world = world(&job("a", "")).await;
+    let run = world.dispatch(PATH).await;
+    let runner = world.runner(&["lab"]).await;
+    let task = runner.take().await;
+    runner.log(task.id, 0, &["one"], LogEnd::Open).await.unwrap();
+    runner.end(task.id, Conclusion::Success, &[]).await;
+    world.finished(&run).await;
+    let rest = client(&world, Some(&admin(&world)));
+    let number = world.jobs(&run).await[0].number.0;
+    let mut followed = rest.follow_job_log(&"lab/p".parse().unwrap(), number).await.unwrap();
+    assert!(followed.next().await.unwrap().unwrap().ends_with(b" one\n"));
+    let end = tokio::time::timeout(Duration::from_secs(40), followed.next()).await;
+    assert!(end.expect("it ends").unwrap().is_none());
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_runner_that_is_removed_has_in_hand_fails_at_once() {
+    let world = world(&job("a", "")).await;
+    let run = world.dispatch(PATH).await;
+    let runner = world.runner(&["lab"]).await;
+    let task = runner.take().await;
+    runner.start(task.id).await;
+    runner.log(task.id, 0, &["began"], LogEnd::Open).await.unwrap();
+    let rest = client(&world, Some(&admin(&world)));
+    let number = world.server.plane.store.runners(None).await.unwrap()[0].id.0;
+    rest.remove_runner(&api::Place::Instance, number).await.unwrap();
+    assert_eq!(world.finished(&run).await, Conclusion::Failure);
+    let over = only(&world, &run).await;
+    let Some(JobEnd::Fault(fault)) = over.phase.end() else { panic!("{over:?}") };
+    assert_eq!(fault, "the runner hand was removed while it had the job; run the job again");
+    let log = world.server.plane.logs.read(task.id, 0, 9).await.unwrap();
+    assert_eq!((log.facts.end, log.rows[1].content.as_str()), (LogEnd::Last, format!("##[error]{fault}").as_str()));
+    assert!(world.server.plane.store.runners(None).await.unwrap().is_empty());
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_silent_while_the_server_was_away_gets_its_time() {
     let world = world(&job("a", "    timeout-minutes: 1\n")).await;
     let run = world.dispatch(PATH).await;

@@ -10,6 +10,9 @@ use crate::reports::{Report, Reported, Step};
 use domain::control::{JobPhase, RunId};
 use domain::{JobId, Timestamp};
 
+/// A job whose outputs are no longer than this has room for them in any run: those of the others are not counted.
+const LITTLE: usize = 4096;
+
 #[derive(sqlx::FromRow)]
 struct Row {
     #[sqlx(flatten)]
@@ -55,6 +58,7 @@ impl Row {
             before,
             tolerance: serde_json::from_str(&self.tolerance).map_err(damaged)?,
             outputs: serde_json::from_str(&self.outputs).map_err(damaged)?,
+            left_out: Vec::new(),
             refused: None,
             ended: None,
         })
@@ -116,7 +120,11 @@ pub(crate) async fn change(
     let Held { run, known } = row.ok_or_else(|| tasks::missing(report.task))?;
     let (mut run, mut known) = (run.run()?, known.reported()?);
     // It was read before the run was held: meanwhile somebody may have changed the job.
-    if known.apply(report, now) == Step::Nothing {
+    let others = match known.outputs_with(report) {
+        little if little <= LITTLE => 0,
+        _ => outputs_of_others(&mut *conn, &known).await?,
+    };
+    if known.apply(report, others, now) == Step::Nothing {
         return Ok(known);
     }
     let moved = (&known.before, &known.after);
@@ -131,6 +139,19 @@ pub(crate) async fn change(
     known.task.steps.clone_from(report.steps);
     known.task.heard = now;
     Ok(known)
+}
+
+/// How many bytes of outputs the other jobs of a run have in this try.
+async fn outputs_of_others(conn: &mut Conn, known: &Reported) -> Result<usize, StoreError> {
+    let (bytes,): (i64,) = sqlx::query_as(
+        "SELECT CAST(COALESCE(SUM(octet_length(outputs)), 0) AS BIGINT) FROM jobs WHERE run_id = $1 AND id <> $2
+         AND run_attempt = (SELECT run_attempt FROM jobs WHERE id = $2)",
+    )
+    .bind(known.run.0)
+    .bind(known.job.0)
+    .fetch_one(conn)
+    .await?;
+    Ok(usize::try_from(bytes).unwrap_or_default())
 }
 
 /// The end of a job that has just ended, for who draws what follows.

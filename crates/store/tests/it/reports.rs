@@ -13,6 +13,7 @@ contract!(
     what_is_said_twice_changes_nothing,
     who_has_not_the_lease_has_no_say,
     outputs_may_come_early_and_the_first_stays,
+    outputs_of_a_run_have_a_bound_together,
     reports_and_cancellations_race,
 );
 
@@ -111,6 +112,32 @@ async fn who_has_not_the_lease_has_no_say(Setting { store, .. }: Setting) {
     let (task, job) = store.task(scene.task).await.unwrap();
     assert_eq!((task.steps, job.outputs.len()), (serde_json::json!([]), 0));
     assert!(matches!(job.phase, JobPhase::Leased { .. }));
+}
+
+async fn outputs_of_a_run_have_a_bound_together(Setting { store, .. }: Setting) {
+    let project = new_project(&store).await;
+    let (_, jobs) = store.create_run(&run_of(project, vec![job("a"), job("b")]), at(10)).await.unwrap();
+    let runner = new_runner(&store, 1, Some(2)).await;
+    let mut scenes = Vec::new();
+    for job in jobs {
+        let (task, _) = store.lease(job, &taker(runner, None), at(20)).await.unwrap().unwrap();
+        scenes.push(Scene { store: store.clone(), runner, job, task: task.id });
+    }
+    let text = "x".repeat(1 << 20);
+    let names: Vec<String> = (0..40).map(|number| format!("o{number:02}")).collect();
+    let long: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), text.as_str())).collect();
+    let said = scenes[0].say(1, Some(&scenes[0].started()), &long, 21).await;
+    assert_eq!((said.outputs.len(), said.left_out.len()), (40, 0));
+    // The first of them have room; a short one that comes behind them too.
+    let said = scenes[1].say(1, Some(&scenes[1].started()), &long, 22).await;
+    assert_eq!((said.outputs.len(), said.left_out.len()), (9, 31));
+    let said = scenes[1].say(2, Some(&scenes[1].ended()), &[("short", "1"), ("o39", &text)], 40).await;
+    assert_eq!((said.outputs.len(), said.left_out), (10, vec!["o39".to_owned()]));
+    assert_eq!(store.job(scenes[1].job).await.unwrap().outputs.len(), 10);
+    let names: Vec<String> = (0..1001).map(|number| format!("n{number:04}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let said = scenes[0].say(2, Some(&scenes[0].ended()), &many, 40).await;
+    assert_eq!((said.outputs.len(), said.left_out.len()), (1000, 41));
 }
 
 async fn outputs_may_come_early_and_the_first_stays(Setting { store, .. }: Setting) {
