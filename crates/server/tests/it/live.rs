@@ -14,11 +14,11 @@ use testkit::{Chromium, Page};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-const FILE: &str = ".github/workflows/live.yml";
-const WORKFLOW: &str = "name: Live\non: workflow_dispatch\njobs:\n  a:\n    name: build and test\n    runs-on: lab\n    steps: [{name: Prepare, run: 'true'}, {name: Run the tests, run: 'true'}, {name: Tidy up, run: 'true'}]\n";
+pub(crate) const FILE: &str = ".github/workflows/live.yml";
+pub(crate) const WORKFLOW: &str = "name: Live\non: workflow_dispatch\njobs:\n  a:\n    name: build and test\n    runs-on: lab\n    steps: [{name: Prepare, run: 'true'}, {name: Run the tests, run: 'true'}, {name: Tidy up, run: 'true'}]\n";
 
 /// A job that a runner has begun.
-async fn begun(world: &World) -> (StoredRun, Hand, TaskId) {
+pub(crate) async fn begun(world: &World) -> (StoredRun, Hand, TaskId) {
     let run = world.dispatch("live").await;
     let hand = world.runner(&["lab"]).await;
     let task = hand.take().await.id;
@@ -191,7 +191,7 @@ async fn a_stream_ends_with_its_session() {
 
 /// A browser with the session of an administrator, where this machine has one.
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn chromium(world: &World, browser: &Browser) -> Option<(Chromium, Page)> {
+pub(crate) fn chromium(world: &World, browser: &Browser) -> Option<(Chromium, Page)> {
     let Some(program) = Chromium::program() else {
         eprintln!("SKIP: no Chromium on this machine; install one, or name it in EKIDEN_CHROMIUM");
         return None;

@@ -28,4 +28,5 @@ mod starting;
 mod status;
 mod support;
 mod sweep;
+mod watched;
 mod watching;

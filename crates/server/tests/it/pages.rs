@@ -42,7 +42,7 @@ async fn other_project(world: &World) -> store::Project {
     plane.store.add_project(&new, plane.now(), &audit()).await.unwrap()
 }
 
-fn run_path(run: &StoredRun) -> String {
+pub(crate) fn run_path(run: &StoredRun) -> String {
     format!("/lab/p/runs/{}", run.id)
 }
 

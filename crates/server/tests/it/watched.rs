@@ -1,0 +1,76 @@
+//! Pages that are watched in a real browser, when more goes on than rows that come: the server is away, somebody clicks, runners go.
+
+use crate::browse::Browser;
+use crate::live::{FILE, WORKFLOW, begun, chromium};
+use crate::pages::{admin, job_path, run_path};
+use crate::plane::World;
+use domain::Conclusion;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// A proxy before a server: while the server is said to be away it answers 502, and cuts off what goes on.
+async fn proxy(to: SocketAddr) -> (SocketAddr, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, is_away) = watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut is_away = is_away.clone();
+            tokio::spawn(async move {
+                if *is_away.borrow() {
+                    let _asked = stream.read(&mut [0; 4096]).await;
+                    let _told = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                    return;
+                }
+                let Ok(mut server) = TcpStream::connect(to).await else { return };
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut stream, &mut server) => {}
+                    _ = is_away.wait_for(|is| *is) => {}
+                }
+            });
+        }
+    });
+    (address, sender)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_stream_was_refused_says_so_and_goes_on_when_it_can() {
+    let world = World::with(&[(FILE, WORKFLOW)]).await;
+    let browser = Browser::with(&world, &admin(&world)).await;
+    let Some((_chromium, mut page)) = chromium(&world, &browser) else { return };
+    let (run, hand, task) = begun(&world).await;
+    let (proxy, is_away) = proxy(world.server.address).await;
+    let path = job_path(&world, &run).await;
+    hand.log(task, 0, &["one"], domain::LogEnd::Open).await.unwrap();
+    page.go(&format!("http://{proxy}{path}")).unwrap();
+    page.until("document.getElementById('L1') && document.getElementById('lost').textContent === ''").unwrap();
+    is_away.send(true).unwrap();
+    page.until("document.getElementById('lost').textContent.includes('Not live')").unwrap();
+    // No clock says that the job goes on.
+    let clock = "document.querySelector('#head time[data-since]').textContent";
+    let [before, after] = [0, 2_500].map(|wait| {
+        page.look(&format!("new Promise((done) => setTimeout(() => done({clock}), {wait}))")).unwrap()
+    });
+    assert_eq!(before, after);
+    // Rows that come meanwhile are there when it is back, once.
+    hand.log(task, 1, &["two"], domain::LogEnd::Open).await.unwrap();
+    page.until("performance.getEntriesByType('resource').filter((one) => one.name === location.href).length > 0").unwrap();
+    is_away.send(false).unwrap();
+    page.until("document.getElementById('lost').textContent === '' && document.getElementById('L2')").unwrap();
+    assert_eq!(page.look("document.querySelectorAll('.r').length").unwrap(), 2);
+    hand.log(task, 2, &["three"], domain::LogEnd::Last).await.unwrap();
+    hand.end(task, Conclusion::Success, &[]).await;
+    page.until("document.querySelector('#head').className === 'success' && document.getElementById('L3')").unwrap();
+    // A page that is read again does the same; where the session is over it leads to the door.
+    page.go(&format!("http://{proxy}{}", run_path(&run))).unwrap();
+    page.until("document.querySelectorAll('.jobs .mark.success').length === 1").unwrap();
+    is_away.send(true).unwrap();
+    page.until("document.getElementById('lost').textContent.includes('Not live')").unwrap();
+    let form = browser.get("/").await.form();
+    assert_eq!(browser.post("/logout", &format!("form={form}")).await.status, 303);
+    is_away.send(false).unwrap();
+    page.until("location.pathname === '/login'").unwrap();
+    world.server.stop().await;
+}
