@@ -33,6 +33,9 @@
   };
   // Whether nobody tells what goes on: then no clock says that it does.
   let isLost = false;
+  // What the server sent last, as it sent it: what the reader did to the page, and what a clock wrote there, is not in it.
+  let sent = document.getElementById("live");
+  sent = sent && sent.cloneNode(true);
   zone(document);
   tick();
   setInterval(() => { if (!document.hidden && !isLost) tick(); }, 1000);
@@ -90,6 +93,41 @@
     return () => { isOver = true; close(); };
   };
 
+  // Takes over what differs between what the server sent last and what it sends now. All else stays: a button that is being pressed, what has the
+  // focus, what is unfolded, what is marked.
+  const isNamed = (node) => Boolean(node.id || (node.dataset && node.dataset.key));
+  const keyOf = (node) => `${node.nodeName} ${node.id || ""} ${(node.dataset && node.dataset.key) || ""}`;
+  const adopt = (here, was, now) => {
+    if (was.isEqualNode(now)) return here;
+    const isOther = was.nodeName !== now.nodeName || here.nodeName !== was.nodeName || here.childNodes.length !== was.childNodes.length;
+    if (isOther || !now.hasChildNodes()) {
+      const other = document.importNode(now, true);
+      here.replaceWith(other);
+      return other;
+    }
+    for (const { name } of was.attributes) if (!now.hasAttribute(name)) here.removeAttribute(name);
+    for (const { name, value } of now.attributes) if (was.getAttribute(name) !== value) here.setAttribute(name, value);
+    const [ours, old, news] = [here, was, now].map((node) => [...node.childNodes]);
+    const same = (a, b) => keyOf(old[a]) === keyOf(news[b]);
+    let [from, to, end] = [0, old.length, news.length];
+    while (from < to && from < end && same(from, from)) { adopt(ours[from], old[from], news[from]); from += 1; }
+    while (to > from && end > from && same(to - 1, end - 1)) { to -= 1; end -= 1; ours[to] = adopt(ours[to], old[to], news[end]); }
+    // Between what is alike at both ends some came, some went.
+    let at = from;
+    for (let b = from; b < end; b += 1) {
+      // What has no name of its own is not looked for.
+      const last = isNamed(news[b]) ? to : Math.min(to, at + 1);
+      let found = at;
+      while (found < last && !same(found, b)) found += 1;
+      if (found >= last) { here.insertBefore(document.importNode(news[b], true), ours[at] || null); continue; }
+      for (; at < found; at += 1) ours[at].remove();
+      adopt(ours[at], old[at], news[b]);
+      at += 1;
+    }
+    for (; at < to; at += 1) ours[at].remove();
+    return here;
+  };
+
   // Pages that are read again when something changed.
   const live = document.body.dataset.live;
   if (live) {
@@ -102,14 +140,16 @@
         if (answer.redirected) { location.reload(); return; }
         if (!answer.ok) return;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const [now, then] = [page.getElementById("live"), document.getElementById("live")];
-        if (now && then && now.innerHTML !== then.dataset.was) {
-          then.dataset.was = now.innerHTML;
-          const at = document.activeElement && then.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-          then.innerHTML = now.innerHTML;
-          zone(then);
+        const [now, here] = [page.getElementById("live"), document.getElementById("live")];
+        if (now && here && !sent.isEqualNode(now)) {
+          const focus = here.contains(document.activeElement) ? document.activeElement : null;
+          adopt(here, sent, now);
+          sent = now;
+          zone(document);
           tick();
-          if (at) { const link = then.querySelector(`a[href="${CSS.escape(at)}"]`); if (link) link.focus({ preventScroll: true }); }
+          const href = focus && !focus.isConnected && focus.getAttribute("href");
+          const link = href && document.querySelector(`#live a[href="${CSS.escape(href)}"]`);
+          if (link) link.focus({ preventScroll: true });
         }
         document.title = page.title;
         const [icon, new_icon] = [document.querySelector("link[rel=icon]"), page.querySelector("link[rel=icon]")];

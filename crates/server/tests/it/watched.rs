@@ -74,3 +74,32 @@ async fn a_page_whose_stream_was_refused_says_so_and_goes_on_when_it_can() {
     page.until("location.pathname === '/login'").unwrap();
     world.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_change_stays_as_the_reader_has_it() {
+    let many = "on: workflow_dispatch\njobs:\n  a:\n    strategy: {matrix: {v: [1, 2, 3]}}\n    runs-on: lab\n    steps: [{run: 'true'}]\n";
+    let world = World::with(&[(FILE, many)]).await;
+    let browser = Browser::with(&world, &admin(&world)).await;
+    let Some((_chromium, mut page)) = chromium(&world, &browser) else { return };
+    let run = world.dispatch("live").await;
+    let site = format!("http://{}", world.server.address);
+    page.go(&format!("{site}{}", run_path(&run))).unwrap();
+    page.until("document.querySelectorAll('.jobs > li').length === 3").unwrap();
+    page.look("window.button = document.querySelector('.actions button'); button.focus(); window.last = document.querySelectorAll('.jobs > li')[2]; true").unwrap();
+    let hand = world.runner(&["lab"]).await;
+    let task = hand.take().await.id;
+    hand.start(task).await;
+    page.until("document.querySelectorAll('.jobs .mark.running').length === 1").unwrap();
+    hand.end(task, Conclusion::Success, &[]).await;
+    page.until("document.querySelectorAll('.jobs .mark.success').length === 1").unwrap();
+    let same = "button.isConnected && document.activeElement === button && last.isConnected && document.querySelectorAll('.jobs > li').length === 3";
+    assert_eq!(page.look(same).unwrap(), true);
+    // A list in which some come first keeps those that were there.
+    page.go(&format!("{site}/")).unwrap();
+    page.look("window.old = document.querySelector('.runs > li'); document.querySelector('.runs > li a.title').focus(); true").unwrap();
+    world.dispatch("live").await;
+    page.until("document.querySelectorAll('.runs > li').length === 2").unwrap();
+    assert_eq!(page.look("document.querySelectorAll('.runs > li')[1] === old && old.contains(document.activeElement)").unwrap(), true);
+    assert_eq!(page.look("faults").unwrap(), serde_json::json!([]));
+    world.server.stop().await;
+}
