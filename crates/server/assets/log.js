@@ -9,6 +9,22 @@
   const most = 5000;
   const rowOf = (element) => element.classList.contains("r") ? element : element.querySelector(".r");
   const numberOf = (element) => { const row = rowOf(element); return row && row.id ? Number(row.id.slice(1)) - 1 : NaN; };
+  // The first row of an element: of rows that are not shown too.
+  const at = (element) => element.classList.contains("more") ? Number(element.dataset.from) : numberOf(element);
+  // A link to rows that are not shown.
+  const link = (from, to, text) => {
+    const more = document.createElement("a");
+    more.className = "more";
+    return say(more, from, to, text);
+  };
+  const say = (more, from, to, text) => {
+    more.dataset.from = from;
+    more.dataset.to = to;
+    more.dataset.text = text;
+    more.href = `?from=${from}#L${from + 1}`;
+    more.textContent = `${(to - from).toLocaleString("en")} ${text}`;
+    return more;
+  };
   const markup = (html) => { const holder = document.createElement("template"); holder.innerHTML = html; return holder.content; };
   const stamp = (within) => {
     if (!log.classList.contains("timed")) return;
@@ -114,31 +130,28 @@
     } else within.append(row);
     count += 1;
   };
+  const earlier = "earlier lines";
   // The page stays small: the oldest rows go, and can be had again.
   const trim = () => {
     if (count <= most + 1000) return;
+    count = steps.querySelectorAll(".r").length;
     for (const section of sections()) {
       const rows = section.querySelector(".rows");
       let more = rows.firstElementChild && rows.firstElementChild.classList.contains("more") ? rows.firstElementChild : null;
-      let from = more ? Number(more.dataset.from) : NaN, to = NaN;
+      let from = more ? at(more) : NaN, to = NaN;
       while (count > most) {
         const oldest = more ? more.nextElementSibling : rows.firstElementChild;
         if (!oldest || !oldest.nextElementSibling) break;
-        if (Number.isNaN(from)) from = numberOf(oldest);
-        to = numberOf(oldest.nextElementSibling);
-        count -= oldest.classList.contains("g") ? oldest.querySelectorAll(".r").length : 1;
+        if (Number.isNaN(from)) from = at(oldest);
+        to = at(oldest.nextElementSibling);
+        count -= oldest.classList.contains("r") ? 1 : oldest.querySelectorAll(".r").length;
         oldest.remove();
       }
-      if (!Number.isNaN(to)) gone(rows, more, from, to);
+      if (!Number.isNaN(to)) {
+        if (more) say(more, from, to, earlier); else rows.prepend(link(from, to, earlier));
+      }
       if (count <= most) break;
     }
-  };
-  const gone = (rows, more, from, to) => {
-    if (!more) { more = document.createElement("a"); more.className = "more"; rows.prepend(more); }
-    more.dataset.from = from;
-    more.dataset.to = to;
-    more.href = `?from=${from}#L${from + 1}`;
-    more.textContent = `${(to - from).toLocaleString("en")} earlier lines`;
   };
   const total = document.getElementById("count");
   const onRows = (event) => {
@@ -149,17 +162,16 @@
     trim();
     keep();
   };
+  const tooFast = "lines came too fast to be shown";
   // Rows were left out because they came faster than anybody reads.
   const onGap = (event) => {
-    const [from, to] = event.data.split(" ").map(Number);
-    const rows = place(from).querySelector(".rows"), more = document.createElement("a");
+    let [from, to] = event.data.split(" ").map(Number);
     groups = [];
-    more.className = "more";
-    more.dataset.from = from;
-    more.dataset.to = to;
-    more.href = `?from=${from}#L${from + 1}`;
-    more.textContent = `${(to - from).toLocaleString("en")} lines came too fast to be shown`;
-    rows.append(more);
+    const borders = sections().map(firstOf).filter((first) => first > from && first < to);
+    for (const end of [...borders, to]) {
+      if (end > from) place(from).querySelector(".rows").append(link(from, end, tooFast));
+      from = end;
+    }
     next = to;
   };
   const onState = (event) => {
@@ -194,9 +206,16 @@
     for (const section of sections()) {
       const first = firstOf(section), rows = section.querySelector(".rows");
       if (before && first < Infinity) {
-        for (let last = before.lastElementChild; last && numberOf(last) >= first; last = before.lastElementChild) {
+        for (let last = before.lastElementChild; last && at(last) >= first; last = before.lastElementChild) {
           rows.prepend(last);
           if (home !== section) { groups = []; home = section; }
+        }
+        // Rows that are not shown may be of both.
+        const last = before.lastElementChild;
+        if (last && last.classList.contains("more") && Number(last.dataset.to) > first) {
+          const { from, to, text } = last.dataset;
+          rows.prepend(link(first, Number(to), text || earlier));
+          say(last, Number(from), first, text || earlier);
         }
       }
       if (first < Infinity) before = rows;

@@ -27,20 +27,20 @@ pub(crate) async fn begun(world: &World) -> (StoredRun, Hand, TaskId) {
 }
 
 /// What a stream said, event by event: its kind, its id, its data.
-struct Stream {
+pub(crate) struct Stream {
     socket: TcpStream,
     text: Vec<u8>,
 }
 
 #[derive(Debug)]
-struct Event {
+pub(crate) struct Event {
     kind: String,
     id: String,
     data: String,
 }
 
 impl Stream {
-    async fn open(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Self {
+    pub(crate) async fn open(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Self {
         let socket = browser.open("GET", path, headers, "").await;
         let mut stream = Self { socket, text: Vec::new() };
         let head = stream.until(b"\r\n\r\n").await.unwrap();
@@ -65,7 +65,7 @@ impl Stream {
     }
 
     /// The next event; nothing at the end.
-    async fn next(&mut self) -> Option<Event> {
+    pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             let text = self.until(b"\n\n").await?;
             let mut event = Event { kind: String::new(), id: String::new(), data: String::new() };
@@ -84,7 +84,7 @@ impl Stream {
     }
 
     /// The next event of a kind.
-    async fn wait(&mut self, kind: &str) -> Event {
+    pub(crate) async fn wait(&mut self, kind: &str) -> Event {
         loop {
             let event = self.next().await.unwrap();
             if event.kind == kind {
@@ -94,7 +94,7 @@ impl Stream {
     }
 }
 
-const fn over(conclusion: Conclusion) -> TaskPhase {
+pub(crate) const fn over(conclusion: Conclusion) -> TaskPhase {
     TaskPhase::Ended {
         result: TaskResult::Concluded(conclusion),
         started: Some(Timestamp(1_000)),
@@ -253,12 +253,12 @@ fn now() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-async fn log(hand: &Hand, task: TaskId, index: u64, rows: &[String]) {
+pub(crate) async fn log(hand: &Hand, task: TaskId, index: u64, rows: &[String]) {
     let rows = rows.iter().map(|row| LogRow { at: Timestamp(now()), content: row.clone() }).collect();
     hand.client.log(&hand.key, domain::LogBatch { task, index, rows, end: LogEnd::Open }).await.unwrap();
 }
 
-async fn report(hand: &Hand, task: TaskId, steps: &[(TaskPhase, u64, u64)]) {
+pub(crate) async fn report(hand: &Hand, task: TaskId, steps: &[(TaskPhase, u64, u64)]) {
     hand.client.report(&hand.key, Report { state: state(task, steps), outputs: BTreeMap::new() }).await.unwrap();
 }
 

@@ -18,6 +18,7 @@ mod masked;
 mod model;
 mod openapi;
 mod pages;
+mod parts;
 mod plane;
 mod replicas;
 mod rest;
