@@ -11,6 +11,7 @@
   const numberOf = (element) => { const row = rowOf(element); return row && row.id ? Number(row.id.slice(1)) - 1 : NaN; };
   // The first row of an element: of rows that are not shown too.
   const at = (element) => element.classList.contains("more") ? Number(element.dataset.from) : numberOf(element);
+  const earlier = "earlier lines";
   // A link to rows that are not shown.
   const link = (from, to, text) => {
     const more = document.createElement("a");
@@ -21,6 +22,8 @@
     more.dataset.from = from;
     more.dataset.to = to;
     more.dataset.text = text;
+    // Who goes back wants the last of them.
+    if (text === earlier) more.dataset.back = "1";
     more.href = `?from=${from}#L${from + 1}`;
     more.textContent = `${(to - from).toLocaleString("en")} ${text}`;
     return more;
@@ -41,9 +44,9 @@
   const fill = async (more) => {
     if (more.dataset.busy) return;
     more.dataset.busy = "1";
-    const { from, to } = more.dataset;
+    const { from, to, back } = more.dataset;
     try {
-      const answer = await fetch(`${log.dataset.rows}?from=${from}&to=${to}`);
+      const answer = await fetch(`${log.dataset.rows}?from=${from}&to=${to}${back ? "&back=1" : ""}`);
       if (!answer.ok) throw new Error(answer.status);
       const rows = markup(await answer.text());
       stamp(rows);
@@ -53,7 +56,8 @@
   log.addEventListener("click", (event) => {
     const link = event.target.closest("a");
     if (!link) return;
-    if (link.classList.contains("more")) { event.preventDefault(); fill(link); return; }
+    // What is of another step is on a page of its own.
+    if (link.classList.contains("more")) { if (link.dataset.from) { event.preventDefault(); fill(link); } return; }
     if (link.dataset.n) {
       event.preventDefault();
       history.replaceState(null, "", `?line=${link.dataset.n}#L${link.dataset.n}`);
@@ -130,7 +134,6 @@
     } else within.append(row);
     count += 1;
   };
-  const earlier = "earlier lines";
   // The page stays small: the oldest rows go, and can be had again.
   const trim = () => {
     if (count <= most + 1000) return;
