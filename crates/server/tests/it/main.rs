@@ -7,6 +7,7 @@ mod disk;
 mod events;
 mod faults;
 mod git;
+mod hears;
 mod hostile;
 mod hostile_runner;
 mod keys_taken_back;

@@ -36,7 +36,7 @@ pub(crate) async fn token(world: &World, rights: &[Right], scope: Scope) -> Stri
     token.expose().to_owned()
 }
 
-async fn other_project(world: &World) -> store::Project {
+pub(crate) async fn other_project(world: &World) -> store::Project {
     let plane = &world.server.plane;
     let new = NewProject { owner: "else".to_owned(), name: "q".to_owned(), git: "/nowhere".to_owned() };
     plane.store.add_project(&new, plane.now(), &audit()).await.unwrap()

@@ -1,6 +1,7 @@
 //! Pages that are watched in a real browser, when more goes on than rows that come: the server is away, somebody clicks, runners go.
 
 use crate::browse::Browser;
+use crate::hostile::http;
 use crate::live::{FILE, WORKFLOW, begun, chromium};
 use crate::pages::{admin, job_path, run_path};
 use crate::plane::World;
@@ -21,7 +22,9 @@ async fn proxy(to: SocketAddr) -> (SocketAddr, watch::Sender<bool>) {
             tokio::spawn(async move {
                 if *is_away.borrow() {
                     let _asked = stream.read(&mut [0; 4096]).await;
-                    let _told = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                    let _told = stream
+                        .write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                        .await;
                     return;
                 }
                 let Ok(mut server) = TcpStream::connect(to).await else { return };
@@ -50,13 +53,13 @@ async fn a_page_whose_stream_was_refused_says_so_and_goes_on_when_it_can() {
     page.until("document.getElementById('lost').textContent.includes('Not live')").unwrap();
     // No clock says that the job goes on.
     let clock = "document.querySelector('#head time[data-since]').textContent";
-    let [before, after] = [0, 2_500].map(|wait| {
-        page.look(&format!("new Promise((done) => setTimeout(() => done({clock}), {wait}))")).unwrap()
-    });
+    let [before, after] = [0, 2_500]
+        .map(|wait| page.look(&format!("new Promise((done) => setTimeout(() => done({clock}), {wait}))")).unwrap());
     assert_eq!(before, after);
     // Rows that come meanwhile are there when it is back, once.
     hand.log(task, 1, &["two"], domain::LogEnd::Open).await.unwrap();
-    page.until("performance.getEntriesByType('resource').filter((one) => one.name === location.href).length > 0").unwrap();
+    page.until("performance.getEntriesByType('resource').filter((one) => one.name === location.href).length > 0")
+        .unwrap();
     is_away.send(false).unwrap();
     page.until("document.getElementById('lost').textContent === '' && document.getElementById('L2')").unwrap();
     assert_eq!(page.look("document.querySelectorAll('.r').length").unwrap(), 2);
@@ -96,10 +99,49 @@ async fn what_did_not_change_stays_as_the_reader_has_it() {
     assert_eq!(page.look(same).unwrap(), true);
     // A list in which some come first keeps those that were there.
     page.go(&format!("{site}/")).unwrap();
-    page.look("window.old = document.querySelector('.runs > li'); document.querySelector('.runs > li a.title').focus(); true").unwrap();
+    page.look(
+        "window.old = document.querySelector('.runs > li'); document.querySelector('.runs > li a.title').focus(); true",
+    )
+    .unwrap();
     world.dispatch("live").await;
     page.until("document.querySelectorAll('.runs > li').length === 2").unwrap();
-    assert_eq!(page.look("document.querySelectorAll('.runs > li')[1] === old && old.contains(document.activeElement)").unwrap(), true);
+    assert_eq!(
+        page.look("document.querySelectorAll('.runs > li')[1] === old && old.contains(document.activeElement)")
+            .unwrap(),
+        true
+    );
     assert_eq!(page.look("faults").unwrap(), serde_json::json!([]));
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_job_waits_is_told_anew_when_runners_go() {
+    let world = World::with(&[(FILE, WORKFLOW)]).await;
+    let browser = Browser::with(&world, &admin(&world)).await;
+    let Some((chromium, mut page)) = chromium(&world, &browser) else { return };
+    let base = format!("http://{}/api/v1/admin/actions/runners", world.server.address);
+    let site = format!("http://{}", world.server.address);
+    let _hand = world.runner(&["lab"]).await;
+    let runner = world.server.plane.store.runners(None).await.unwrap().remove(0).id;
+    let ask = async |request: reqwest::RequestBuilder| {
+        assert!(request.bearer_auth(admin(&world)).send().await.unwrap().status().is_success());
+    };
+    ask(http().post(format!("{base}/{runner}/drain"))).await;
+    let run = world.dispatch("live").await;
+    let says = |word: &str| format!("document.querySelector('main').textContent.includes('{word}')");
+    page.go(&format!("{site}{}", job_path(&world, &run).await)).unwrap();
+    let mut pages = vec![page];
+    for path in [run_path(&run), "/queue".to_owned()] {
+        let mut page = chromium.page().unwrap();
+        page.go(&format!("{site}{path}")).unwrap();
+        pages.push(page);
+    }
+    for page in &mut pages {
+        page.until(&says("pool_disabled")).unwrap();
+    }
+    ask(http().delete(format!("{base}/{runner}"))).await;
+    for page in &mut pages {
+        page.until(&says("no_matching_label")).unwrap();
+    }
     world.server.stop().await;
 }
