@@ -348,7 +348,13 @@ async fn below_a_path_every_link_leads_somewhere() {
         next.extend(answer.links());
     }
     assert!(seen.len() > 12, "{seen:?}");
+    // The path itself is the home page's, whatever stands behind it.
+    assert_eq!(browser.get("/deep/ci?state=failure").await.header("location"), Some("/deep/ci/?state=failure"));
     let nobody = Browser { cookie: None, ..browser };
+    for path in ["/deep/ci", "/deep/ci/", "/"] {
+        let to = nobody.get(path).await;
+        assert!(matches!(to.header("location"), Some("/deep/ci/" | "/deep/ci/login")), "{path} {to:?}");
+    }
     for path in ["/deep/ci/queue", "/queue"] {
         assert_eq!(nobody.get(path).await.header("location"), Some("/deep/ci/login?next=%2Fqueue"));
     }
