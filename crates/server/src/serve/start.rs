@@ -187,7 +187,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
     let counts = Arc::new(Counts::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (queue, dispatcher) = dispatcher(store.clone(), Arc::clone(&clock), Arc::clone(&counts), Settings::default());
-    let (runs, worker) = Advancer::new(store.clone(), queue.clone(), Arc::clone(&clock));
+    let (runs, worker) = Advancer::new(store.clone(), queue.clone(), Arc::clone(&counts), Arc::clone(&clock));
     let url = settings
         .url
         .clone()

@@ -95,6 +95,7 @@ impl Sweeper {
     ) -> Result<Option<JobPhase>, StoreError> {
         match self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
             Ok(changed) => {
+                self.plane.counts.changed(&changed.before, &changed.after);
                 if changed.after.end().is_some() {
                     self.over(changed.number, changed.run);
                     self.end_log(task, why, now).await;

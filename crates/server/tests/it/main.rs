@@ -3,6 +3,7 @@
 
 mod backup;
 mod browse;
+mod counted;
 mod disk;
 mod events;
 mod faults;
