@@ -199,7 +199,7 @@ async fn runs_are_cancelled_and_run_again_by_forms_of_the_session_alone() {
         .await;
     let page = browser.get(&path).await;
     assert!(page.text.contains("?attempt=1\"") && page.text.contains("try 2"));
-    assert!(browser.get(&format!("{path}?attempt=1")).await.text.contains("never started: by admin"));
+    assert!(browser.get(&format!("{path}?attempt=1")).await.text.contains("cancelled by admin before it started"));
     assert_eq!(browser.get(&format!("{path}?attempt=7")).await.status, 404);
     assert_eq!(browser.post(&format!("{path}/rerun"), &format!("{body}&what=all")).await.status, 409);
     world.server.stop().await;
