@@ -263,3 +263,18 @@ async fn settle(plane: Plane, mut stopped: watch::Receiver<bool>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_open;
+
+    #[test]
+    fn an_address_without_tls_is_open_unless_it_is_this_machine() {
+        for here in ["https://ci.example.org", "http://127.0.0.1:4600/ci", "http://[::1]:1", "http://LOCALHOST"] {
+            assert_eq!(is_open(here), None, "{here}");
+        }
+        for (url, host) in [("http://ci.example.org/ci", "ci.example.org"), ("http://192.0.2.1:80", "192.0.2.1:80")] {
+            assert_eq!(is_open(url), Some(host));
+        }
+    }
+}
