@@ -31,42 +31,125 @@
     for (const time of document.querySelectorAll("time[data-since]")) put(time, span(now - Date.parse(time.dateTime)));
     for (const time of document.querySelectorAll("time[data-ago]")) put(time, ago(now - Date.parse(time.dateTime)));
   };
+  // Whether nobody tells what goes on: then no clock says that it does.
+  let isLost = false;
+  // What the server sent last, as it sent it: what the reader did to the page, and what a clock wrote there, is not in it.
+  let sent = document.getElementById("live");
+  sent = sent && sent.cloneNode(true);
   zone(document);
   tick();
-  setInterval(() => { if (!document.hidden) tick(); }, 1000);
+  setInterval(() => { if (!document.hidden && !isLost) tick(); }, 1000);
 
-  // Nobody streams to a page that is not seen: browsers have few connections for one server.
-  const whileSeen = (open) => {
-    let close = null;
+  const lost = document.getElementById("lost");
+  const tell = (is) => {
+    isLost = is;
+    put(lost, is ? "Not live: trying again" : "");
+    if (!is) tick();
+  };
+  // A stream of news. Nobody streams to a page that is not seen: browsers have few connections for one server. A stream that was answered once with
+  // anything but news, as by a proxy whose server starts anew, is over for a browser: we ask again, first whether the page may still be read.
+  const listen = (address, heard) => {
+    let source = null, wait = 0, isOver = false;
+    const close = () => {
+      clearTimeout(wait);
+      wait = 0;
+      if (source) source.close();
+      source = null;
+    };
+    const later = () => {
+      close();
+      wait = setTimeout(ask, 3000 + 2000 * Math.random());
+    };
+    const ask = async () => {
+      const mine = wait;
+      try {
+        const answer = await fetch(location.href, { headers: { accept: "text/html" }, signal: AbortSignal.timeout(20000) });
+        if (wait !== mine) return;
+        // The door, or that there is nothing here any more: the page itself says it best.
+        if (answer.redirected || answer.status === 403 || answer.status === 404) { location.reload(); return; }
+        if (answer.ok) open(); else later();
+      } catch { if (wait === mine) later(); }
+    };
+    const open = () => {
+      close();
+      const stream = source = new EventSource(address());
+      stream.addEventListener("open", () => tell(false));
+      stream.addEventListener("error", () => {
+        if (source !== stream) return;
+        tell(true);
+        if (stream.readyState === EventSource.CLOSED) later();
+      });
+      for (const [kind, hear] of Object.entries(heard)) stream.addEventListener(kind, hear);
+    };
     const look = () => {
-      if (document.hidden) { if (close) close(); close = null; } else if (!close) close = open();
+      if (isOver) return;
+      if (document.hidden) close(); else if (!source && !wait) open();
     };
     document.addEventListener("visibilitychange", look);
-    addEventListener("pagehide", () => { if (close) close(); close = null; });
+    addEventListener("pagehide", close);
     addEventListener("pageshow", look);
     look();
+    // Nothing more comes.
+    return () => { isOver = true; close(); };
+  };
+
+  // Takes over what differs between what the server sent last and what it sends now. All else stays: a button that is being pressed, what has the
+  // focus, what is unfolded, what is marked.
+  const isNamed = (node) => Boolean(node.id || (node.dataset && node.dataset.key));
+  const keyOf = (node) => `${node.nodeName} ${node.id || ""} ${(node.dataset && node.dataset.key) || ""}`;
+  const adopt = (here, was, now) => {
+    if (was.isEqualNode(now)) return here;
+    const isOther = was.nodeName !== now.nodeName || here.nodeName !== was.nodeName || here.childNodes.length !== was.childNodes.length;
+    if (isOther || !now.hasChildNodes()) {
+      const other = document.importNode(now, true);
+      here.replaceWith(other);
+      return other;
+    }
+    for (const { name } of was.attributes) if (!now.hasAttribute(name)) here.removeAttribute(name);
+    for (const { name, value } of now.attributes) if (was.getAttribute(name) !== value) here.setAttribute(name, value);
+    const [ours, old, news] = [here, was, now].map((node) => [...node.childNodes]);
+    const same = (a, b) => keyOf(old[a]) === keyOf(news[b]);
+    let [from, to, end] = [0, old.length, news.length];
+    while (from < to && from < end && same(from, from)) { adopt(ours[from], old[from], news[from]); from += 1; }
+    while (to > from && end > from && same(to - 1, end - 1)) { to -= 1; end -= 1; ours[to] = adopt(ours[to], old[to], news[end]); }
+    // Between what is alike at both ends some came, some went.
+    let at = from;
+    for (let b = from; b < end; b += 1) {
+      // What has no name of its own is not looked for.
+      const last = isNamed(news[b]) ? to : Math.min(to, at + 1);
+      let found = at;
+      while (found < last && !same(found, b)) found += 1;
+      if (found >= last) { here.insertBefore(document.importNode(news[b], true), ours[at] || null); continue; }
+      for (; at < found; at += 1) ours[at].remove();
+      adopt(ours[at], old[at], news[b]);
+      at += 1;
+    }
+    for (; at < to; at += 1) ours[at].remove();
+    return here;
   };
 
   // Pages that are read again when something changed.
   const live = document.body.dataset.live;
-  if (live && window.EventSource) {
+  if (live) {
     let reading = false, again = false;
     const read = async () => {
       if (reading) { again = true; return; }
       reading = true;
       try {
         const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-        if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.reload(); return; }
+        if (answer.redirected) { location.reload(); return; }
         if (!answer.ok) return;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const [now, then] = [page.getElementById("live"), document.getElementById("live")];
-        if (now && then && now.innerHTML !== then.dataset.was) {
-          then.dataset.was = now.innerHTML;
-          const at = document.activeElement && then.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-          then.innerHTML = now.innerHTML;
-          zone(then);
+        const [now, here] = [page.getElementById("live"), document.getElementById("live")];
+        if (now && here && !sent.isEqualNode(now)) {
+          const focus = here.contains(document.activeElement) ? document.activeElement : null;
+          adopt(here, sent, now);
+          sent = now;
+          zone(document);
           tick();
-          if (at) { const link = then.querySelector(`a[href="${CSS.escape(at)}"]`); if (link) link.focus({ preventScroll: true }); }
+          const href = focus && !focus.isConnected && focus.getAttribute("href");
+          const link = href && document.querySelector(`#live a[href="${CSS.escape(href)}"]`);
+          if (link) link.focus({ preventScroll: true });
         }
         document.title = page.title;
         const [icon, new_icon] = [document.querySelector("link[rel=icon]"), page.querySelector("link[rel=icon]")];
@@ -76,228 +159,9 @@
         if (again) { again = false; setTimeout(read, 100); }
       }
     };
-    whileSeen(() => {
-      const source = new EventSource(live);
-      source.addEventListener("change", read);
-      // What changed while nobody listened was not told.
-      source.addEventListener("open", read);
-      return () => source.close();
-    });
+    // What changed while nobody listened was not told.
+    listen(() => live, { change: read, open: read });
   }
 
-  // The log of a job.
-  const log = document.querySelector(".log");
-  if (!log) return;
-  const steps = document.getElementById("steps");
-  const said = document.getElementById("said");
-  const most = 5000;
-  const rowOf = (element) => element.classList.contains("r") ? element : element.querySelector(".r");
-  const numberOf = (element) => { const row = rowOf(element); return row && row.id ? Number(row.id.slice(1)) - 1 : NaN; };
-  const markup = (html) => { const holder = document.createElement("template"); holder.innerHTML = html; return holder.content; };
-  const stamp = (within) => {
-    if (!log.classList.contains("timed")) return;
-    for (const row of within.querySelectorAll(".r")) row.firstElementChild.dataset.t = clock.format(new Date(Number(row.dataset.ms)));
-  };
-
-  const times = document.getElementById("times");
-  times.addEventListener("click", () => {
-    times.setAttribute("aria-pressed", String(log.classList.toggle("timed")));
-    stamp(log);
-  });
-
-  // Rows that were left out come when they are wanted.
-  const fill = async (more) => {
-    if (more.dataset.busy) return;
-    more.dataset.busy = "1";
-    const { from, to } = more.dataset;
-    try {
-      const answer = await fetch(`${log.dataset.rows}?from=${from}&to=${to}`);
-      if (!answer.ok) throw new Error(answer.status);
-      const rows = markup(await answer.text());
-      stamp(rows);
-      more.replaceWith(rows);
-    } catch { delete more.dataset.busy; more.textContent = "These lines could not be read; try again"; }
-  };
-  log.addEventListener("click", (event) => {
-    const link = event.target.closest("a");
-    if (!link) return;
-    if (link.classList.contains("more")) { event.preventDefault(); fill(link); return; }
-    if (link.dataset.n) {
-      event.preventDefault();
-      history.replaceState(null, "", `?line=${link.dataset.n}#L${link.dataset.n}`);
-      pick(link.parentElement);
-    }
-  });
-  steps.addEventListener("toggle", (event) => {
-    const step = event.target;
-    if (!step.open || !step.classList.contains("step")) return;
-    const rows = step.querySelector(".rows");
-    if (rows.children.length === 1 && rows.firstElementChild.classList.contains("more")) fill(rows.firstElementChild);
-  }, true);
-  const pick = (row) => {
-    for (const one of log.querySelectorAll(".picked")) one.classList.remove("picked");
-    row.classList.add("picked");
-  };
-  const toHash = () => {
-    const line = /^#L(\d+)$/.exec(location.hash);
-    if (!line) return;
-    const row = document.getElementById("L" + line[1]);
-    if (!row) { if (new URLSearchParams(location.search).get("line") !== line[1]) location.replace(`?line=${line[1]}${location.hash}`); return; }
-    for (let at = row.parentElement; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
-    pick(row);
-    row.scrollIntoView({ block: "center" });
-  };
-  addEventListener("hashchange", toHash);
-  toHash();
-  // Of a job that failed the first error first.
-  const error = location.hash || log.dataset.events ? null : log.querySelector(".step.failure[open] .k-error");
-  if (error && error.getBoundingClientRect().bottom > innerHeight) error.scrollIntoView({ block: "center" });
-
-  if (!log.dataset.events || !window.EventSource) return;
-
-  // Following the end.
-  const follow = document.getElementById("follow");
-  let following = !location.hash;
-  const show = () => follow.setAttribute("aria-pressed", String(following));
-  const end = () => scrollTo({ top: root.scrollHeight });
-  let own = 0;
-  const keep = () => { if (following) { own = performance.now(); end(); } };
-  follow.addEventListener("click", () => { following = !following; show(); keep(); });
-  addEventListener("scroll", () => {
-    // A scroll of our own says nothing about the reader.
-    if (performance.now() - own < 80) return;
-    const is = root.scrollHeight - scrollY - innerHeight < 60;
-    if (is !== following) { following = is; show(); }
-  }, { passive: true });
-  show();
-
-  let next = Number(log.dataset.next);
-  // The groups that are open, innermost last; they live in the section `home`.
-  let groups = [], home = null, count = steps.querySelectorAll(".r").length;
-  const sections = () => [...steps.querySelectorAll(".step")];
-  const firstOf = (section) => section.dataset.first === undefined ? Infinity : Number(section.dataset.first);
-  const place = (number) => {
-    let found = null;
-    for (const section of sections()) if (firstOf(section) <= number) found = section;
-    return found || sections()[0];
-  };
-  const add = (row) => {
-    const section = place(numberOf(row));
-    if (section !== home) { groups = []; home = section; if (!section.open && following) section.open = true; }
-    const within = groups.length ? groups[groups.length - 1] : section.querySelector(".rows");
-    if (row.dataset.g === "0") { const group = groups.pop(); if (group && !group.querySelector(".k-error")) group.open = false; return; }
-    if (row.dataset.g === "1" && groups.length < 8) {
-      const group = document.createElement("details"), head = document.createElement("summary");
-      group.className = "g";
-      group.open = true;
-      for (const { name, value } of row.attributes) if (name !== "data-g") head.setAttribute(name, value);
-      head.append(...row.childNodes);
-      group.append(head);
-      within.append(group);
-      groups.push(group);
-    } else within.append(row);
-    count += 1;
-  };
-  // The page stays small: the oldest rows go, and can be had again.
-  const trim = () => {
-    if (count <= most + 1000) return;
-    for (const section of sections()) {
-      const rows = section.querySelector(".rows");
-      let more = rows.firstElementChild && rows.firstElementChild.classList.contains("more") ? rows.firstElementChild : null;
-      let from = more ? Number(more.dataset.from) : NaN, to = NaN;
-      while (count > most) {
-        const oldest = more ? more.nextElementSibling : rows.firstElementChild;
-        if (!oldest || !oldest.nextElementSibling) break;
-        if (Number.isNaN(from)) from = numberOf(oldest);
-        to = numberOf(oldest.nextElementSibling);
-        count -= oldest.classList.contains("g") ? oldest.querySelectorAll(".r").length : 1;
-        oldest.remove();
-      }
-      if (!Number.isNaN(to)) gone(rows, more, from, to);
-      if (count <= most) break;
-    }
-  };
-  const gone = (rows, more, from, to) => {
-    if (!more) { more = document.createElement("a"); more.className = "more"; rows.prepend(more); }
-    more.dataset.from = from;
-    more.dataset.to = to;
-    more.href = `?from=${from}#L${from + 1}`;
-    more.textContent = `${(to - from).toLocaleString("en")} earlier lines`;
-  };
-  const total = document.getElementById("count");
-  const onRows = (event) => {
-    const rows = markup(event.data);
-    stamp(rows);
-    for (const row of [...rows.children]) if (numberOf(row) >= next) { next = numberOf(row) + 1; add(row); }
-    put(total, next.toLocaleString("en") + " lines");
-    trim();
-    keep();
-  };
-  // Rows were left out because they came faster than anybody reads.
-  const onGap = (event) => {
-    const [from, to] = event.data.split(" ").map(Number);
-    const rows = place(from).querySelector(".rows"), more = document.createElement("a");
-    groups = [];
-    more.className = "more";
-    more.dataset.from = from;
-    more.dataset.to = to;
-    more.href = `?from=${from}#L${from + 1}`;
-    more.textContent = `${(to - from).toLocaleString("en")} lines came too fast to be shown`;
-    rows.append(more);
-    next = to;
-  };
-  const onState = (event) => {
-    const news = markup(event.data);
-    const facts = news.querySelector("[data-title]"), head = news.getElementById("head");
-    document.title = facts.dataset.title + " · Ekiden";
-    const icon = document.querySelector("link[rel=icon]");
-    if (icon.getAttribute("href") !== facts.dataset.icon) icon.href = facts.dataset.icon;
-    const old = document.getElementById("head");
-    if (old.className !== head.className) said.textContent = "The job is " + head.className;
-    old.replaceWith(head);
-    for (const section of news.querySelectorAll("[data-key]")) {
-      let known = document.getElementById(section.dataset.key);
-      if (!known) {
-        known = section.cloneNode(true);
-        known.id = section.dataset.key;
-        const rows = document.createElement("div");
-        rows.className = "rows";
-        known.append(rows);
-        steps.append(known);
-      } else {
-        const was = known.className;
-        known.className = section.className;
-        known.querySelector("summary").replaceWith(section.querySelector("summary"));
-        // A step that begins opens; one that ended well folds, while one follows.
-        if (was !== known.className && following) known.open = section.open;
-      }
-      if (section.dataset.first !== undefined) known.dataset.first = section.dataset.first;
-    }
-    // Rows that came before their step was heard of go to it.
-    let before = null;
-    for (const section of sections()) {
-      const first = firstOf(section), rows = section.querySelector(".rows");
-      if (before && first < Infinity) {
-        for (let last = before.lastElementChild; last && numberOf(last) >= first; last = before.lastElementChild) {
-          rows.prepend(last);
-          if (home !== section) { groups = []; home = section; }
-        }
-      }
-      if (first < Infinity) before = rows;
-    }
-    zone(document);
-    tick();
-    keep();
-  };
-  whileSeen(() => {
-    let over = false;
-    const source = new EventSource(`${log.dataset.events}?from=${next}`);
-    source.addEventListener("rows", onRows);
-    source.addEventListener("gap", onGap);
-    source.addEventListener("state", onState);
-    source.addEventListener("again", () => { source.close(); location.reload(); });
-    source.addEventListener("end", () => { over = true; source.close(); });
-    return () => { if (!over) source.close(); };
-  });
-  if (following) keep();
+  window.ekiden = { clock, listen, put, tick, zone };
 })();

@@ -1,6 +1,6 @@
 //! What this server counts for `/metrics`. Counted where it happens; read at a scrape.
 
-use domain::Conclusion;
+use domain::control::{JobEnd, JobPhase};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use telemetry::metrics::Times;
@@ -30,15 +30,22 @@ impl Counts {
         self.runs[at].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A job ended as its runner said.
-    pub(crate) fn ended(&self, conclusion: Conclusion) {
-        let at = RESULTS.iter().position(|known| *known == conclusion.as_str()).unwrap_or_default();
-        self.ended[at].fetch_add(1, Ordering::Relaxed);
+    /// A job is elsewhere now. Whoever changes one tells it here; where that was its end, it counts, whatever ended it.
+    pub(crate) fn changed(&self, before: &JobPhase, after: &JobPhase) {
+        if before.end().is_none() {
+            self.made(after);
+        }
     }
 
-    /// A job ended by a fault of the platform.
-    pub(crate) fn fault(&self) {
-        self.ended[RESULTS.len() - 1].fetch_add(1, Ordering::Relaxed);
+    /// A job was made; one that is skipped or cannot be is over at once.
+    pub(crate) fn made(&self, phase: &JobPhase) {
+        let word = match phase.end() {
+            None => return,
+            Some(JobEnd::Fault(_)) => "fault",
+            Some(end) => end.conclusion().as_str(),
+        };
+        let at = RESULTS.iter().position(|known| *known == word).unwrap_or_default();
+        self.ended[at].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A job was given to a runner after so long in the queue.

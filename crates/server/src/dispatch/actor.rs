@@ -451,6 +451,7 @@ impl Dispatcher {
     /// A lease whose runner went away while it was written: nobody has seen it. One that asked under a key may ask again.
     fn put_back(&mut self, given: Given) {
         let (store, clock, handle) = (self.store.clone(), Arc::clone(&self.clock), self.handle.clone());
+        let counts = Arc::clone(&self.counts);
         tokio::spawn(async move {
             if given.task.request.is_some() {
                 tokio::time::sleep(AGAIN).await;
@@ -458,6 +459,9 @@ impl Dispatcher {
             let change = JobChange::Expired { task: given.task.id, at: clock.now() };
             // Refused when it has begun meanwhile; when the database is away, the loop that looks at leases does this.
             let done = store.change_by_task(given.task.id, change, &BTreeMap::new(), clock.now()).await;
+            if let Ok(changed) = &done {
+                counts.changed(&changed.before, &changed.after);
+            }
             if let (Ok(_), Some(handle)) = (done, handle.upgrade()) {
                 let _ = handle.send(Message::Requeued(given.job.number));
             }

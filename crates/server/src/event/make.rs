@@ -91,6 +91,7 @@ pub(super) async fn make(
     };
     let (stored, numbers) = plane.store.create_reserved_run(reserved, &new, &cause, now).await?;
     plane.counts.run(&new.event);
+    new.jobs.iter().flatten().for_each(|job| plane.counts.made(&job.phase));
     if let Some(live) = live {
         plane.runs.keep(&stored, live);
     }

@@ -4,7 +4,7 @@
 //! colours of a row hold for the next one too, as in a terminal.
 
 use super::colour::nearest;
-use super::text::seen;
+use super::text::shown;
 use std::fmt::Write as _;
 
 /// What the text looks like from here on.
@@ -49,11 +49,14 @@ impl Look {
 
     /// Takes the numbers of one `ESC [ … m` in.
     fn take(&mut self, numbers: &str) {
-        // A colour's parts may stand behind colons, where others have semicolons.
-        let mut parts =
-            numbers.split([';', ':']).map(|part| if part.is_empty() { Some(0) } else { part.parse::<u16>().ok() });
+        let mut parts = numbers.split(';');
         while let Some(part) = parts.next() {
-            let Some(part) = part else { continue };
+            // A number may have parts of its own behind colons: a colour, the kind of a line.
+            if let Some((part, more)) = part.split_once(':') {
+                self.take_whole(part, more);
+                continue;
+            }
+            let Some(part) = value(part) else { continue };
             match part {
                 0 => *self = Self::default(),
                 1..=4 => self.marks |= MARKS[usize::from(part - 1)].0,
@@ -70,27 +73,55 @@ impl Look {
                 49 => self.back = None,
                 90..=97 => self.fore = u8::try_from(part - 82).ok(),
                 100..=107 => self.back = u8::try_from(part - 92).ok(),
-                38 | 48 => {
-                    let colour = match parts.next().flatten() {
-                        Some(5) => parts.next().flatten().and_then(|colour| u8::try_from(colour).ok()),
-                        Some(2) => {
-                            let mut one = || parts.next().flatten().and_then(|part| u8::try_from(part).ok());
-                            match (one(), one(), one()) {
-                                (Some(red), Some(green), Some(blue)) => Some(nearest(red, green, blue)),
-                                _ => None,
-                            }
-                        }
-                        _ => None,
-                    };
-                    match (part, colour) {
-                        (38, Some(_)) => self.fore = colour,
-                        (48, Some(_)) => self.back = colour,
-                        _ => {}
-                    }
-                }
+                38 | 48 | 58 => self.put(part, colour(&mut parts)),
                 _ => {}
             }
         }
+    }
+
+    /// Takes a number in whose parts stand behind colons.
+    fn take_whole(&mut self, part: &str, more: &str) {
+        match value(part) {
+            Some(4) if value(more) == Some(0) => self.marks &= !8,
+            Some(4) => self.marks |= 8,
+            Some(part @ (38 | 48)) => {
+                let mut parts: Vec<&str> = more.split(':').collect();
+                // Which space of colours it is stands before them, where anything does.
+                if parts[0] == "2" && parts.len() > 4 {
+                    parts.remove(1);
+                }
+                self.put(part, colour(&mut parts.into_iter()));
+            }
+            _ => {}
+        }
+    }
+
+    /// A colour of its own: of letters, or of their ground; lines below have none here.
+    fn put(&mut self, part: u16, colour: Option<u8>) {
+        match (part, colour) {
+            (38, Some(_)) => self.fore = colour,
+            (48, Some(_)) => self.back = colour,
+            _ => {}
+        }
+    }
+}
+
+/// A number; none is zero.
+fn value(part: &str) -> Option<u16> {
+    if part.is_empty() { Some(0) } else { part.parse().ok() }
+}
+
+/// A colour by its number, or by its three parts.
+fn colour<'a>(parts: &mut impl Iterator<Item = &'a str>) -> Option<u8> {
+    let mut one = || parts.next().and_then(value);
+    match one()? {
+        5 => u8::try_from(one()?).ok(),
+        2 => {
+            let (red, green, blue) = (one(), one(), one());
+            let part = |part: Option<u16>| part.and_then(|part| u8::try_from(part).ok());
+            Some(nearest(part(red)?, part(green)?, part(blue)?))
+        }
+        _ => None,
     }
 }
 
@@ -116,8 +147,8 @@ pub(crate) fn paint(text: &str, most: usize, look: &mut Look, out: &mut String) 
                 out.push_str("\">");
                 is_open = true;
             }
-            for one in plain.chars().take(left) {
-                escape(one, out);
+            for (one, shown) in shown(plain).take(left) {
+                escape(one, shown, out);
             }
             left = left.saturating_sub(plain.chars().count());
         }
@@ -138,7 +169,7 @@ pub(crate) fn paint(text: &str, most: usize, look: &mut Look, out: &mut String) 
     }
 }
 
-fn escape(one: char, out: &mut String) {
+fn escape(one: char, shown: char, out: &mut String) {
     match one {
         '<' => out.push_str("&lt;"),
         '>' => out.push_str("&gt;"),
@@ -146,7 +177,7 @@ fn escape(one: char, out: &mut String) {
         '"' => out.push_str("&quot;"),
         '\'' => out.push_str("&#39;"),
         '\t' => out.push('\t'),
-        other => out.push(seen(other)),
+        _ => out.push(shown),
     }
 }
 
@@ -182,9 +213,9 @@ fn sequence(text: &str) -> (Option<&str>, &str) {
             _ => (None, rest),
         };
     }
-    if let Some(rest) = text.strip_prefix(']') {
-        // A title or a link, up to BEL or ESC \.
-        let bell = rest.find('\u{7}').map(|at| (at, 1));
+    if let Some(rest) = text.strip_prefix([']', 'P', 'X', '^', '_']) {
+        // A title, a link, or what only a terminal reads, up to ESC \; titles and links also up to BEL.
+        let bell = rest.find('\u{7}').filter(|_| text.starts_with(']')).map(|at| (at, 1));
         let string = rest.find("\u{1b}\\").map(|at| (at, 2));
         let end = bell.into_iter().chain(string).min();
         return (None, end.map_or("", |(at, long)| &rest[at + long..]));
@@ -228,6 +259,16 @@ mod tests {
             ("\u{1b}[31mover\rnew", "<span class=\"f1\">new</span>"),
             ("a\u{202e}b\0", "a\u{fffd}b␀"),
             ("\u{1b}", ""),
+            ("\u{1b}[38:2::255:0:0mx\u{1b}[m", "<span class=\"f196\">x</span>"),
+            (
+                "\u{1b}[38:2:255:0:0mx\u{1b}[38:5:2my\u{1b}[m",
+                "<span class=\"f196\">x</span><span class=\"f2\">y</span>",
+            ),
+            ("\u{1b}[4:3mx\u{1b}[4:0my", "<span class=\"u\">x</span>y"),
+            ("\u{1b}[58:2::1:2:3mx\u{1b}[58;5;1my", "xy"),
+            ("a\u{1b}P1;2q#payload\u{1b}\\b\u{1b}Xno\u{7}\u{1b}\\c\u{1b}^no\u{1b}\\d\u{1b}_Gno\u{1b}\\e", "abcde"),
+            ("a\u{200b}\u{2060}\u{feff}\u{61c}b\u{200d}c", "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}b\u{fffd}c"),
+            ("\u{1f469}\u{200d}\u{1f4bb}", "\u{1f469}\u{200d}\u{1f4bb}"),
             ("\u{1b}[38;5;999mx\u{1b}[38mx\u{1b}[38;2;1mx", "xxx"),
         ] {
             assert_eq!(painted(text), markup, "{text:?}");

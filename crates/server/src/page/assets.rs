@@ -1,4 +1,4 @@
-//! Our own files: the style sheet, the script, the icons. They are part of the program; their address holds a sum of all of them, so that browsers may
+//! Our own files: the style sheet, the scripts, the icons. They are part of the program; their address holds a sum of all of them, so that browsers may
 //! keep them for ever. Called by `links` and by the routes.
 
 use super::colour::{colour, letters};
@@ -20,6 +20,7 @@ static ASSETS: LazyLock<(String, Vec<Asset>)> = LazyLock::new(|| {
     let file = |name, kind, text: &str| Asset { name, kind, text: text.to_owned() };
     let mut all = vec![
         file("script.js", "text/javascript; charset=utf-8", include_str!("../../assets/script.js")),
+        file("log.js", "text/javascript; charset=utf-8", include_str!("../../assets/log.js")),
         file("style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
     ];
     for (name, colour) in [("idle", "#64748b"), ("going", "#2f81f7"), ("good", "#2da44e"), ("bad", "#e5534b")] {

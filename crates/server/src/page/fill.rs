@@ -96,7 +96,13 @@ pub(crate) fn detail(job: &StoredJob, reason: Option<&str>) -> Option<String> {
         JobPhase::Finished { end, .. } => match end {
             JobEnd::Fault(text) => Some(format!("the platform failed, not the job: {}", line(text))),
             JobEnd::NeverRan(NeverRan::Skipped) => reason.map(line),
-            JobEnd::NeverRan(NeverRan::Cancelled(by)) => Some(format!("never started: {}", cause(by))),
+            JobEnd::NeverRan(NeverRan::Cancelled(by)) => {
+                let before = "before it started";
+                Some(match by {
+                    CancelCause::Person(_) => format!("cancelled {} {before}", cause(by)),
+                    by => format!("cancelled {before}: {}", cause(by)),
+                })
+            }
             JobEnd::NeverRan(NeverRan::Invalid(text)) => Some(line(text)),
             JobEnd::Concluded(_) => None,
         },

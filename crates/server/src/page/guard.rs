@@ -44,7 +44,7 @@ pub(crate) async fn guard(State(plane): State<Plane>, request: Request, next: Ne
 
 /// Whether a call names us: by the public address, or by an address that no name server gives out. Another name may be one that somebody made lead here.
 /// A proxy may call us as it likes; it knows its own names.
-fn is_our_name(plane: &Plane, headers: &HeaderMap) -> bool {
+pub(crate) fn is_our_name(plane: &Plane, headers: &HeaderMap) -> bool {
     if plane.access.trust() == Trust::Proxy {
         return true;
     }

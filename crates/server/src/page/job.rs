@@ -8,8 +8,8 @@ use super::pairs::Pairs;
 use super::rows::{self, Row};
 use super::run::find;
 use super::sections::{Cut, cut};
-use super::text::{line, number};
-use super::view::{Action, Here, JobHead, JobPage, More, Section};
+use super::text::line;
+use super::view::{Action, Here, JobHead, JobPage, More, Section, Way};
 use super::visit::Visit;
 use super::waiting::waiting;
 use crate::logs::LogPage;
@@ -22,8 +22,6 @@ use domain::TaskId;
 use domain::control::{JobNumber, RunPhase};
 use store::{Project, StoredJob, StoredRun, StoredTask};
 
-/// So many rows of one step are shown at first, and of a part of a log.
-const PART: u64 = 1_000;
 /// Steps that are folded hold their rows when they have no more than this.
 const FEW: u64 = 300;
 /// So many rows a page has, all steps together.
@@ -82,7 +80,8 @@ async fn show(visit: &Visit, at: &(String, String, String, String), asked: &Pair
     }
     let head = head(&visit.plane, job, task.as_ref()).await;
     let cuts = cuts(job, task.as_ref(), rows);
-    let wanted = asked.number("from").or_else(|| Some(asked.number::<u64>("line")?.saturating_sub(1) / PART * PART));
+    let wanted =
+        asked.number("from").or_else(|| Some(asked.number::<u64>("line")?.saturating_sub(1) / More::PART * More::PART));
     let wanted = wanted.filter(|from| *from < rows);
     let mut reader = Reader { plane: &visit.plane, task: task.as_ref().map(|task| task.id), rows: PAGE, bytes: BYTES };
     let is_small = rows <= PAGE && asked.get("from").is_none();
@@ -117,18 +116,13 @@ async fn more(visit: &Visit, at: &(String, String, String, String), asked: &Pair
     let (Some(task), Some(from), Some(to)) = (task, asked.number::<u64>("from"), asked.number::<u64>("to")) else {
         return Err(Fault::Nowhere);
     };
-    let mut reader = Reader { plane: &visit.plane, task: Some(task.id), rows: PART, bytes: BYTES };
-    let (mut text, read) = reader.read(from, to).await?;
-    if let Some(more) = More::some(read, to).filter(|more| more.from > from) {
-        text.push_str(&format!(
-            "<a class=\"more\" href=\"?from={}#L{}\" data-from=\"{}\" data-to=\"{}\">{} more lines</a>",
-            more.from,
-            more.line(),
-            more.from,
-            more.to,
-            number(more.to - more.from)
-        ));
-    }
+    // Who goes back wants the last of them.
+    let first = if asked.get("back").is_some() { to.saturating_sub(More::PART).max(from) } else { from };
+    let mut reader = Reader { plane: &visit.plane, task: Some(task.id), rows: More::PART, bytes: BYTES };
+    let (rows, read) = reader.read(first, to).await?;
+    let back = More::some(Way::Back, from, first);
+    let on = More::some(Way::On, read, to).filter(|more| more.from > first);
+    let text = back.map(More::html).into_iter().chain([rows]).chain(on.map(More::html)).collect::<String>();
     Ok(Html(text).into_response())
 }
 
@@ -194,39 +188,44 @@ impl Reader<'_> {
                     continue;
                 }
                 if !is_open && to - first > FEW {
-                    cut.section.later = More::some(first, to);
+                    cut.section.later = More::some(Way::On, first, to);
                     continue;
                 }
-                let from = if is_open { to.saturating_sub(PART).max(first) } else { first };
+                let from = if is_open { to.saturating_sub(More::PART).max(first) } else { first };
                 let (body, read) = self.read(from, to).await?;
-                cut.section.earlier = More::some(first, from);
+                cut.section.earlier = More::some(Way::Back, first, from);
                 cut.section.body = body;
-                cut.section.later = More::some(read, to);
+                cut.section.later = More::some(Way::On, read, to);
             }
         }
         Ok(cuts.into_iter().map(|cut| cut.section).collect())
     }
 
-    /// The sections that have rows from one on.
+    /// The sections that have rows from one on. What is left out of a section can be had there; what lies before the first and behind the last of
+    /// them is another page.
     async fn part(&mut self, cuts: Vec<Cut>, from: u64, rows: u64) -> Result<Vec<Section>, Fault> {
-        let to = rows.min(from + PART);
+        let to = rows.min(from + More::PART);
         let mut shown = Vec::new();
+        let (mut before, mut behind) = (from, to);
         for mut cut in cuts {
-            let (first, last) = cut.range();
-            let (first, last) = (first.max(from), last.min(to));
+            let (begin, end) = cut.range();
+            let (first, last) = (begin.max(from), end.min(to));
             if first < last {
                 let (body, read) = self.read(first, last).await?;
                 cut.section.body = body;
-                cut.section.later = More::some(read, last);
+                cut.section.earlier = More::some(Way::Back, begin, first);
+                cut.section.later = More::some(Way::On, read, end);
                 cut.section.open = true;
+                before = before.min(begin);
+                behind = end;
                 shown.push(cut.section);
             }
         }
         if let Some(section) = shown.first_mut() {
-            section.earlier = More::some(from.saturating_sub(PART), from);
+            section.before = More::some(Way::Before, 0, before);
         }
         if let Some(section) = shown.last_mut() {
-            section.later = section.later.or_else(|| More::some(to, rows));
+            section.behind = More::some(Way::Behind, behind, rows);
         }
         Ok(shown)
     }

@@ -11,8 +11,9 @@ use super::job::{Found, Place, cuts, find_job, head, painted, title};
 use super::pairs::Pairs;
 use super::rows::{self, Row};
 use super::text::line;
-use super::view::StateNews;
+use super::view::{StateNews, Waiting};
 use super::visit::Visit;
+use super::waiting::waiting;
 use crate::access::Reach;
 use crate::logs::{LogError, LogFacts};
 use crate::task::newest_task;
@@ -48,7 +49,7 @@ pub(crate) async fn events(visit: Visit, Path(at): Place, asked: Pairs, headers:
     };
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
-        let teller = Teller { visit, found, next, look: Look::default(), log: None, sender };
+        let teller = Teller { visit, found, next, look: Look::default(), log: None, told: None, sender };
         match teller.run().await {
             Ok(()) | Err(Stop::Gone) => {}
             Err(Stop::Fault(fault)) => {
@@ -93,6 +94,8 @@ struct Teller {
     next: u64,
     look: Look,
     log: Option<(TaskId, watch::Receiver<LogFacts>)>,
+    /// Why the job waits, as it was told.
+    told: Option<Waiting>,
     sender: mpsc::Sender<Event>,
 }
 
@@ -137,7 +140,13 @@ impl Teller {
                         course = self.state(course).await?;
                     }
                 }
-                _ = check.tick() => self.may_go_on().await?,
+                _ = check.tick() => {
+                    self.may_go_on().await?;
+                    // Runners come and go, and places move: nobody tells a job of that.
+                    if course == Course::GoesOn && self.told != waiting(&plane, &self.found.job).await {
+                        due = due.or(Some(Instant::now()));
+                    }
+                }
                 () = plane.queue.closed() => return Ok(()),
                 () = self.sender.closed() => return Ok(()),
             }
@@ -189,6 +198,7 @@ impl Teller {
         }
         let rows = self.log.as_ref().map_or(0, |(_, facts)| facts.borrow().rows);
         let head = head(plane, &job, task.as_ref()).await;
+        self.told.clone_from(&head.waiting);
         let links = &self.visit.links;
         let news = StateNews {
             icon: links.asset(head.mark.icon()),

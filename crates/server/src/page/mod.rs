@@ -32,5 +32,6 @@ mod view;
 mod visit;
 mod waiting;
 
+pub(crate) use guard::is_our_name;
 pub use login::link_address;
 pub use routes::routes;

@@ -65,7 +65,7 @@ async fn show(visit: &Visit, asked: &Pairs) -> Result<Response, Fault> {
     let total: u64 = counted.values().sum();
     let open = if !is_all && (next.is_some() || after.0 > 0) { " on this page" } else { "" };
     let page = QueuePage {
-        frame: visit.live_frame("Queue", Here::Queue, None, ""),
+        frame: visit.live_frame("Queue", Here::Queue, None, "?queue=1"),
         now: moment(visit.plane.now()),
         reasons: counted.into_iter().map(|(word, count)| ReasonRow { word, count: number(count) }).collect(),
         total: format!("{}{open}", number(total)),

@@ -50,7 +50,15 @@ async fn show(visit: &Visit) -> Result<Response, Fault> {
     let count = |state| all.iter().filter(|runner| runner.phase.standing() == state).count();
     let summary = [RunnerStanding::Active, RunnerStanding::Idle, RunnerStanding::Offline]
         .map(|state| format!("{} {}", count(state), word(state)));
+    let own = match visit.person.scope {
+        Scope::Instance => None,
+        Scope::Owner(id) => {
+            projects.values().find(|project| project.owner_id == id).map(|project| line(&project.owner))
+        }
+        Scope::Repository(id) => projects.get(&id).map(|project| line(&project.full_name())),
+    };
     let page = RunnersPage {
+        own,
         frame: visit.live_frame("Runners", Here::Runners, None, "?runners=1"),
         now: moment(visit.plane.now()),
         summary: summary.join(", "),

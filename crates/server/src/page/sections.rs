@@ -58,9 +58,11 @@ fn part(key: &str, name: &str, mark: Mark, first: Option<u64>) -> Section {
         took: None,
         first,
         open: false,
+        before: None,
         earlier: None,
         body: String::new(),
         later: None,
+        behind: None,
     }
 }
 

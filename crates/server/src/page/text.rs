@@ -9,7 +9,7 @@ const LONGEST: usize = 300;
 /// A text that somebody else chose, for one line: control characters and those that turn the direction of what follows are shown as such, and what
 /// is very long is cut. Templates escape it.
 pub(crate) fn line(text: &str) -> String {
-    let mut out: String = text.chars().take(LONGEST).map(seen).collect();
+    let mut out: String = shown(text).take(LONGEST).map(|(_, shown)| shown).collect();
     if text.chars().nth(LONGEST).is_some() {
         out.push('…');
     }
@@ -18,16 +18,40 @@ pub(crate) fn line(text: &str) -> String {
 
 /// As [`line`], of a text that may have many lines, which stay.
 pub(crate) fn paragraph(text: &str) -> String {
-    text.chars().take(20 * LONGEST).map(|one| if one == '\n' { one } else { seen(one) }).collect()
+    shown(text).take(20 * LONGEST).map(|(one, shown)| if one == '\n' { one } else { shown }).collect()
 }
 
-/// A character as it can be seen.
-pub(crate) fn seen(one: char) -> char {
+/// The characters of a text, each with what is shown of it.
+pub(crate) fn shown(text: &str) -> impl Iterator<Item = (char, char)> {
+    let mut chars = text.chars().peekable();
+    let mut before = None;
+    std::iter::from_fn(move || {
+        let one = chars.next()?;
+        // Pictures that are one of several are joined by what is not seen.
+        let joins =
+            one == '\u{200d}' && before.is_some_and(is_picture) && chars.peek().copied().is_some_and(is_picture);
+        before = Some(one);
+        Some((one, if joins { one } else { seen(one) }))
+    })
+}
+
+const fn is_picture(one: char) -> bool {
+    matches!(one, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
+}
+
+/// A character as it can be seen: not one without width, by which two texts that look alike differ.
+fn seen(one: char) -> char {
     match one {
         '\t' => ' ',
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(one)).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        '\u{80}'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' => '\u{fffd}',
         other => other,
     }
 }

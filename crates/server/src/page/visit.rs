@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use domain::Secret;
 use domain::control::Scope;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use store::{Project, StoreError};
 
@@ -186,12 +187,21 @@ fn to_login(links: &Links, parts: &Parts) -> Response {
     let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0);
     let path = uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
     // Within the public path, whether or not a proxy takes it away.
-    let path = path.strip_prefix(links.base()).filter(|rest| rest.starts_with('/')).unwrap_or(path);
-    let to = match path {
+    let to = match within(links.base(), path).as_ref() {
         "/" => links.login(),
         path => format!("{}?next={}", links.login(), part(path)),
     };
     see(&to)
+}
+
+/// A path with its query, without the public path before it. The public path itself is the home page's, with a slash behind it or without.
+fn within<'a>(base: &str, path: &'a str) -> Cow<'a, str> {
+    match path.strip_prefix(base) {
+        Some("") => Cow::Borrowed("/"),
+        Some(rest) if rest.starts_with('/') => Cow::Borrowed(rest),
+        Some(query) if query.starts_with('?') => Cow::Owned(format!("/{query}")),
+        _ => Cow::Borrowed(path),
+    }
 }
 
 /// Leads elsewhere.
@@ -215,8 +225,24 @@ impl From<StoreError> for Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::{cookie, cookie_name};
+    use super::{cookie, cookie_name, within};
     use axum::http::HeaderMap;
+
+    #[test]
+    fn a_path_is_told_without_the_public_one() {
+        for (base, path, rest) in [
+            ("", "/queue?x", "/queue?x"),
+            ("", "/", "/"),
+            ("/ci", "/ci", "/"),
+            ("/ci", "/ci/", "/"),
+            ("/ci", "/ci?x=1", "/?x=1"),
+            ("/ci", "/ci/queue", "/queue"),
+            ("/ci", "/queue", "/queue"),
+            ("/ci", "/cin/x", "/cin/x"),
+        ] {
+            assert_eq!(within(base, path), rest, "{base} {path}");
+        }
+    }
 
     #[test]
     fn a_cookie_is_bound_to_its_server() {

@@ -7,6 +7,7 @@ use super::facts::{FactsError, RunFacts};
 use super::follow::Follow;
 use super::heard::Heard;
 use super::live::{Cancelled, Live, Told, Undecided, told};
+use crate::count::Counts;
 use crate::dispatch::QueueHandle;
 use domain::control::{AttemptNumber, CancelCause, JobChange, JobNumber, RunId, RunPhase};
 use domain::{Clock, JobId, Timestamp};
@@ -56,6 +57,7 @@ pub struct Worker {
     live: Arc<Mutex<LiveRuns>>,
     store: Store,
     queue: QueueHandle,
+    counts: Arc<Counts>,
     clock: Arc<dyn Clock>,
 }
 
@@ -80,10 +82,13 @@ enum AdvanceError {
 impl Advancer {
     /// A worker and what speaks to it.
     #[must_use]
-    pub fn new(store: Store, queue: QueueHandle, clock: Arc<dyn Clock>) -> (Self, Worker) {
+    pub fn new(store: Store, queue: QueueHandle, counts: Arc<Counts>, clock: Arc<dyn Clock>) -> (Self, Worker) {
         let (sender, mailbox) = mpsc::unbounded_channel();
         let (live, again) = (Arc::default(), sender.downgrade());
-        (Self { mailbox: sender, live: Arc::clone(&live) }, Worker { mailbox, again, live, store, queue, clock })
+        (
+            Self { mailbox: sender, live: Arc::clone(&live) },
+            Worker { mailbox, again, live, store, queue, counts, clock },
+        )
     }
 
     /// Something happened to a run.
@@ -298,6 +303,9 @@ impl Worker {
         done: &Followed,
         calls_ended: Vec<JobId>,
     ) -> Result<(), StoreError> {
+        done.changed.iter().for_each(|job| self.counts.changed(&job.before, &job.after));
+        let made = advance.replaced.iter().map(|(_, job)| job).chain(&advance.jobs);
+        made.for_each(|job| self.counts.made(&job.phase));
         let mut over: Vec<JobNumber> = advance.removed.clone();
         over.extend(done.changed.iter().filter(|job| job.after.end().is_some()).map(|job| job.number));
         if !over.is_empty() {
@@ -368,6 +376,7 @@ impl Worker {
     async fn cancel_job(&self, job: JobNumber, by: CancelCause) -> Result<Option<RunId>, StoreError> {
         let change = JobChange::CancelAsked { by, at: self.clock.now() };
         let changed = self.store.change_job(job, change, self.clock.now()).await?;
+        self.counts.changed(&changed.before, &changed.after);
         if changed.after.end().is_some() {
             self.queue.gone(vec![job]);
         }

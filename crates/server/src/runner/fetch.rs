@@ -92,7 +92,10 @@ impl Runners {
             let (now, task) = (self.plane.now(), given.task.id);
             let change = JobChange::Expired { task, at: now };
             match self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
-                Ok(_) => self.plane.queue.requeued(given.job.number),
+                Ok(changed) => {
+                    self.plane.counts.changed(&changed.before, &changed.after);
+                    self.plane.queue.requeued(given.job.number);
+                }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, %task, "a job waits again only when its lease is over");
                 }
@@ -145,7 +148,7 @@ impl Runners {
         let (now, task) = (self.plane.now(), given.task.id);
         let change = JobChange::GivenUp { task, fault, at: now };
         let changed = self.plane.store.change_by_task(task, change, &BTreeMap::new(), now).await?;
-        self.plane.counts.fault();
+        self.plane.counts.changed(&changed.before, &changed.after);
         self.plane.queue.gone(vec![given.job.number]);
         self.plane.runs.look(changed.run);
         Ok(())

@@ -104,9 +104,7 @@ impl Runners {
             self.tasks.forget(id);
             self.logs.forget(id);
             if known.refused.is_none() && known.before.end().is_none() {
-                if let Some(end) = known.after.end() {
-                    self.plane.counts.ended(end.conclusion());
-                }
+                self.plane.counts.changed(&known.before, &known.after);
                 super::spent::leave(&self.plane, &runner, id);
             }
             // Also of one that comes twice: the first may have been written by a call that nobody waited for.

@@ -2,6 +2,7 @@
 //! numbers are for the machine itself, and for whoever shows a token.
 
 use crate::access::{Denied, Origin, Reach, shown};
+use crate::page::is_our_name;
 use crate::plane::Plane;
 use api::Right;
 use axum::Router;
@@ -79,8 +80,8 @@ async fn look(plane: &Plane) -> Readiness {
 }
 
 /// Whether a caller may see the numbers: how much runs here is nobody's business outside.
-async fn may_count(plane: &Plane, origin: Origin, token: Option<Secret>) -> Result<(), Denied> {
-    if origin == Origin::Here {
+async fn may_count(plane: &Plane, origin: Origin, is_ours: bool, token: Option<Secret>) -> Result<(), Denied> {
+    if origin == Origin::Here && is_ours {
         return Ok(());
     }
     let person = plane.access.person(plane, &token.ok_or(Denied::NoToken)?, origin).await?;
@@ -89,8 +90,10 @@ async fn may_count(plane: &Plane, origin: Origin, token: Option<Secret>) -> Resu
 
 async fn numbers(State(plane): State<Plane>, started: Timestamp, request: Request) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    // A page of another name that somebody made lead here is not the machine itself.
+    let is_ours = is_our_name(&plane, request.headers());
     let (origin, token) = (Origin::of(plane.access.trust(), peer, request.headers()), shown(request.headers()));
-    if let Err(denied) = may_count(&plane, origin, token).await {
+    if let Err(denied) = may_count(&plane, origin, is_ours, token).await {
         return crate::rest::denied(denied);
     }
     let runners = match plane.store.runners(None).await {

@@ -5,15 +5,32 @@ use crate::plane::Plane;
 use crate::runner::Runners;
 use crate::watch::{Hints, hook_routes};
 use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use std::sync::Arc;
 
 /// The routes. A proxy may leave the path of the public address before them, or take it away.
 pub(super) fn routes(plane: &Plane, hints: Hints) -> Router {
     let all = rooms(plane, hints);
     match public_path(&plane.site.url) {
-        Some(path) => all.clone().nest(path, all),
+        Some(path) => {
+            let bare = path.to_owned();
+            all.clone().nest(path, all).layer(from_fn(move |request, next| slash(bare.clone(), request, next)))
+        }
         None => all,
     }
+}
+
+/// The public path itself, without the slash behind it, leads to the home page: a router that is nested does not know it with a query.
+async fn slash(bare: String, request: Request, next: Next) -> Response {
+    let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
+    if !is_read || request.uri().path() != bare {
+        return next.run(request).await;
+    }
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    Redirect::temporary(&format!("{bare}/{query}")).into_response()
 }
 
 fn rooms(plane: &Plane, hints: Hints) -> Router {

@@ -19,7 +19,7 @@ use crate::watch::{WatchSettings, Watcher, hints};
 use domain::{Clock, Secret, SystemClock};
 use scheduler::Settings;
 use source::project::{ProjectOptions, Projects};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,6 +90,12 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     if let Some(tls) = settings.tls.clone() {
         loops.spawn(renew(tls, stopped.clone()));
     }
+    if let Some(host) = is_open(&plane.site.url).filter(|_| settings.trust == Trust::Proxy) {
+        tracing::warn!(
+            url = plane.site.url,
+            "people are told an address without TLS: sessions of {host} go over the network in the open, and their cookies are neither Secure nor __Host-; give --url https://… where the proxy ends TLS"
+        );
+    }
     let router = routes(&plane, hints);
     let door = Door {
         pace: settings.pace,
@@ -99,6 +105,17 @@ pub async fn start(settings: ServerSettings) -> Result<Running, ServeError> {
     };
     let serving = tokio::spawn(listen(listener, router, door, stopped));
     Ok(Running { plane, address, first_token, stop, serving, loops })
+}
+
+/// The host of an address without TLS, where it is another than this machine.
+fn is_open(url: &str) -> Option<&str> {
+    let host = url.strip_prefix("http://")?.split('/').next().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(inner) => inner.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_here = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    (!is_here).then_some(host)
 }
 
 impl Running {
@@ -170,7 +187,7 @@ async fn open(settings: &ServerSettings, address: SocketAddr) -> Result<Opened, 
     let counts = Arc::new(Counts::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (queue, dispatcher) = dispatcher(store.clone(), Arc::clone(&clock), Arc::clone(&counts), Settings::default());
-    let (runs, worker) = Advancer::new(store.clone(), queue.clone(), Arc::clone(&clock));
+    let (runs, worker) = Advancer::new(store.clone(), queue.clone(), Arc::clone(&counts), Arc::clone(&clock));
     let url = settings
         .url
         .clone()
@@ -243,6 +260,21 @@ async fn settle(plane: Plane, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(SETTLE) => {}
             _ = stopped.changed() => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_open;
+
+    #[test]
+    fn an_address_without_tls_is_open_unless_it_is_this_machine() {
+        for here in ["https://ci.example.org", "http://127.0.0.1:4600/ci", "http://[::1]:1", "http://LOCALHOST"] {
+            assert_eq!(is_open(here), None, "{here}");
+        }
+        for (url, host) in [("http://ci.example.org/ci", "ci.example.org"), ("http://192.0.2.1:80", "192.0.2.1:80")] {
+            assert_eq!(is_open(url), Some(host));
         }
     }
 }

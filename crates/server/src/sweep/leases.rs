@@ -65,6 +65,7 @@ impl Sweeper {
             match self.plane.store.change_job(job.number, change, now).await {
                 Ok(changed) => {
                     swept.abandoned += 1;
+                    self.plane.counts.changed(&changed.before, &changed.after);
                     if changed.after.end().is_some() {
                         self.over(changed.number, changed.run);
                     }

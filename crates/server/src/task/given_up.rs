@@ -16,6 +16,7 @@ pub(crate) async fn change_by_task(
 ) -> Result<Option<JobPhase>, StoreError> {
     match plane.store.change_by_task(task, change, &BTreeMap::new(), now).await {
         Ok(changed) => {
+            plane.counts.changed(&changed.before, &changed.after);
             if changed.after.end().is_some() {
                 over(plane, changed.number, changed.run);
                 end_log(plane, task, why, now).await;

@@ -14,11 +14,11 @@ use testkit::{Chromium, Page};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-const FILE: &str = ".github/workflows/live.yml";
-const WORKFLOW: &str = "name: Live\non: workflow_dispatch\njobs:\n  a:\n    name: build and test\n    runs-on: lab\n    steps: [{name: Prepare, run: 'true'}, {name: Run the tests, run: 'true'}, {name: Tidy up, run: 'true'}]\n";
+pub(crate) const FILE: &str = ".github/workflows/live.yml";
+pub(crate) const WORKFLOW: &str = "name: Live\non: workflow_dispatch\njobs:\n  a:\n    name: build and test\n    runs-on: lab\n    steps: [{name: Prepare, run: 'true'}, {name: Run the tests, run: 'true'}, {name: Tidy up, run: 'true'}]\n";
 
 /// A job that a runner has begun.
-async fn begun(world: &World) -> (StoredRun, Hand, TaskId) {
+pub(crate) async fn begun(world: &World) -> (StoredRun, Hand, TaskId) {
     let run = world.dispatch("live").await;
     let hand = world.runner(&["lab"]).await;
     let task = hand.take().await.id;
@@ -27,20 +27,20 @@ async fn begun(world: &World) -> (StoredRun, Hand, TaskId) {
 }
 
 /// What a stream said, event by event: its kind, its id, its data.
-struct Stream {
+pub(crate) struct Stream {
     socket: TcpStream,
     text: Vec<u8>,
 }
 
 #[derive(Debug)]
-struct Event {
+pub(crate) struct Event {
     kind: String,
     id: String,
     data: String,
 }
 
 impl Stream {
-    async fn open(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Self {
+    pub(crate) async fn open(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Self {
         let socket = browser.open("GET", path, headers, "").await;
         let mut stream = Self { socket, text: Vec::new() };
         let head = stream.until(b"\r\n\r\n").await.unwrap();
@@ -65,7 +65,7 @@ impl Stream {
     }
 
     /// The next event; nothing at the end.
-    async fn next(&mut self) -> Option<Event> {
+    pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             let text = self.until(b"\n\n").await?;
             let mut event = Event { kind: String::new(), id: String::new(), data: String::new() };
@@ -84,7 +84,7 @@ impl Stream {
     }
 
     /// The next event of a kind.
-    async fn wait(&mut self, kind: &str) -> Event {
+    pub(crate) async fn wait(&mut self, kind: &str) -> Event {
         loop {
             let event = self.next().await.unwrap();
             if event.kind == kind {
@@ -94,7 +94,7 @@ impl Stream {
     }
 }
 
-const fn over(conclusion: Conclusion) -> TaskPhase {
+pub(crate) const fn over(conclusion: Conclusion) -> TaskPhase {
     TaskPhase::Ended {
         result: TaskResult::Concluded(conclusion),
         started: Some(Timestamp(1_000)),
@@ -191,7 +191,7 @@ async fn a_stream_ends_with_its_session() {
 
 /// A browser with the session of an administrator, where this machine has one.
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn chromium(world: &World, browser: &Browser) -> Option<(Chromium, Page)> {
+pub(crate) fn chromium(world: &World, browser: &Browser) -> Option<(Chromium, Page)> {
     let Some(program) = Chromium::program() else {
         eprintln!("SKIP: no Chromium on this machine; install one, or name it in EKIDEN_CHROMIUM");
         return None;
@@ -253,12 +253,12 @@ fn now() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-async fn log(hand: &Hand, task: TaskId, index: u64, rows: &[String]) {
+pub(crate) async fn log(hand: &Hand, task: TaskId, index: u64, rows: &[String]) {
     let rows = rows.iter().map(|row| LogRow { at: Timestamp(now()), content: row.clone() }).collect();
     hand.client.log(&hand.key, domain::LogBatch { task, index, rows, end: LogEnd::Open }).await.unwrap();
 }
 
-async fn report(hand: &Hand, task: TaskId, steps: &[(TaskPhase, u64, u64)]) {
+pub(crate) async fn report(hand: &Hand, task: TaskId, steps: &[(TaskPhase, u64, u64)]) {
     hand.client.report(&hand.key, Report { state: state(task, steps), outputs: BTreeMap::new() }).await.unwrap();
 }
 
@@ -343,11 +343,11 @@ async fn a_line_that_is_written_is_seen() {
         .look("performance.getEntriesByType('resource').filter((one) => one.name.includes('/events')).length")
         .unwrap();
     assert_eq!(asked, 1);
-    // What was left out comes when it is wanted; a line has an address.
+    // What was left out comes when it is wanted, the last of it first; a line has an address.
     page.go(&job).unwrap();
     keep(&mut page, "failed");
     page.look("document.querySelector('#s1 a.more').click()").unwrap();
-    page.until("document.getElementById('L6')").unwrap();
+    page.until(&format!("document.getElementById('L{}')", end - 1_998)).unwrap();
     page.go(&format!("{job}?line=20000#L20000")).unwrap();
     page.until("document.querySelector('#L20000.picked')").unwrap();
     assert_eq!(page.look("faults").unwrap(), json!([]));

@@ -3,11 +3,13 @@
 
 mod backup;
 mod browse;
+mod counted;
 mod disk;
 mod events;
 mod faults;
 mod git;
 mod groups;
+mod hears;
 mod hostile;
 mod hostile_runner;
 mod keys_taken_back;
@@ -19,6 +21,7 @@ mod masked;
 mod model;
 mod openapi;
 mod pages;
+mod parts;
 mod plane;
 mod questions;
 mod replicas;
@@ -30,4 +33,5 @@ mod starting;
 mod status;
 mod support;
 mod sweep;
+mod watched;
 mod watching;

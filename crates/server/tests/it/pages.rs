@@ -36,13 +36,13 @@ pub(crate) async fn token(world: &World, rights: &[Right], scope: Scope) -> Stri
     token.expose().to_owned()
 }
 
-async fn other_project(world: &World) -> store::Project {
+pub(crate) async fn other_project(world: &World) -> store::Project {
     let plane = &world.server.plane;
     let new = NewProject { owner: "else".to_owned(), name: "q".to_owned(), git: "/nowhere".to_owned() };
     plane.store.add_project(&new, plane.now(), &audit()).await.unwrap()
 }
 
-fn run_path(run: &StoredRun) -> String {
+pub(crate) fn run_path(run: &StoredRun) -> String {
     format!("/lab/p/runs/{}", run.id)
 }
 
@@ -200,7 +200,7 @@ async fn runs_are_cancelled_and_run_again_by_forms_of_the_session_alone() {
         .await;
     let page = browser.get(&path).await;
     assert!(page.text.contains("?attempt=1\"") && page.text.contains("try 2"));
-    assert!(browser.get(&format!("{path}?attempt=1")).await.text.contains("never started: by admin"));
+    assert!(browser.get(&format!("{path}?attempt=1")).await.text.contains("cancelled by admin before it started"));
     assert_eq!(browser.get(&format!("{path}?attempt=7")).await.status, 404);
     assert_eq!(browser.post(&format!("{path}/rerun"), &format!("{body}&what=all")).await.status, 409);
     world.server.stop().await;
@@ -349,7 +349,13 @@ async fn below_a_path_every_link_leads_somewhere() {
         next.extend(answer.links());
     }
     assert!(seen.len() > 12, "{seen:?}");
+    // The path itself is the home page's, whatever stands behind it.
+    assert_eq!(browser.get("/deep/ci?state=failure").await.header("location"), Some("/deep/ci/?state=failure"));
     let nobody = Browser { cookie: None, ..browser };
+    for path in ["/deep/ci", "/deep/ci/", "/"] {
+        let to = nobody.get(path).await;
+        assert!(matches!(to.header("location"), Some("/deep/ci/" | "/deep/ci/login")), "{path} {to:?}");
+    }
     for path in ["/deep/ci/queue", "/queue"] {
         assert_eq!(nobody.get(path).await.header("location"), Some("/deep/ci/login?next=%2Fqueue"));
     }

@@ -154,3 +154,15 @@ async fn an_address_that_is_taken_is_told() {
     assert!(matches!(error, ServeError::Listen { .. }), "{error}");
     first.stop().await;
 }
+
+#[tokio::test]
+async fn the_numbers_are_no_other_names() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(settings(data.path())).await.unwrap();
+    let url = format!("http://{}/metrics", server.address);
+    for (host, status) in [("evil.example", 401), ("localhost:4600", 200), ("127.0.0.1", 200)] {
+        let answer = http().get(&url).header("host", host).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{host}");
+    }
+    server.stop().await;
+}

@@ -142,6 +142,8 @@ async fn a_started_job_of_a_silent_runner_is_given_up_once_and_not_run_again() {
     let [seen] = world.server.plane.store.runners(None).await.unwrap().try_into().unwrap();
     assert_eq!(seen.phase.standing(), RunnerStanding::Offline);
     assert_eq!(hours.pass(2).await.given_up, 1);
+    let numbers = Browser::new(&world).get("/metrics").await.text;
+    assert!(numbers.contains("ekiden_jobs_total{result=\"fault\"} 1"), "{numbers}");
     let over = only(&world, &run).await;
     let Some(JobEnd::Fault(fault)) = over.phase.end() else { panic!("{over:?}") };
     assert_eq!(

@@ -47,7 +47,7 @@ async fn a_new_try_keeps_what_was_good(Setting { store, .. }: Setting) {
     let kept = [jobs[0], jobs[1], jobs[3]];
     let noted = entry("run.rerun", "1");
     let second = store.rerun(run.id, &kept, Some(&facts), at(50), Some(&noted)).await.unwrap();
-    assert_eq!((second.attempt.get(), second.phase, &second.facts), (2, RunPhase::Blocked, &facts));
+    assert_eq!((second.attempt.get(), second.phase, &second.facts), (2, RunPhase::Waiting, &facts));
     assert_eq!((second.ends, second.advanced, &second.cancelled), (2, -1, &None));
     assert_eq!((second.created, second.attempt_created), (at(10), at(50)));
     assert_eq!((second.started, second.finished), (None, None));

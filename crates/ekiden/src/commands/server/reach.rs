@@ -1,8 +1,8 @@
 //! Where a server listens, the address that others call it by, and the one that actions come from. Called by `settle`.
 
 use crate::failure::Failure;
-use server::serve::ActionsFrom;
-use std::net::SocketAddr;
+use server::serve::{ActionsFrom, is_reserved};
+use std::net::{Ipv6Addr, SocketAddr};
 
 /// Tokens and logs go over this connection: in the open only where nobody else listens.
 pub(super) fn check_listen(listen: SocketAddr, behind_proxy: bool) -> Result<(), Failure> {
@@ -49,17 +49,50 @@ pub(super) fn actions(from: Option<&str>) -> Result<ActionsFrom, Failure> {
 }
 
 pub(super) fn public(url: &str) -> Result<String, Failure> {
-    address(url).ok_or_else(|| {
-        Failure::usage(format!("--url {url} is no address that people can open"))
-            .fix("--url https://ci.example.org, with a path where there is one")
-    })
+    let fix = "--url https://ci.example.org, with a path where there is one";
+    let wrong = || Failure::usage(format!("--url {url} is no address that people can open"));
+    let address = address(url).ok_or_else(|| wrong().fix(fix))?;
+    let path = address.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
+    let Some(path) = path else { return Ok(address) };
+    if let Some(odd) = path.split('/').find(|part| !is_segment(part)) {
+        return Err(wrong()
+            .fact(format!("'{odd}' is no part of its path: parts are of letters, digits, '-', '.', '_' and '~', and none is empty, '.' or '..'"))
+            .fix("--url https://ci.example.org/ci"));
+    }
+    let first = path.split('/').next().unwrap_or_default();
+    if is_reserved(first) {
+        return Err(wrong()
+            .fact(format!("the server has pages of its own at /{first}"))
+            .fix(format!("--url {}ci, or another path", address.strip_suffix(path).unwrap_or(&address))));
+    }
+    Ok(address)
+}
+
+fn is_segment(part: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
+    !matches!(part, "" | "." | "..") && part.bytes().all(is_plain)
 }
 
 /// An address of http, without a slash at its end.
 fn address(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-    let is_one = !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', ' ', '@']);
-    is_one.then(|| url.trim_end_matches('/').to_owned())
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(inner) => inner.split_once(']').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())?,
+        None => {
+            let end = authority.find(':').unwrap_or(authority.len());
+            let (host, port) = authority.split_at(end);
+            let is_name = host.chars().all(|one| one.is_alphanumeric() || "._-".contains(one));
+            (Some(host).filter(|_| is_name)?, port)
+        }
+    };
+    let is_port = match port.strip_prefix(':') {
+        Some(port) => port.parse::<u16>().is_ok_and(|port| port > 0),
+        None => port.is_empty(),
+    };
+    let is_one =
+        !host.is_empty() && is_port && !rest.contains(['?', '#', '@', '\\']) && !rest.contains(char::is_whitespace);
+    is_one.then(|| url.strip_suffix('/').unwrap_or(url).to_owned())
 }
 
 #[cfg(test)]
@@ -106,8 +139,36 @@ mod tests {
 
     #[test]
     fn public_addresses() {
-        assert_eq!(public("https://ci.example.org/ekiden/").unwrap(), "https://ci.example.org/ekiden");
-        for wrong in ["ci.example.org", "https://", "https:///x", "ftp://x", "https://u:p@x", "https://x?y"] {
+        for (url, same) in [
+            ("https://ci.example.org/ekiden/", "https://ci.example.org/ekiden"),
+            ("http://[::1]:80/a/b_c~d.e-f", "http://[::1]:80/a/b_c~d.e-f"),
+            ("http://127.0.0.1:4600", "http://127.0.0.1:4600"),
+            ("https://bücher.example", "https://bücher.example"),
+        ] {
+            assert_eq!(public(url).unwrap(), same);
+        }
+        for word in ["runners", "login", "queue", "metrics", "healthz", "assets", "api/v1", "API"] {
+            let told = public(&format!("https://x.org/{word}")).unwrap_err().to_string();
+            assert!(told.contains("pages of its own") && told.contains("https://x.org/ci"), "{told}");
+        }
+        for path in ["{a}", "*x", "/ci", "../ci", "a/./b", "a//b", "ci//", "a%20b", ":x", "é"] {
+            let told = public(&format!("https://x.org/{path}")).unwrap_err().to_string();
+            assert!(told.contains("part of its path"), "{told}");
+        }
+        for wrong in [
+            "ci.example.org",
+            "https://",
+            "https:///x",
+            "ftp://x",
+            "https://u:p@x",
+            "https://x?y",
+            "https://x:99999",
+            "https://x:0",
+            "https://x:",
+            "https://[::1",
+            "https://a b",
+            "https://a\\\\b",
+        ] {
             assert!(public(wrong).is_err(), "{wrong}");
         }
     }

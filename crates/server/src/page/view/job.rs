@@ -66,35 +66,65 @@ pub(crate) struct Section {
     /// Where its rows begin, when that is known.
     pub(crate) first: Option<u64>,
     pub(crate) open: bool,
+    /// Rows of what comes before it, on the page of a part.
+    pub(crate) before: Option<More>,
     /// Rows before those that are shown.
     pub(crate) earlier: Option<More>,
     /// The rows as `rows` painted them.
     pub(crate) body: String,
     /// Rows behind those that are shown.
     pub(crate) later: Option<More>,
+    /// Rows of what comes behind it, on the page of a part.
+    pub(crate) behind: Option<More>,
 }
 
-/// Rows that are not shown: from the first to before `to`.
+/// Rows that are not shown: from the first to before `to`, and a link to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct More {
     pub(crate) from: u64,
     pub(crate) to: u64,
+    pub(crate) way: Way,
+}
+
+/// Where rows lie that are not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In the same section, behind what is shown: the first of them come first.
+    On,
+    /// In the same section, before what is shown: the last of them come first.
+    Back,
+    /// In sections before this one: these are another page.
+    Before,
+    /// In sections behind this one.
+    Behind,
 }
 
 impl More {
-    /// How many.
-    pub(crate) fn count(self) -> String {
-        number(self.to.saturating_sub(self.from))
-    }
-
-    /// The number of the first as people count.
-    pub(crate) fn line(self) -> u64 {
-        self.from + 1
-    }
+    /// So many rows come at once.
+    pub(crate) const PART: u64 = 1_000;
 
     /// One that has rows.
-    pub(crate) fn some(from: u64, to: u64) -> Option<Self> {
-        (from < to).then_some(Self { from, to })
+    pub(crate) fn some(way: Way, from: u64, to: u64) -> Option<Self> {
+        (from < to).then_some(Self { from, to, way })
+    }
+
+    /// The link.
+    pub(crate) fn html(self) -> String {
+        let Self { from, to, way } = self;
+        let count = number(to.saturating_sub(from));
+        let (at, text) = match way {
+            Way::On => (from, "more lines"),
+            Way::Back => (from.max(to.saturating_sub(Self::PART)), "earlier lines"),
+            Way::Before => (from.max(to.saturating_sub(Self::PART)), "lines before this step"),
+            Way::Behind => (from, "lines behind this step"),
+        };
+        // The script puts rows in place of a link that says which; the others are left to the browser.
+        let rows = match way {
+            Way::On => format!(" data-from=\"{from}\" data-to=\"{to}\""),
+            Way::Back => format!(" data-from=\"{from}\" data-to=\"{to}\" data-back=\"1\""),
+            Way::Before | Way::Behind => String::new(),
+        };
+        format!("<a class=\"more\" href=\"?from={at}#L{}\"{rows}>{count} {text}</a>", at + 1)
     }
 }
 

@@ -13,7 +13,7 @@ mod start;
 
 pub(crate) use forms::{FaultPage, LoginPage, OncePage};
 pub(crate) use frame::{Frame, Here};
-pub(crate) use job::{JobHead, JobPage, More, Section, StateNews};
+pub(crate) use job::{JobHead, JobPage, More, Section, StateNews, Way};
 pub(crate) use mark::Mark;
 pub(crate) use places::{QueuePage, QueueRow, ReasonRow, RunnerJob, RunnerRow, RunnersPage};
 pub(crate) use run::{Action, AttemptLink, FirstFailure, JobRow, RunHead, RunPage, Waiting};

@@ -46,6 +46,8 @@ pub(crate) struct RunnersPage {
     pub(crate) frame: Frame,
     pub(crate) now: Moment,
     pub(crate) runners: Vec<RunnerRow>,
+    /// Whose runners are shown, where they are not all.
+    pub(crate) own: Option<String>,
     /// `3 idle, 1 active, 2 offline`
     pub(crate) summary: String,
 }

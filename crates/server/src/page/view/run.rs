@@ -89,7 +89,7 @@ pub(crate) struct JobRow {
 }
 
 /// Why a job waits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Waiting {
     /// One of the thirteen words.
     pub(crate) reason: &'static str,

@@ -19,7 +19,7 @@ async fn secrets_and_variables_are_kept_in_three_scopes() {
             assert_eq!(refused(admin.set_secret(&place, name, &secret("x")).await).0, code, "{name}");
         }
         assert_eq!(refused(admin.set_secret(&place, "X", &secret("")).await).0, 422);
-        assert_eq!(refused(admin.set_secret(&place, "X", &secret(&"x".repeat(70_000))).await).0, 422);
+        assert_eq!(refused(admin.set_secret(&place, "X", &secret(&"x".repeat(70_000))).await).0, 400);
         admin.remove_secret(&place, "key").await.unwrap();
         assert_eq!(refused(admin.remove_secret(&place, "KEY").await).0, 404);
         admin.create_variable(&place, "who", &value("me")).await.unwrap();
