@@ -11,7 +11,7 @@ use super::shape;
 use crate::access::Reach;
 use crate::place::{GitPlace, without_password};
 use crate::plane::Plane;
-use crate::serve::is_reserved;
+use crate::serve::{is_of_path, is_reserved};
 use api::{PageQuery, ProjectName, Right};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -56,7 +56,7 @@ async fn add(
 ) -> Result<Response, RestFault> {
     let api::NewProject { owner, name, git } = order;
     ProjectName::new(&owner, &name).map_err(|error| RestFault::invalid(error.to_string()))?;
-    if is_reserved(&owner) {
+    if is_reserved(&owner) || is_of_path(&plane.site.url, &owner) {
         let fault =
             RestFault::invalid(format!("the owner '{owner}' would have the address of a page of the server's own"));
         return Err(fault.fix("take another word"));

@@ -12,6 +12,7 @@ mod start;
 mod tls;
 
 pub use pace::Pace;
+pub(crate) use reserved::is_of_path;
 pub use reserved::is_reserved;
 pub use settings::{ActionsFrom, CONNECTIONS, FOLDERS, ServeError, ServerSettings};
 pub use start::{Running, start};

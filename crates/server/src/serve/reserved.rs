@@ -1,5 +1,7 @@
 //! Addresses of the server's own, which no owner may be called by. Asked by REST where a project is made, and by `up`.
 
+use super::routes::public_path;
+
 /// The first words of all routes that are no project's.
 const RESERVED: [&str; 10] =
     ["api", "assets", "changes", "healthz", "login", "logout", "metrics", "queue", "readyz", "runners"];
@@ -10,9 +12,15 @@ pub fn is_reserved(owner: &str) -> bool {
     RESERVED.iter().any(|word| word.eq_ignore_ascii_case(owner))
 }
 
+/// Whether an owner is called like the first word of the public path: behind a proxy that takes the path away, its addresses would be taken for that.
+pub(crate) fn is_of_path(url: &str, owner: &str) -> bool {
+    let first = public_path(url).and_then(|path| path.split('/').nth(1));
+    first.is_some_and(|first| first.eq_ignore_ascii_case(owner))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{RESERVED, is_reserved};
+    use super::{RESERVED, is_of_path, is_reserved};
     use std::collections::BTreeSet;
 
     /// The first words of the paths that are written in these files.
@@ -28,5 +36,8 @@ mod tests {
         found.extend(protocol::BASE_PATH.trim_start_matches('/').split('/').next());
         assert_eq!(found.into_iter().collect::<Vec<_>>(), RESERVED);
         assert!(is_reserved("API") && !is_reserved("apis"));
+        assert!(
+            is_of_path("https://h/ci/x", "CI") && !is_of_path("https://h/ci/x", "x") && !is_of_path("https://h", "h")
+        );
     }
 }

@@ -46,7 +46,7 @@ fn rooms(plane: &Plane, hints: Hints) -> Router {
 }
 
 /// The path of an address, where it has one: `/ci` of `https://host/ci`.
-fn public_path(url: &str) -> Option<&str> {
+pub(super) fn public_path(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let at = rest.find('/')?;
     Some(rest[at..].trim_end_matches('/')).filter(|path| !path.is_empty())
