@@ -234,7 +234,7 @@ fn hooks_and_tokens_that_register() {
     let slip = server.ask(&["runner", "token", "revoke", "1"]).exits(5);
     assert!(slip.stderr.contains("registers runners"), "{slip:#?}");
     let last = server.ask(&["token", "revoke", "1"]).exits(2);
-    assert!(last.stderr.contains("make another one first"), "{last:#?}");
+    assert!(last.stderr.contains("make another such one first"), "{last:#?}");
     server.ask(&["runner", "token", "--pool", ""]).exits(2);
     server.ask(&["runner", "token", "--uses", "many"]).exits(2);
 }

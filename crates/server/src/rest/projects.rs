@@ -87,7 +87,7 @@ async fn add(
     let (projects, place) = (plane.projects.clone(), git.clone());
     // What cannot be read now would be a project of which nothing is ever heard.
     if let Ok(Err(error)) = tokio::task::spawn_blocking(move || projects.refs(&place)).await {
-        return Err(RestFault::invalid(format!("no project was made: {}", told(&error))));
+        return Err(RestFault::invalid(format!("its repository cannot be read: {}", told(&error))));
     }
     let object = format!("{owner}/{name}");
     let audit = caller.actor.did("project.add", object, serde_json::json!({"git": without_password(&git)}));

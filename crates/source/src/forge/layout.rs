@@ -1,6 +1,7 @@
 //! The git folder that a job gets: it borrows the objects of its own folder of links, read-only, and holds nothing that signs.
 
 use super::resolve::Target;
+use crate::git::format_like;
 use domain::{Secret, ViewFile};
 use std::path::{Path, PathBuf};
 
@@ -75,8 +76,9 @@ impl GitFolder<'_> {
     }
 
     fn config(&self) -> String {
-        let mut text = String::from(
-            "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n\tcheckstat = minimal\n[gc]\n\tauto = 0\n",
+        let format = format_like(&self.target.commit);
+        let mut text = format!(
+            "[core]\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n\tcheckstat = minimal\n\t{format}[gc]\n\tauto = 0\n"
         );
         text.push_str(&format!(
             "[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",

@@ -15,14 +15,23 @@ pub(crate) fn make_bare(git_dir: &Path, head: &str, like: Option<&CommitId>, mor
 
 /// Writes its settings, whole or not at all, for whoever does so at the same time.
 pub(crate) fn set_bare(git_dir: &Path, like: Option<&CommitId>, more: &str) -> io::Result<()> {
-    let format = if like.is_some_and(is_long) {
-        "repositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
-    } else {
-        "repositoryformatversion = 0\n"
-    };
+    let format = format(like.is_some_and(is_long));
     let made = git_dir.join(format!("config.{}.{:?}", std::process::id(), std::thread::current().id()));
     fs_err::write(&made, format!("[core]\n\tbare = true\n\t{format}{more}"))?;
     fs_err::rename(&made, git_dir.join("config"))
+}
+
+/// The last lines of `[core]`, for objects with ids like that of a commit.
+pub(crate) fn format_like(commit: &CommitId) -> &'static str {
+    format(is_long(commit))
+}
+
+const fn format(is_long: bool) -> &'static str {
+    if is_long {
+        "repositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
+    } else {
+        "repositoryformatversion = 0\n"
+    }
 }
 
 /// Whether its settings are for ids like that of a commit.

@@ -6,7 +6,7 @@ mod bare;
 mod error;
 mod process;
 
-pub(crate) use bare::{has_format, make_bare, set_bare};
+pub(crate) use bare::{format_like, has_format, make_bare, set_bare};
 pub use error::{CancelFlag, GitError};
 pub(crate) use process::size_below;
 

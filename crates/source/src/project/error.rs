@@ -21,7 +21,7 @@ pub enum ProjectError {
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     /// Git did not do it.
-    #[error("the repository {git} cannot be read")]
+    #[error("git cannot read the repository {git}")]
     Git {
         /// Which, without credentials.
         git: String,

@@ -5,7 +5,7 @@ use super::folder::remove_tree;
 use super::place::{Place, RepositoryName};
 use super::resolve::{Resolved, Tried};
 use super::{Access, Store};
-use crate::git::{Git, GitError};
+use crate::git::{Git, GitError, format_like};
 use crate::repository::CommitId;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -153,11 +153,7 @@ impl Store {
         }
         let _ = Git::in_repository(&git_dir).args(["update-ref", "-d", "refs/ekiden/wanted"]).output();
         let _ = std::fs::remove_file(git_dir.join("FETCH_HEAD"));
-        let format = if id.len() == 64 {
-            "repositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
-        } else {
-            "repositoryformatversion = 0\n"
-        };
+        let format = format_like(&resolved.commit);
         let origin = "[remote \"origin\"]\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[gc]\n\tauto = 0\n";
         fs_err::write(
             git_dir.join("config"),

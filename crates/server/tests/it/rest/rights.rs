@@ -143,7 +143,7 @@ async fn a_token_does_what_it_may_where_it_may() {
     assert_eq!(refused(foreign.add_project(&path).await).0, 403);
     let url = NewProject { git: "https://host.invalid/x.git".to_owned(), ..path };
     let (code, text) = refused(foreign.add_project(&url).await);
-    assert!(code == 422 && text.starts_with("no project was made"), "{text}");
+    assert!(code == 422 && text.starts_with("its repository cannot be read"), "{text}");
     let of_other = async |owner: &str| {
         let url = NewProject { owner: owner.to_owned(), ..url.clone() };
         let (code, text) = refused(foreign.add_project(&url).await);
