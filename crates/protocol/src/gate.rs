@@ -180,12 +180,14 @@ fn cut(error: &axum::Error, most: usize) -> (Refusal, Option<StatusCode>) {
 }
 
 fn not_taken(fault: NotTaken, most: usize) -> (Refusal, Option<StatusCode>) {
-    match &fault {
-        NotTaken::TooLong => too_long(most),
-        NotTaken::Cut(error) => cut(error, most),
-        NotTaken::Slow => (fault.refusal(), Some(StatusCode::REQUEST_TIMEOUT)),
-        NotTaken::Full | NotTaken::Garbled => (fault.refusal(), None),
-    }
+    let (code, status) = match &fault {
+        NotTaken::TooLong => return too_long(most),
+        NotTaken::Cut(error) => return cut(error, most),
+        NotTaken::Slow => (Code::DeadlineExceeded, Some(StatusCode::REQUEST_TIMEOUT)),
+        NotTaken::Full => (Code::Unavailable, None),
+        NotTaken::Garbled => (Code::InvalidArgument, None),
+    };
+    (Refusal::new(code, fault.to_string()), status)
 }
 
 fn too_long(most: usize) -> (Refusal, Option<StatusCode>) {

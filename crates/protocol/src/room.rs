@@ -4,7 +4,6 @@
 //! long as it is read, out of a room of its own: nobody who has some of that waits for more.
 
 use crate::MESSAGE_MAX;
-use crate::error::{Code, Refusal};
 use axum::body::{Body, Bytes};
 use bytes::BytesMut;
 use domain::RunnerUuid;
@@ -48,35 +47,23 @@ struct Places {
 }
 
 /// Why a body was not taken.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
     /// It is too long, or will be.
+    #[error("the message is too long")]
     TooLong,
     /// It did not come whole.
-    Cut(axum::Error),
+    #[error("the message did not come whole")]
+    Cut(#[source] axum::Error),
     /// It took too long.
+    #[error("the message did not come within {BODY:?}; send it faster, or less of it")]
     Slow,
     /// Others have the room.
+    #[error("large messages had no room within {PATIENCE:?}: others come slowly; send it again")]
     Full,
     /// It cannot be unzipped.
+    #[error("the message is not what gzip wrote")]
     Garbled,
-}
-
-impl NotTaken {
-    /// What its caller hears, but for what the gate says in words of its own.
-    pub(crate) fn refusal(&self) -> Refusal {
-        match self {
-            Self::Full => Refusal::new(
-                Code::Unavailable,
-                format!("large messages had no room within {PATIENCE:?}: others come slowly; send it again"),
-            ),
-            Self::Slow | Self::Cut(_) | Self::TooLong => Refusal::new(
-                Code::DeadlineExceeded,
-                format!("the message did not come within {BODY:?}; send it faster, or less of it"),
-            ),
-            Self::Garbled => Refusal::new(Code::InvalidArgument, "the message is not what gzip wrote"),
-        }
-    }
 }
 
 /// What a message has of the room until it is dropped.

@@ -36,7 +36,7 @@ pub enum Cron {
     Every(Duration),
 }
 
-/// The fields, as bits: that of the first minute, hour, day, month and weekday is the lowest of what the field can name, at its own number.
+/// The fields, as bits: minute 5 is bit 5, day 1 is bit 1, Sunday is bit 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CronFields {
     minutes: u64,

@@ -31,30 +31,49 @@ impl Row {
     }
 }
 
+/// The statement that makes one, with what it does where there is one of its name.
+macro_rules! insert {
+    ($where_one_is:literal) => {
+        concat!(
+            "INSERT INTO holdings (kind, owner_id, project_id, name, description, value, created_at, updated_at, changes)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0) ON CONFLICT ",
+            $where_one_is,
+            " RETURNING changes"
+        )
+    };
+}
+
+/// Runs that; how often the one of the name was changed by now, nothing where it was left as it was.
+async fn insert(
+    conn: &mut Conn,
+    statement: &'static str,
+    holding: &NewHolding,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    if let Scope::Repository(project) = holding.scope {
+        projects::by_id(&mut *conn, project).await?;
+    }
+    let (owner, project) = scope::columns(holding.scope);
+    let changes: Option<(i64,)> = sqlx::query_as(statement)
+        .bind(holding.kind.word())
+        .bind(owner)
+        .bind(project)
+        .bind(&holding.name)
+        .bind(&holding.description)
+        .bind(&holding.value)
+        .bind(now.0.cast_signed())
+        .fetch_optional(conn)
+        .await?;
+    Ok(changes.map(|(changes,)| changes))
+}
+
 pub(crate) async fn add(
     conn: &mut Conn,
     holding: &NewHolding,
     now: Timestamp,
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
-    if let Scope::Repository(project) = holding.scope {
-        projects::by_id(&mut *conn, project).await?;
-    }
-    let (owner, project) = scope::columns(holding.scope);
-    let done = sqlx::query(
-        "INSERT INTO holdings (kind, owner_id, project_id, name, description, value, created_at, updated_at, changes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0) ON CONFLICT DO NOTHING",
-    )
-    .bind(holding.kind.word())
-    .bind(owner)
-    .bind(project)
-    .bind(&holding.name)
-    .bind(&holding.description)
-    .bind(&holding.value)
-    .bind(now.0.cast_signed())
-    .execute(&mut *conn)
-    .await?;
-    if done.rows_affected() == 0 {
+    if insert(&mut *conn, insert!("DO NOTHING"), holding, now).await?.is_none() {
         return Err(present(holding));
     }
     audit::add(conn, now, entry).await
@@ -105,30 +124,15 @@ pub(crate) async fn set(
     now: Timestamp,
     entry: &AuditEntry,
 ) -> Result<Set, StoreError> {
-    if let Scope::Repository(project) = holding.scope {
-        projects::by_id(&mut *conn, project).await?;
-    }
-    let (owner, project) = scope::columns(holding.scope);
     // One that another caller makes at this moment is changed by this one.
-    let (changes,): (i64,) = sqlx::query_as(
-        "INSERT INTO holdings (kind, owner_id, project_id, name, description, value, created_at, updated_at, changes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0)
-         ON CONFLICT (kind, COALESCE(owner_id, 0), COALESCE(project_id, 0), name)
+    let statement = insert!(
+        "(kind, COALESCE(owner_id, 0), COALESCE(project_id, 0), name)
          DO UPDATE SET value = excluded.value, description = excluded.description, updated_at = excluded.updated_at,
-                       changes = holdings.changes + 1
-         RETURNING changes",
-    )
-    .bind(holding.kind.word())
-    .bind(owner)
-    .bind(project)
-    .bind(&holding.name)
-    .bind(&holding.description)
-    .bind(&holding.value)
-    .bind(now.0.cast_signed())
-    .fetch_one(&mut *conn)
-    .await?;
+                       changes = holdings.changes + 1"
+    );
+    let changes = insert(&mut *conn, statement, holding, now).await?;
     audit::add(conn, now, entry).await?;
-    Ok(if changes == 0 { Set::Made } else { Set::Changed })
+    Ok(if changes == Some(0) { Set::Made } else { Set::Changed })
 }
 
 pub(crate) async fn remove(
